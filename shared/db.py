@@ -1,0 +1,161 @@
+"""Engines and schemas: SQLite (WAL, full sync, one writer at a time) and PostgreSQL from a URL. Knows no table of ours."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.engine.url import URL, make_url
+
+from shared.errors import SchemaError
+
+BUSY_SECONDS = 10  # how long a writer waits for SQLite's one write lock before "cannot store"
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware UTC in and out; TIMESTAMPTZ on PostgreSQL, sortable text on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time reached the database")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def normalise_url(url: str) -> URL:
+    """`postgres://` (Heroku's spelling) and `postgresql://` mean psycopg 3. Raises ValueError for anything unusable."""
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError as problem:
+        raise ValueError("is not a database URL") from problem
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        if parsed.database in (None, "", ":memory:"):
+            raise ValueError("must name a file: several processes share the database")
+        return parsed
+    raise ValueError("must begin with sqlite:/// or postgresql://")
+
+
+def make_engine(url: str) -> Engine:
+    """An engine whose transactions write: SQLite begins IMMEDIATE, since a read lock cannot be upgraded under load."""
+    parsed = normalise_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return sa.create_engine(
+            parsed, pool_size=8, max_overflow=8, pool_timeout=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+        )
+    engine = sa.create_engine(
+        parsed, pool_size=8, max_overflow=8, pool_timeout=BUSY_SECONDS, connect_args={"timeout": BUSY_SECONDS}
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same pool for transactions that only read: on SQLite they take no write lock and queue behind nobody."""
+    return engine.execution_options(reads_only=True)
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # we send BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # in WAL, NORMAL does not sync at commit: a 202 could be forgotten by a power cut
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A set of Alembic migrations and the table that records which of them ran."""
+
+    folder: Path
+    version_table: str
+
+    def upgrade(self, engine: Engine) -> str:
+        """Migrate to the newest revision and return its name. Two at once are harmless: the second waits or finds it done."""
+        prepare_file(engine.url)
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": self.version_table})
+            config = self._config()
+            config.attributes["connection"] = connection
+            config.attributes["version_table"] = self.version_table
+            command.upgrade(config, "head")
+        return self.head()
+
+    def head(self) -> str:
+        return str(ScriptDirectory.from_config(self._config()).get_current_head())
+
+    def current(self, engine: Engine) -> str | None:
+        """The revision the database is at, None for an empty one. Does not create a missing SQLite file."""
+        database = engine.url.database
+        if engine.dialect.name == "sqlite" and database and not Path(database).exists():
+            return None
+        with reading(engine).begin() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
+            return context.get_current_revision()
+
+    def check(self, engine: Engine, *, remedy: str) -> None:
+        """Raise SchemaError unless the database is at this program's revision."""
+        current, head = self.current(engine), self.head()
+        if current != head:
+            raise SchemaError(f"the database's schema is at {current or 'nothing'}, this program needs {head}: run `{remedy}`")
+
+    def _config(self) -> AlembicConfig:
+        config = AlembicConfig()
+        config.set_main_option("script_location", str(self.folder))
+        return config
+
+
+def prepare_file(url: URL) -> None:
+    """Make a SQLite file and its folder, readable by their owner alone: they hold payloads."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def run_migrations(config: AlembicConfig, metadata: sa.MetaData) -> None:
+    """The whole of an Alembic `env.py` of ours: migrate on the connection that `Schema.upgrade` opened."""
+    from alembic import context  # only importable as a live proxy while a migration runs
+
+    context.configure(
+        connection=config.attributes["connection"],
+        target_metadata=metadata,
+        version_table=config.attributes["version_table"],
+        render_as_batch=True,
+        transactional_ddl=True,
+    )
+    context.run_migrations()

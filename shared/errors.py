@@ -1,0 +1,75 @@
+"""The exception family. Each class means one reaction; "nothing to do" is a value, never an exception."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class TagshipError(Exception):
+    """Base of everything we raise on purpose. The text is one sentence that may be shown to anyone."""
+
+
+class SettingsError(TagshipError):
+    """A wrong, empty or missing setting. Carries every fault found, one sentence each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class SchemaError(TagshipError):
+    """The database's schema is older or newer than this program."""
+
+
+class Rejected(TagshipError):
+    """The sender is at fault; mapped to an HTTP status in one table (`webhook/errors.py`)."""
+
+
+class UnknownProvider(Rejected):
+    """No such provider, or it has no secret configured."""
+
+
+class BadSignature(Rejected):
+    """The signature or token is missing or wrong."""
+
+
+class BadPayload(Rejected):
+    """Not JSON, or a field of the wrong shape; the sentence names the field."""
+
+
+class UnsupportedBody(Rejected):
+    """A content type or encoding that is not read."""
+
+
+class TransientError(TagshipError):
+    """Passing: try again later. `retry_after` is what the other side asked for, if it did."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+class PermanentError(TagshipError):
+    """Trying again changes nothing; a person must act. `reason` is one of the contract's stable codes."""
+
+    def __init__(self, message: str, *, reason: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+
+
+class NotFound(TagshipError):
+    """No such row."""
+
+
+class Conflict(TagshipError):
+    """The row's state does not allow the transition."""

@@ -1,0 +1,69 @@
+"""Structured logs: one line per event on stderr, JSON or for a terminal. Never a body, a secret or a raw control character."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+# C0, DEL, C1 and the two Unicode line separators: what could forge a second log line or steer a terminal.
+_CONTROL = {n: f"\\x{n:02x}" for n in (*range(0x20), *range(0x7F, 0xA0))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
+_LONGEST_VALUE = 2_000
+
+
+def _flatten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Payload text reaches the log only as one bounded line: ref names and messages are attacker-written."""
+    for key, value in event.items():
+        if isinstance(value, str) and key not in ("exception", "stack"):
+            event[key] = value[:_LONGEST_VALUE].translate(_CONTROL)
+    return event
+
+
+def _common() -> list[structlog.types.Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+    ]
+
+
+def setup(log_format: str, level: str) -> None:
+    """Send structlog's and the standard library's lines through one formatter. `log_format`: console or json."""
+    renderer: structlog.types.Processor
+    if log_format == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        tail: list[structlog.types.Processor] = [structlog.processors.format_exc_info, _flatten, renderer]
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        tail = [_flatten, renderer]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_common(),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    # One line per HTTP call or statement is the libraries' business only when something is wrong.
+    for noisy in ("httpx2", "httpcore2", "alembic", "kombu", "amqp", "werkzeug"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_common(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose lines carry `event` (a fixed word such as `job.succeeded`) and keyword fields."""
+    return structlog.stdlib.get_logger(name)

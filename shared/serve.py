@@ -1,0 +1,35 @@
+"""Starts the HTTP server (granian) for one of our apps. Knows no route."""
+
+from __future__ import annotations
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+_HEADERS_MILLISECONDS = 10_000  # a sender that stalls in its headers is cut off as one that stalls in its body
+
+
+def serve(factory: str, *, host: str, port: int, workers: int) -> None:
+    """Serve `module:function` (a factory of an ASGI app) until SIGTERM or SIGINT. Blocks."""
+    server = Server(
+        factory,
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        loop=Loops.asyncio,
+        http=HTTPModes.http1,
+        websockets=False,
+        # Slow senders hold a place each while their body is read: there must be more places than slow senders.
+        backlog=4096,
+        backpressure=4096,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MILLISECONDS, keep_alive=True),
+        respawn_failed_workers=True,
+        respawn_interval=1.0,
+        workers_kill_timeout=20,
+        log_level=LogLevels.warn,
+        log_dictconfig={"loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}}},
+    )
+    server.serve()

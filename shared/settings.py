@@ -1,0 +1,202 @@
+"""Settings: the environment, read once, typed, with every fault named at once. Nothing else of ours reads `os.environ`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shared.db import normalise_url
+from shared.errors import SettingsError
+
+WEBHOOK_PROVIDERS = ("github", "gitlab")  # each reads <NAME>_WEBHOOK_SECRET; the registry's test holds the two together
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says (contract section 2). Secrets are never shown by repr()."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    releases_port: int = 8001
+    data_dir: Path = Path("var")
+    database_url: str = field(default="", repr=False)
+    releases_database_url: str = field(default="", repr=False)
+    broker_url: str | None = field(default=None, repr=False)
+    web_concurrency: int = 1
+    worker_concurrency: int = 1
+    webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
+    github_token: str | None = field(default=None, repr=False)
+    gitlab_token: str | None = field(default=None, repr=False)
+    github_api_url: str = "https://api.github.com"
+    gitlab_url: str = "https://gitlab.com"
+    sentry_url: str = ""
+    sentry_auth_token: str | None = field(default=None, repr=False)
+    sentry_org: str = "local"
+    sentry_projects: tuple[str, ...] = ("app",)
+    config_path: Path | None = None
+    ops_token: str | None = field(default=None, repr=False)
+    ops_read_token: str | None = field(default=None, repr=False)
+    log_format: str = "json"
+    log_level: str = "INFO"
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # for the `token_env` names of the config file
+
+    def secret(self, name: str) -> str | None:
+        """The secret that the config file names by its variable (or by `NAME_FILE`), None when it is not set."""
+        return _Reader(self.environ).text(name)
+
+
+def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:
+    """Read every setting. Raises SettingsError with one sentence per fault, all faults together."""
+    read = _Reader(environ)
+    cores = os.cpu_count() or 1
+    data_dir = Path(read.text("DATA_DIR") or "var")
+    releases_port = read.port("RELEASES_PORT", 8001)
+    config = read.text("TAGSHIP_CONFIG")
+    if config is not None and not Path(config).is_file():
+        read.fault("TAGSHIP_CONFIG", f"names no file: {config}")
+    default_config = Path("tagship.toml") if Path("tagship.toml").is_file() else None
+    settings = Settings(
+        host=read.text("HOST") or "127.0.0.1",
+        port=read.port("PORT", 8000),
+        releases_port=releases_port,
+        data_dir=data_dir,
+        database_url=read.database_url("DATABASE_URL", data_dir / "tagship.sqlite3"),
+        releases_database_url=read.database_url("RELEASES_DATABASE_URL", data_dir / "releases.sqlite3"),
+        broker_url=read.broker_url(),
+        web_concurrency=read.count("WEB_CONCURRENCY", cores),
+        worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
+        webhook_secrets={
+            provider: secrets
+            for provider in WEBHOOK_PROVIDERS
+            if (secrets := read.several(f"{provider.upper()}_WEBHOOK_SECRET"))
+        },
+        github_token=read.text("GITHUB_TOKEN"),
+        gitlab_token=read.text("GITLAB_TOKEN"),
+        github_api_url=read.http_url("GITHUB_API_URL", "https://api.github.com"),
+        gitlab_url=read.http_url("GITLAB_URL", "https://gitlab.com"),
+        sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
+        sentry_auth_token=read.text("SENTRY_AUTH_TOKEN"),
+        sentry_org=read.text("SENTRY_ORG") or "local",
+        sentry_projects=read.several("SENTRY_PROJECT") or ("app",),
+        config_path=Path(config) if config else default_config,
+        ops_token=read.text("OPS_TOKEN"),
+        ops_read_token=read.text("OPS_READ_TOKEN"),
+        log_format=read.choice("LOG_FORMAT", ("console", "json"), "console" if is_terminal else "json"),
+        log_level=read.choice("LOG_LEVEL", _LOG_LEVELS, "INFO"),
+        environ=dict(environ),
+    )
+    if read.faults:
+        raise SettingsError(read.faults)
+    return settings
+
+
+class _Reader:
+    """Reads variables and collects faults; a variable that is set but empty is a fault, never "not set"."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def fault(self, name: str, what: str) -> None:
+        self.faults.append(f"{name} {what}")
+
+    def text(self, name: str) -> str | None:
+        value, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
+        if value is not None and file is not None:
+            self.fault(name, f"and {name}_FILE are both set: keep one")
+            return None
+        if file is not None:
+            return self._from_file(f"{name}_FILE", file)
+        if value is None:
+            return None
+        if not value.strip():
+            self.fault(name, "is set but empty: give it a value or remove it")
+            return None
+        return value.strip()
+
+    def _from_file(self, name: str, file: str) -> str | None:
+        try:
+            value = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, ValueError):
+            self.fault(name, f"names a file that cannot be read: {file}")
+            return None
+        if not value:
+            self.fault(name, f"names an empty file: {file}")
+            return None
+        return value
+
+    def several(self, name: str) -> tuple[str, ...]:
+        value = self.text(name)
+        if value is None:
+            return ()
+        parts = tuple(part.strip() for part in value.split(","))
+        if not all(parts):
+            self.fault(name, "holds an empty entry between commas")
+            return ()
+        return parts
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
+            self.fault(name, f"must be a whole number from {low} to {high}, not {value!r}")
+            return default
+        return int(value)
+
+    def port(self, name: str, default: int) -> int:
+        return self.number(name, default, 1, 65_535)
+
+    def count(self, name: str, default: int) -> int:
+        return self.number(name, default, 1, 256)
+
+    def choice(self, name: str, words: tuple[str, ...], default: str) -> str:
+        value = self.text(name)
+        if value is None:
+            return default
+        for word in words:
+            if value.lower() == word.lower():
+                return word
+        self.fault(name, f"must be one of {', '.join(words)}, not {value!r}")
+        return default
+
+    def http_url(self, name: str, default: str) -> str:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        except ValueError:
+            usable = False
+        if not usable:
+            self.fault(name, "must be an http:// or https:// URL without query or fragment")
+            return default
+        if parts.username or parts.password:
+            self.fault(name, "must not hold a user name or password: tokens have their own variable")
+            return default
+        return value.rstrip("/")
+
+    def database_url(self, name: str, default: Path) -> str:
+        value = self.text(name)
+        if value is None:
+            return f"sqlite:///{default}"
+        try:
+            return normalise_url(value).render_as_string(hide_password=False)
+        except ValueError as problem:
+            self.fault(name, str(problem))
+            return f"sqlite:///{default}"
+
+    def broker_url(self) -> str | None:
+        """BROKER_URL, else REDIS_URL (what Heroku-like platforms set)."""
+        name = "BROKER_URL" if {"BROKER_URL", "BROKER_URL_FILE"} & self._environ.keys() else "REDIS_URL"
+        value = self.text(name)
+        if value is not None and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+            self.fault(name, "must begin with redis://, rediss://, amqp:// or amqps://")
+            return None
+        return value

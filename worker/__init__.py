@@ -1,0 +1,1 @@
+"""The Celery process: turns one written job into a release. Also the sweeper, which knocks for what is due."""
