@@ -46,9 +46,18 @@ _GONE = Refusal(499, "the sender went away")
 class FlaskInAsgi:
     """An ASGI app around a WSGI app. `refuse` renders a Refusal as (headers, body) in the app's own style."""
 
-    def __init__(self, app: WsgiApp, *, refuse: Refuse, limits: Limits | None = None, threads: int = 8) -> None:
+    def __init__(
+        self,
+        app: WsgiApp,
+        *,
+        refuse: Refuse,
+        limits: Limits | None = None,
+        threads: int = 8,
+        on_stop: Callable[[], object] | None = None,
+    ) -> None:
         self._app = app
         self._refuse = refuse
+        self._on_stop = on_stop
         self._limits = limits or Limits()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._buffered = 0
@@ -127,8 +136,8 @@ class FlaskInAsgi:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._pool.shutdown(wait=True)
-                if (stop := getattr(self._app, "stop", None)) is not None:
-                    stop()
+                if self._on_stop is not None:
+                    self._on_stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

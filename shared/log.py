@@ -50,7 +50,7 @@ def setup(log_format: str, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     # One line per HTTP call or statement is the libraries' business only when something is wrong.
-    for noisy in ("httpx2", "httpcore2", "alembic", "kombu", "amqp", "werkzeug"):
+    for noisy in ("httpx2", "httpcore2", "alembic", "kombu", "amqp", "werkzeug", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[

@@ -1,1 +1,45 @@
-"""Pure values."""
+"""The states of a job and which transition leads from where to where. Pure; imports no one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"  # accepted or replayed, waits for a worker
+    RUNNING = "running"  # a worker holds the lease
+    RETRYING = "retrying"  # a passing failure; waits for next_attempt_at
+    SUCCEEDED = "succeeded"  # the release is at the target
+    FAILED = "failed"  # a person must act; a dead letter
+    CANCELLED = "cancelled"  # a person said no
+
+
+class Trigger(StrEnum):
+    """Why an attempt was made."""
+
+    WEBHOOK = "webhook"
+    RETRY = "retry"
+    REPLAY = "replay"  # a person, or the sender's redelivery
+    RESCUE = "rescue"  # the worker before it vanished
+
+
+class Outcome(StrEnum):
+    """How an attempt ended; an attempt without one is still running."""
+
+    SUCCEEDED = "succeeded"
+    RETRY = "retry"
+    FAILED = "failed"
+    LOST = "lost"  # the lease ran out: the worker died, or was too slow to be believed
+
+
+# transition -> (from, to)
+TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
+    "claim": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.RUNNING),
+    "succeed": (frozenset({JobState.RUNNING}), JobState.SUCCEEDED),
+    "retry_later": (frozenset({JobState.RUNNING}), JobState.RETRYING),
+    "fail": (frozenset({JobState.RUNNING}), JobState.FAILED),
+    "rescue": (frozenset({JobState.RUNNING}), JobState.QUEUED),
+    "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),
+    "cancel": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.CANCELLED),
+    "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),
+}

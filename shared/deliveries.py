@@ -1,0 +1,194 @@
+"""The ledger's front page: writes a delivery and its jobs down in one transaction, or finds that it was here before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from shared import jobs as ledger
+from shared.ids import new_id
+from shared.models import deliveries, jobs, payloads
+from shared.providers.incoming import Hook
+from shared.push import Push
+from shared.rules import Decision, Work
+from shared.states import JobState, Trigger
+
+_KEPT_REFUSALS = 1_000
+_LONGEST_HEADER = 1_000
+_MOST_HEADERS = 64
+_SECRET_WORDS = ("token", "secret", "signature", "authorization", "cookie", "password", "credential", "api-key", "apikey")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of a delivery. `knock` are the ids of jobs that now wait and were not waiting before."""
+
+    delivery_id: str
+    status: Literal["accepted", "ignored", "duplicate"]
+    jobs: tuple[str, ...] = ()
+    replayed: tuple[str, ...] = ()
+    knock: tuple[str, ...] = ()
+    reason: str | None = None
+    detail: str | None = None
+
+
+def accept(
+    connection: Connection,
+    *,
+    provider: str,
+    hook: Hook,
+    decision: Decision,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+) -> Receipt:
+    """Store a verified delivery with its payload and jobs. A delivery id seen before changes nothing but failed jobs."""
+    status: Literal["accepted", "ignored"] = "accepted" if decision.work else "ignored"
+    seq = _insert_delivery(connection, provider, hook, decision, status, now)
+    if seq is None:
+        return _again(connection, provider, hook.delivery_id, now)
+    connection.execute(payloads.insert().values(delivery_seq=seq, headers=mask_headers(headers), body=body))
+    receipt = Receipt(delivery_id=hook.delivery_id, status=status, reason=decision.reason, detail=decision.detail)
+    if not decision.work:
+        return receipt
+    assert isinstance(hook.content, Push)  # noqa: S101  (decide() makes work of a Push only)
+    made = [_insert_job(connection, hook.content, work, seq, hook.delivery_id, now) for work in decision.work]
+    ids = tuple(job_id for job_id, _ in made)
+    connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(jobs=list(ids)))
+    return Receipt(
+        delivery_id=hook.delivery_id, status=status, jobs=ids, knock=tuple(job_id for job_id, waits in made if waits)
+    )
+
+
+def _insert_delivery(
+    connection: Connection, provider: str, hook: Hook, decision: Decision, status: str, now: datetime
+) -> int | None:
+    """The new row's seq, or None when this provider has sent this delivery id before."""
+    content = hook.content
+    statement = (
+        _insert(connection, deliveries)
+        .values(
+            delivery_id=hook.delivery_id,
+            dedupe_key=hook.delivery_id,
+            provider=provider,
+            event=hook.event,
+            repository=content.repository.full_name if content.repository else None,
+            ref=content.ref.full if content.ref else None,
+            status=status,
+            reason=decision.reason,
+            detail=decision.detail,
+            why=[step.as_json() for step in decision.trail],
+            jobs=[],
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
+        .returning(deliveries.c.seq)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def _again(connection: Connection, provider: str, delivery_id: str, now: datetime) -> Receipt:
+    """A redelivery is the sender's way to ask for another try: what had failed is queued again."""
+    statement = sa.select(deliveries.c.jobs).where(deliveries.c.provider == provider, deliveries.c.dedupe_key == delivery_id)
+    ids = tuple(connection.execute(statement).scalar_one())
+    replayed = tuple(job_id for job_id in ids if ledger.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
+    return Receipt(delivery_id=delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
+
+
+def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
+    """(job id, whether it now waits). The same ref and commit announced by another delivery is the same job."""
+    key = job_key(work.target, push)
+    statement = (
+        _insert(connection, jobs)
+        .values(
+            id=new_id(now),
+            key=key,
+            delivery_seq=seq,
+            delivery_id=delivery_id,
+            provider=push.repository.provider,
+            repository=push.repository.full_name,
+            ref=push.ref.full,
+            sha=push.sha,
+            target=work.target,
+            version=work.version,
+            spec={
+                "rule": work.rule,
+                "projects": list(work.projects),
+                "set_commits": work.set_commits,
+                "finalize": work.finalize,
+                "environment": work.environment,
+            },
+            status=JobState.QUEUED,
+            trigger=Trigger.WEBHOOK,
+            attempts=0,
+            attempts_allowed=ledger.BUDGET,
+            next_attempt_at=now,
+            knocked_at=now,  # the receiver knocks right after the commit; the sweeper counts from here
+            created_at=now,
+            updated_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(jobs.c.id)
+    )
+    if (made := connection.execute(statement).scalar_one_or_none()) is not None:
+        return made, True
+    existing: str = connection.execute(sa.select(jobs.c.id).where(jobs.c.key == key)).scalar_one()
+    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED,))
+
+
+def job_key(target: str, push: Push) -> str:
+    """Jobs are unique by target, repository, ref and commit; a digest, since ref names outgrow what an index may hold."""
+    parts = (target, push.repository.provider, push.repository.full_name, push.ref.full, push.sha or "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def refuse(
+    connection: Connection, *, provider: str, delivery_id: str, event: str, reason: str, detail: str, now: datetime
+) -> None:
+    """Remember a refused delivery, without its body, so that "signature wrong" can be found; the newest thousand stay."""
+    seq = connection.execute(
+        deliveries.insert()
+        .values(
+            delivery_id=delivery_id,
+            dedupe_key=None,
+            provider=provider,
+            event=event,
+            status="refused",
+            reason=reason,
+            detail=detail,
+            jobs=[],
+            created_at=now,
+        )
+        .returning(deliveries.c.seq)
+    ).scalar_one()
+    if seq % 50 == 0:  # now and then is enough, and keeps a refusal at one insert
+        oldest_kept = (
+            sa.select(deliveries.c.seq)
+            .where(deliveries.c.status == "refused")
+            .order_by(deliveries.c.seq.desc())
+            .offset(_KEPT_REFUSALS)
+            .limit(1)
+            .scalar_subquery()
+        )
+        connection.execute(deliveries.delete().where(deliveries.c.status == "refused", deliveries.c.seq <= oldest_kept))
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers fit to be stored and shown: bounded, and every value that may be a secret replaced."""
+    kept: dict[str, str] = {}
+    for name, value in list(headers.items())[:_MOST_HEADERS]:
+        secret = any(word in name for word in _SECRET_WORDS)
+        kept[name[:200]] = "***" if secret else value[:_LONGEST_HEADER].replace("\x00", "\ufffd")
+    return kept
+
+
+def _insert(connection: Connection, table: sa.Table) -> Any:
+    """An INSERT that knows ON CONFLICT in the connection's dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,28 @@
+"""How our commands end: faults of the configuration as one sentence each on stderr and exit code 2, never a trace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from shared.errors import SchemaError, SettingsError, TagshipError
+
+FAILED, WRONG_USE, NOTHING_MATCHED = 1, 2, 3
+
+
+def run_command(main: Callable[[], object]) -> None:
+    """Run a command's entry; exits 2 on a wrong setting or schema, 1 on another error that we raised on purpose."""
+    try:
+        main()
+    except SettingsError as problem:
+        _end(problem.faults, WRONG_USE)
+    except SchemaError as problem:
+        _end([str(problem)], WRONG_USE)
+    except TagshipError as problem:
+        _end([str(problem)], FAILED)
+
+
+def _end(sentences: list[str], code: int) -> None:
+    for sentence in sentences:
+        print(f"tagship: {sentence}", file=sys.stderr)
+    sys.exit(code)

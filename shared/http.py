@@ -1,0 +1,101 @@
+"""Outgoing HTTP: bounded in time and size, no redirects, connection faults as TransientError. Knows no API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from shared.errors import TransientError
+
+USER_AGENT = "tagship/0.1"
+_LARGEST_ANSWER = 8 * 1024 * 1024
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Header names in lower case; the body whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Deadline:
+    """A point in time that several calls share: connect and read timeouts alone do not bound a slow drip."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        return self._end - time.monotonic()
+
+
+def make_client() -> httpx2.Client:
+    """A pool of kept connections; thread-safe. Proxies of the environment are used, but never for this machine itself."""
+    return httpx2.Client(
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+        follow_redirects=False,
+        limits=httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30),
+        mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+    )
+
+
+def call(
+    client: httpx2.Client,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    deadline: Deadline,
+    body: bytes | None = None,
+) -> Answer:
+    """One request. Raises TransientError when it could not be made or was not answered whole before the deadline."""
+    left = deadline.left()
+    if left <= 0:
+        raise TransientError("no time was left for the request")
+    timeout = httpx2.Timeout(left, connect=min(_CONNECT_SECONDS, left))
+    host = httpx2.URL(url).host
+    try:
+        with client.stream(method, url, headers=dict(headers), content=body, timeout=timeout) as response:
+            return Answer(response.status_code, dict(response.headers), _read(response, deadline, host))
+    except httpx2.TimeoutException as problem:
+        raise TransientError(f"{host} did not answer in time ({type(problem).__name__})") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
+        raise TransientError(f"{host} could not be reached ({type(problem).__name__})") from None
+
+
+def _read(response: httpx2.Response, deadline: Deadline, host: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        chunks.append(chunk)
+        if size > _LARGEST_ANSWER:
+            raise TransientError(f"{host} answered with more than {_LARGEST_ANSWER} bytes", status=response.status_code)
+        if deadline.left() <= 0:
+            raise TransientError(f"{host} did not finish its answer in time", status=response.status_code)
+    return b"".join(chunks)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """What the other side asks for: `Retry-After` (seconds or a date), else Sentry's reset time (epoch seconds)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=min(int(value[:9]), 86_400))
+    if value:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(timedelta(0), moment - now)
+    reset = headers.get("x-sentry-rate-limit-reset", "").strip()
+    if reset.isascii() and reset.isdigit():
+        return min(max(timedelta(0), timedelta(seconds=int(reset[:12]) - now.timestamp())), timedelta(days=1))
+    return None

@@ -1,0 +1,295 @@
+"""The ledger's verbs: every change of a job's state, each one conditional update. Takes a connection, never commits.
+
+Who sets `failed`? Look here. A transition returns False (or None) when someone else moved first; nothing is then changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.models import attempts, deliveries, jobs, payloads
+from shared.states import TRANSITIONS, JobState, Outcome, Trigger
+
+LEASE = timedelta(seconds=120)
+BUDGET = 12  # attempts before a job fails for good; worker/retry.py spreads them over about eight hours
+_LONGEST_ERROR = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A job in our hands until `lease_until`, with all that one attempt needs. `headers` and `body`: None once expired."""
+
+    id: str
+    number: int  # of this attempt; guards every later write
+    attempts_allowed: int
+    delivery_id: str | None
+    provider: str
+    repository: str
+    ref: str
+    sha: str
+    target: str
+    version: str
+    spec: Mapping[str, Any]
+    deploy: Mapping[str, Any] | None
+    created_at: datetime
+    lease_until: datetime
+    headers: Mapping[str, str] | None
+    body: bytes | None
+
+    @property
+    def tried(self) -> int:
+        """Attempts of the present budget, this one included."""
+        return self.number - (self.attempts_allowed - BUDGET)
+
+
+def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelta = LEASE) -> Claimed | None:
+    """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit."""
+    statement = (
+        _move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now)
+        .values(attempts=jobs.c.attempts + 1, lease_until=now + lease, updated_at=now)
+        .returning(
+            jobs.c.attempts,
+            jobs.c.attempts_allowed,
+            jobs.c.trigger,
+            jobs.c.delivery_seq,
+            jobs.c.delivery_id,
+            jobs.c.provider,
+            jobs.c.repository,
+            jobs.c.ref,
+            jobs.c.sha,
+            jobs.c.target,
+            jobs.c.version,
+            jobs.c.spec,
+            jobs.c.deploy,
+            jobs.c.created_at,
+        )
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    connection.execute(attempts.insert().values(job_id=job_id, number=row.attempts, trigger=row.trigger, started_at=now))
+    payload = connection.execute(
+        sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == row.delivery_seq)
+    ).one_or_none()
+    return Claimed(
+        id=job_id,
+        number=row.attempts,
+        attempts_allowed=row.attempts_allowed,
+        delivery_id=row.delivery_id,
+        provider=row.provider,
+        repository=row.repository,
+        ref=row.ref,
+        sha=row.sha,
+        target=row.target,
+        version=row.version,
+        spec=row.spec,
+        deploy=row.deploy,
+        created_at=row.created_at,
+        lease_until=now + lease,
+        headers=payload.headers if payload else None,
+        body=payload.body if payload else None,
+    )
+
+
+def succeed(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    outcome: str,
+    http_status: int,
+    release_url: str,
+    found: Mapping[str, Any] | None,
+    now: datetime,
+) -> bool:
+    """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4)."""
+    statement = _move("succeed", *_mine(job_id, number)).values(
+        outcome=outcome,
+        release_url=release_url,
+        range=found,
+        reason="commits_partial" if found and found["partial"] else None,
+        error=None,
+        lease_until=None,
+        updated_at=now,
+    )
+    return _finish(connection, statement, job_id, number, Outcome.SUCCEEDED, http_status, None, now)
+
+
+def retry_later(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    at: datetime,
+    reason: str | None,
+    error: str,
+    http_status: int | None,
+    now: datetime,
+) -> bool:
+    """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
+    statement = _move("retry_later", *_mine(job_id, number)).values(
+        trigger=Trigger.RETRY,
+        next_attempt_at=at,
+        knocked_at=None,
+        lease_until=None,
+        reason=reason,
+        error=_cut(error),
+        updated_at=now,
+    )
+    return _finish(connection, statement, job_id, number, Outcome.RETRY, http_status, error, now)
+
+
+def fail(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    reason: str,
+    error: str,
+    http_status: int | None,
+    now: datetime,
+) -> bool:
+    """A person must act: the job is a dead letter until it is replayed."""
+    statement = _move("fail", *_mine(job_id, number)).values(lease_until=None, reason=reason, error=_cut(error), updated_at=now)
+    return _finish(connection, statement, job_id, number, Outcome.FAILED, http_status, error, now)
+
+
+def note(connection: Connection, job_id: str, number: int, **values: Any) -> bool:
+    """Write facts found on the way (`range`, `deploy`) to a job that is still ours."""
+    statement = jobs.update().where(jobs.c.status == JobState.RUNNING, *_mine(job_id, number)).values(**values)
+    return connection.execute(statement).rowcount == 1
+
+
+def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
+    """A person said no, before a worker began."""
+    statement = _move("cancel", jobs.c.id == job_id).values(updated_at=now)
+    return connection.execute(statement).rowcount == 1
+
+
+def replay(
+    connection: Connection,
+    job_id: str,
+    *,
+    now: datetime,
+    only: Sequence[JobState] = (JobState.FAILED, JobState.CANCELLED),
+) -> bool:
+    """Queue a finished job again with a fresh budget of attempts; its history stays."""
+    statement = _move("replay", jobs.c.id == job_id, jobs.c.status.in_(only)).values(
+        trigger=Trigger.REPLAY,
+        attempts_allowed=jobs.c.attempts + BUDGET,
+        next_attempt_at=now,
+        knocked_at=now,
+        reason=None,
+        error=None,
+        updated_at=now,
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def has_expired_lease(connection: Connection, *, now: datetime) -> bool:
+    """Whether `rescue` would find something; asks without a write lock."""
+    statement = sa.select(jobs.c.id).where(jobs.c.status == JobState.RUNNING, jobs.c.lease_until < now).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[tuple[str, JobState]]:
+    """Take back jobs whose lease ran out: queued again, or failed when the budget is used up. Returns (id, new state)."""
+    expired = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.status == JobState.RUNNING, jobs.c.lease_until < now)
+        .order_by(jobs.c.lease_until)
+        .limit(limit)
+    )
+    if connection.dialect.name == "postgresql":
+        expired = expired.with_for_update(skip_locked=True)
+    # The state and the time stand in each update again: a job that finished meanwhile is not ours to move.
+    still_lost = (jobs.c.id.in_(expired), jobs.c.lease_until < now)
+    lost = "the worker vanished or outlived its lease"
+    given_up = _move("give_up", *still_lost, jobs.c.attempts >= jobs.c.attempts_allowed).values(
+        lease_until=None, reason="attempts_exhausted", error=f"{lost}; no attempt is left", updated_at=now
+    )
+    queued = _move("rescue", *still_lost, jobs.c.attempts < jobs.c.attempts_allowed).values(
+        trigger=Trigger.RESCUE, next_attempt_at=now, knocked_at=None, lease_until=None, error=lost, updated_at=now
+    )
+    moved: list[tuple[str, JobState]] = []
+    for statement, state in ((given_up, JobState.FAILED), (queued, JobState.QUEUED)):
+        moved += [(row.id, state) for row in connection.execute(statement.returning(jobs.c.id))]
+    if moved:
+        connection.execute(
+            attempts.update()
+            .where(attempts.c.job_id.in_([job_id for job_id, _ in moved]), attempts.c.outcome.is_(None))
+            .values(outcome=Outcome.LOST, finished_at=now, error=lost)
+        )
+    return moved
+
+
+def due(connection: Connection, *, now: datetime, knock_again_after: timedelta, limit: int) -> list[str]:
+    """Ids of jobs whose time has come and that were not knocked for lately, oldest first."""
+    statement = (
+        sa.select(jobs.c.id)
+        .where(
+            jobs.c.status.in_((JobState.QUEUED, JobState.RETRYING)),
+            jobs.c.next_attempt_at <= now,
+            sa.or_(jobs.c.knocked_at.is_(None), jobs.c.knocked_at < now - knock_again_after),
+        )
+        .order_by(jobs.c.next_attempt_at)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def stamp_knocked(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:
+    """Remember that a message went out for these jobs."""
+    connection.execute(jobs.update().where(jobs.c.id.in_(job_ids)).values(knocked_at=now))
+
+
+def count_by_status(connection: Connection) -> dict[str, dict[str, int]]:
+    """{"jobs": {status: n}, "deliveries": {status: n}}."""
+    return {
+        table.name: {
+            row.status: row.n
+            for row in connection.execute(sa.select(table.c.status, sa.func.count().label("n")).group_by(table.c.status))
+        }
+        for table in (jobs, deliveries)
+    }
+
+
+def _move(transition: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+    """One conditional update: the row moves only from the states that the table of transitions names."""
+    sources, target = TRANSITIONS[transition]
+    return jobs.update().where(jobs.c.status.in_(sorted(sources)), *conditions).values(status=target)
+
+
+def _mine(job_id: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """The attempt number guards against a worker that outlived its lease and would overwrite its successor."""
+    return jobs.c.id == job_id, jobs.c.attempts == number
+
+
+def _finish(
+    connection: Connection,
+    statement: sa.Update,
+    job_id: str,
+    number: int,
+    outcome: Outcome,
+    http_status: int | None,
+    error: str | None,
+    now: datetime,
+) -> bool:
+    if connection.execute(statement).rowcount != 1:
+        return False
+    connection.execute(
+        attempts.update()
+        .where(attempts.c.job_id == job_id, attempts.c.number == number)
+        .values(outcome=outcome, http_status=http_status, error=_cut(error) if error else None, finished_at=now)
+    )
+    return True
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"

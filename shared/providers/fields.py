@@ -1,0 +1,220 @@
+"""Reads hostile JSON: every field typed, bounded and named in the refusal. Touches nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from shared.errors import BadPayload
+from shared.push import Commit, FileChange, Ref, is_valid_ref
+
+MAX_DEPTH = 100
+MAX_COMMITS = 10_000  # GitHub lists 2,048 at most, GitLab 20
+MAX_FILES = 10_000  # a commit; GitHub lists 3,000 at most
+MAX_MESSAGE = 65_536
+MAX_PATH = 4_096
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}"
+_FULL_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
+
+
+def read_json(body: bytes) -> Fields:
+    """The JSON object that `body` holds. Raises BadPayload unless it is UTF-8, finite, at most 100 levels deep, an object."""
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+    except UnicodeDecodeError:
+        raise BadPayload("the body is not UTF-8") from None
+    except RecursionError:
+        raise BadPayload(f"the body is nested more than {MAX_DEPTH} levels deep") from None
+    except ValueError:
+        raise BadPayload("the body is not JSON") from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(value):
+        raise BadPayload(f"the body is nested more than {MAX_DEPTH} levels deep")
+    if not isinstance(value, dict):
+        raise BadPayload("the body must be a JSON object")
+    return Fields(value, "")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(text)
+    return value
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for item in level if isinstance(item, (dict, list)) for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(item: dict[str, Any] | list[Any]) -> Iterator[Any]:
+    children = item.values() if isinstance(item, dict) else item
+    return (child for child in children if isinstance(child, (dict, list)))
+
+
+def clean(text: str) -> str:
+    """The same text, storable: NUL and lone surrogates become U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+class Fields:
+    """A JSON object and where it stands in the body, so that each refusal can name the field."""
+
+    __slots__ = ("_path", "_values")
+
+    def __init__(self, values: dict[str, Any], path: str) -> None:
+        self._values = values
+        self._path = path
+
+    def refuse(self, name: str, wanted: str) -> NoReturn:
+        raise BadPayload(f"{self._path}{name}: {wanted}")
+
+    def has(self, name: str) -> bool:
+        return self._values.get(name) is not None
+
+    def text(self, name: str, limit: int, *, cut: bool = False) -> str:
+        value = self.optional_text(name, limit, cut=cut)
+        if value is None:
+            self.refuse(name, "a string is missing")
+        return value
+
+    def optional_text(self, name: str, limit: int, *, cut: bool = False) -> str | None:
+        """`cut` shortens what is too long (a commit message); without it, too long is refused (a name)."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.refuse(name, "must be a string")
+        if len(value) > limit and not cut:
+            self.refuse(name, f"is longer than {limit} characters")
+        return clean(value[:limit])
+
+    def flag(self, name: str) -> bool | None:
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
+            self.refuse(name, "must be true or false")
+        return value
+
+    def count(self, name: str) -> int | None:
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+            self.refuse(name, "must be a whole number")
+        return value
+
+    def object(self, name: str) -> Fields:
+        value = self.optional_object(name)
+        if value is None:
+            self.refuse(name, "an object is missing")
+        return value
+
+    def optional_object(self, name: str) -> Fields | None:
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.refuse(name, "must be an object")
+        return Fields(value, f"{self._path}{name}.")
+
+    def objects(self, name: str, limit: int) -> list[Fields]:
+        found = []
+        for index, value in enumerate(self._list(name, limit)):
+            if not isinstance(value, dict):
+                self.refuse(f"{name}[{index}]", "must be an object")
+            found.append(Fields(value, f"{self._path}{name}[{index}]."))
+        return found
+
+    def texts(self, name: str, limit: int, each: int) -> list[str] | None:
+        """A list of strings, None when the key is absent or null."""
+        if self._values.get(name) is None:
+            return None
+        found = []
+        for index, value in enumerate(self._list(name, limit)):
+            if not isinstance(value, str) or len(value) > each:
+                self.refuse(f"{name}[{index}]", f"must be a string of at most {each} characters")
+            found.append(clean(value))
+        return found
+
+    def _list(self, name: str, limit: int) -> list[Any]:
+        value = self._values.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.refuse(name, "must be a list")
+        if len(value) > limit:
+            self.refuse(name, f"holds more than {limit} entries")
+        return value
+
+    def sha(self, name: str) -> str:
+        """A commit or tag object id: 40 hex digits, or 64 in a SHA-256 repository."""
+        value = self.text(name, 64).lower()
+        if not _SHA.fullmatch(value):
+            self.refuse(name, "must be 40 or 64 hexadecimal digits")
+        return value
+
+    def optional_sha(self, name: str) -> str | None:
+        return self.sha(name) if self.has(name) else None
+
+    def ref(self, name: str) -> Ref:
+        value = self.text(name, 1_024)
+        if not is_valid_ref(value):
+            self.refuse(name, "must be a full ref name that git allows, such as refs/heads/main")
+        return Ref(value)
+
+    def full_name(self, name: str) -> str:
+        """`owner/name`, with more segments at GitLab: letters, digits and `_.-` only, so it is safe in a URL path."""
+        value = self.text(name, 512)
+        if not _FULL_NAME.fullmatch(value):
+            self.refuse(name, "must be a repository name such as owner/name")
+        return value
+
+    def time(self, name: str) -> datetime | None:
+        """An ISO 8601 time with an offset (UTC assumed without one)."""
+        value = self.optional_text(name, 64)
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.refuse(name, "must be a time such as 2026-03-01T10:00:00Z")
+
+
+def read_commit(fields: Fields) -> Commit:
+    """A commit as GitHub's and GitLab's push payloads both spell it."""
+    author = fields.optional_object("author")
+    return Commit(
+        id=fields.sha("id"),
+        message=fields.optional_text("message", MAX_MESSAGE, cut=True) or "",
+        author_name=author.optional_text("name", 1_000, cut=True) if author else None,
+        author_email=author.optional_text("email", 1_000, cut=True) if author else None,
+        timestamp=fields.time("timestamp"),
+        files=_read_files(fields),
+    )
+
+
+def _read_files(fields: Fields) -> tuple[FileChange, ...] | None:
+    """Sentry's letters for the three lists; a path in two lists (a rename back and forth) is one modification."""
+    added, removed, modified = (fields.texts(name, MAX_FILES, MAX_PATH) for name in ("added", "removed", "modified"))
+    if added is None and removed is None and modified is None:
+        return None
+    changes: dict[str, FileChange] = {path: FileChange(path, "A") for path in added or ()}
+    for path in removed or ():
+        changes[path] = FileChange(path, "M" if path in changes else "D")
+    for path in modified or ():
+        changes[path] = FileChange(path, "M")
+    return tuple(changes.values())

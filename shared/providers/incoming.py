@@ -1,0 +1,64 @@
+"""What the door hands to a provider and gets back. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.errors import BadPayload
+from shared.push import Ignored, Push
+
+_DELIVERY_ID = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One HTTP request: header names in lower case, values as WSGI gives them (bytes read as latin-1), the raw body."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header_bytes(self, name: str) -> bytes | None:
+        """The header's value as it stood on the wire, for comparisons."""
+        value = self.headers.get(name)
+        return None if value is None else value.encode("latin-1", "replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A verified request, read: which event it was, its delivery id, and what it says."""
+
+    event: str
+    delivery_id: str
+    content: Push | Ignored
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider as plain functions.
+
+    `verify(incoming, secrets, now)` raises BadSignature unless one of the active secrets vouches for the request.
+    `read(incoming)` turns a verified request into a Hook; raises BadPayload, UnsupportedBody.
+    `check_secret(secret)` is one sentence of fault about a configured secret, or None.
+    `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
+    """
+
+    name: str
+    verify: Callable[[Incoming, Sequence[str], datetime], None]
+    read: Callable[[Incoming], Hook]
+    check_secret: Callable[[str], str | None]
+    media_types: tuple[str, ...]
+    hint: str
+
+
+def check_delivery_id(value: str, header: str) -> str:
+    """A delivery id names a row and stands in logs and URLs: 1-200 visible ASCII characters, else BadPayload."""
+    if not _DELIVERY_ID.fullmatch(value):
+        raise BadPayload(f"{header}: must be 1 to 200 visible ASCII characters")
+    return value
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

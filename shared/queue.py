@@ -1,0 +1,154 @@
+"""The broker's side: one Celery app for all processes, one message shape, and the knock that never holds anyone up.
+
+A message is a hint that job rows are due. It may be lost, doubled or late; the row is the truth (docs/decisions/0001).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from celery import Celery
+
+from shared import log
+
+TASK = "tagship.run_jobs"  # one stable name and one argument (a list of job ids), so that a rolling deploy drops nothing
+QUEUE = "tagship"
+LARGEST_KNOCK = 16  # ids in one message: a burst costs the broker and the worker one message for many jobs
+_WAITING = 20_000
+_PAUSE_SECONDS = 1.0
+
+logger = log.get(__name__)
+
+
+def make_celery(broker_url: str | None) -> Celery:
+    """The Celery app. Without a broker it can be built all the same; publishing then fails at once."""
+    app = Celery("tagship", broker=broker_url or "redis://127.0.0.1:1/0")
+    app.conf.update(
+        # Reads and connects are bounded: kombu's own defaults wait for ever on a server that accepts and stays silent.
+        broker_transport_options=_transport_options(broker_url or "redis://"),
+        broker_connection_timeout=3,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # the default gives up after 100 tries
+        broker_channel_error_retry=True,  # a failover that answers READONLY would end the worker for good
+        broker_pool_limit=4,
+        broker_pool_acquire_timeout=2,  # the default waits for ever when every thread publishes into a dead broker
+        task_publish_retry=False,  # a publish of unclear outcome is left to the sweeper
+        # Early acknowledgement: with late ones a broker restart kills the worker and a dropped connection runs the
+        # task twice. The lease in SQL does what redelivery would.
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        result_backend=None,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue=QUEUE,
+        task_routes={TASK: {"queue": QUEUE}},
+        worker_prefetch_multiplier=1,  # fair between workers, little to lose
+        worker_send_task_events=False,
+        task_send_sent_event=False,
+        worker_disable_rate_limits=True,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,  # nobody asks; it costs a connection and keys in Redis
+        enable_utc=True,
+    )
+    return app
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if broker_url.startswith("redis"):
+        return {
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "max_retries": 0,  # how long one failed publish blocks: at once instead of seconds
+            "visibility_timeout": 600,  # shorter than an hour: doubling is harmless, waiting is not
+            "global_keyprefix": "tagship:",
+            "client_name": "tagship",
+        }
+    return {"connect_timeout": 3, "read_timeout": 5, "write_timeout": 5, "confirm_publish": True, "max_retries": 0}
+
+
+def publish(app: Celery, job_ids: Sequence[str]) -> None:
+    """Send the ids in as few messages as leaves work for several workers. Raises what the broker's client raises."""
+    size = min(LARGEST_KNOCK, max(1, len(job_ids) // 8))
+    with app.producer_pool.acquire(block=True, timeout=2) as producer:
+        for start in range(0, len(job_ids), size):
+            app.send_task(TASK, args=(list(job_ids[start : start + size]),), producer=producer, retry=False, ignore_result=True)
+
+
+def queue_length(app: Celery) -> int:
+    """How many messages wait at the broker. Raises what the broker's client raises; a queue never used counts as empty."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=3)
+        channel = connection.default_channel
+        try:
+            return int(channel.queue_declare(queue=QUEUE, passive=True).message_count)
+        except connection.channel_errors:
+            return 0
+
+
+class Knocker:
+    """Knocks from a thread of its own, so that no request ever waits for the broker.
+
+    What cannot be sent is dropped: the row is committed, and the sweeper knocks for it.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self._waiting: queue.Queue[str | None] = queue.Queue(_WAITING)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._is_down = False
+
+    def knock(self, job_ids: Iterable[str]) -> None:
+        """Hand ids over; returns at once. Call it after the commit only."""
+        self._start()
+        for job_id in job_ids:
+            try:
+                self._waiting.put_nowait(job_id)
+            except queue.Full:
+                return
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Send what waits, then end the thread."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join(timeout)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="knocker", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch = [self._waiting.get()]
+            while len(batch) < 256:
+                try:
+                    batch.append(self._waiting.get_nowait())
+                except queue.Empty:
+                    break
+            stopping = None in batch
+            self._send([job_id for job_id in batch if job_id is not None])
+
+    def _send(self, job_ids: list[str]) -> None:
+        if not job_ids:
+            return
+        try:
+            publish(self.app, job_ids)
+        except Exception as problem:  # whatever the broker's client raises: the sweeper covers it
+            if not self._is_down:
+                logger.warning("knock.failed", reason="broker_down", error=type(problem).__name__, jobs=len(job_ids))
+            self._is_down = True
+            time.sleep(_PAUSE_SECONDS)  # one try a second into a dead broker is plenty
+        else:
+            if self._is_down:
+                logger.info("knock.resumed")
+            self._is_down = False

@@ -1,0 +1,89 @@
+"""What a release is called: tag parts, version templates, and the names that Sentry refuses. Pure.
+
+Refused versions: Sentry's own check (docs: Releases > Naming; the embedded endpoint's `releases/schema.py` tests agree).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shared.push import Push
+
+MAX_VERSION = 200
+PLACEHOLDERS = ("tag", "branch", "sha", "repo", "name", "component", "version")
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]*)(?::([0-9]{1,2}))?\}")
+_NOT_ALLOWED = re.compile(r"[\r\n\f\t/\\\x00-\x1f\x7f]+")
+# `pkg@1.2.3`, `pkg/v1.2.3`, `pkg-v1.2.3`, `v1.2.3`, `release-2024.10.01`: the version begins at the last such boundary.
+_TAG = re.compile(
+    r"(?:(?P<component>.+?)(?:[@/]v?|-v|[-_](?=[0-9]+\.)))?v?(?P<version>[0-9]+(?:[.][0-9]+)*(?:[-+._a-zA-Z0-9]*))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A version that cannot be sent, and why, in one sentence."""
+
+    detail: str
+
+
+def parse_tag(name: str) -> tuple[str | None, str]:
+    """(component, version) of a tag: ('api', '1.2.0') of `api@1.2.0`, (None, '1.2.3') of `v1.2.3`, (None, name) else."""
+    match = _TAG.fullmatch(name)
+    return (match["component"], match["version"]) if match else (None, name)
+
+
+def check_template(template: str) -> str | None:
+    """One sentence of fault about a version template, or None."""
+    for name, length in _PLACEHOLDER.findall(template):
+        if name not in PLACEHOLDERS:
+            return f"knows no placeholder {{{name}}}: use {', '.join(f'{{{known}}}' for known in PLACEHOLDERS)}"
+        if length and (name != "sha" or not 4 <= int(length) <= 64):
+            return "a length goes with {sha} only and is from 4 to 64, such as {sha:12}"
+    rest = _PLACEHOLDER.sub("", template)
+    if "{" in rest or "}" in rest:
+        return "holds a brace that closes no placeholder"
+    if not template.strip():
+        return "is empty"
+    return None
+
+
+def render_version(template: str, push: Push) -> str | Refused:
+    """The version of this push's release, with characters that a version may not hold replaced by `-`, or why it has none."""
+    values = _values(push)
+    missing = [name for name, _ in _PLACEHOLDER.findall(template) if values.get(name) is None]
+    if missing:
+        return Refused(f"{push.ref.full} has no {{{missing[0]}}} for the version {template!r}")
+
+    def fill(match: re.Match[str]) -> str:
+        value = values[match[1]] or ""
+        return value[: int(match[2])] if match[2] else value
+
+    return map_version(_PLACEHOLDER.sub(fill, template))
+
+
+def _values(push: Push) -> dict[str, str | None]:
+    is_tag, is_branch = push.ref.kind == "tag", push.ref.kind == "branch"
+    component, version = parse_tag(push.ref.name) if is_tag else (None, None)
+    return {
+        "tag": push.ref.name if is_tag else None,
+        "branch": push.ref.name if is_branch else None,
+        "sha": push.sha,
+        "repo": push.repository.full_name,
+        "name": push.repository.full_name.rpartition("/")[2],
+        "component": component,
+        "version": version,
+    }
+
+
+def map_version(wanted: str) -> str | Refused:
+    """Sentry's rules on version names: what can be mapped is mapped, what stays refused is Refused."""
+    version = _NOT_ALLOWED.sub("-", wanted).strip()
+    if not version:
+        return Refused("the version is empty")
+    if version in (".", "..") or version.lower() == "latest":
+        return Refused(f"Sentry refuses a release named {version!r}")
+    if len(version) > MAX_VERSION:
+        return Refused(f"the version has {len(version)} characters; Sentry takes {MAX_VERSION} at most")
+    return version
