@@ -1,0 +1,92 @@
+"""`python -m webhook ...`: the web process, the local stack, and the operators' command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from shared import config
+from shared.db import make_engine
+from shared.errors import SettingsError
+from shared.exits import run_command
+from shared.models import SCHEMA
+from shared.serve import serve as serve_app
+from shared.settings import Settings, from_env
+
+MIGRATE = "python -m webhook db upgrade"
+
+
+@click.group()
+def main() -> None:
+    """Tagship: turns the pushes and tags of GitHub and GitLab into releases."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve the receiver on HOST and PORT until SIGTERM."""
+    settings = _settings()
+    config.load(settings)
+    if not settings.webhook_secrets:
+        raise SettingsError(
+            ["no webhook secret is set: give GITHUB_WEBHOOK_SECRET, GITLAB_WEBHOOK_SECRET or both (a provider without is off)"]
+        )
+    SCHEMA.check(make_engine(settings.database_url), remedy=MIGRATE)
+    serve_app("webhook.factory:create_asgi", host=settings.host, port=settings.port, workers=settings.web_concurrency)
+
+
+@main.command()
+def run() -> None:
+    """Run the whole stack on this machine until Ctrl-C."""
+    from webhook.local.run import run as run_stack  # only this command needs the supervisor
+
+    sys.exit(run_stack())
+
+
+@main.command()
+def demo() -> None:
+    """Run a throw-away stack, send signed sample pushes, show their releases."""
+    from webhook.local.demo import demo as run_demo  # only this command needs the samples
+
+    sys.exit(run_demo())
+
+
+@main.group()
+def db() -> None:
+    """The ledger's database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Migrate the database to this program's schema."""
+    click.echo(f"schema at {SCHEMA.upgrade(make_engine(_settings().database_url))}")
+
+
+@main.group("config")
+def config_group() -> None:
+    """The rules and targets in force."""
+
+
+@config_group.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def check(as_json: bool) -> None:
+    """Read the settings and tagship.toml; name every fault."""
+    settings = _settings()
+    rules = config.load(settings)
+    if faults := config.missing_tokens(rules, settings):
+        raise SettingsError(faults)
+    if as_json:
+        click.echo(json.dumps({"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}))
+        return
+    source = settings.config_path or "no file: the default rule"
+    click.echo(f"fine: {len(rules.rules)} rules, {len(rules.targets)} targets ({source})")
+
+
+def _settings() -> Settings:
+    return from_env(os.environ, is_terminal=sys.stderr.isatty())
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,45 @@
+"""The web process's composition root: settings become a Flask app, and that app an ASGI app for the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from flask import Flask
+
+from shared import config, log
+from shared.asgi import FlaskInAsgi, Limits
+from shared.db import make_engine
+from shared.queue import Knocker, make_celery
+from shared.rules import Rules
+from shared.settings import Settings, from_env
+from webhook import health, problems, receive
+from webhook.refusals import Refusals
+
+
+def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
+    """The Flask app. Raises SettingsError when the rules' file is faulty; opens no connection yet."""
+    app = Flask("webhook", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
+    engine = make_engine(settings.database_url)
+    knocker = Knocker(make_celery(settings.broker_url))
+    app.extensions["door"] = receive.Door(
+        settings=settings,
+        rules=rules or config.load(settings),
+        engine=engine,
+        knocker=knocker,
+        refusals=Refusals(engine),
+    )
+    app.register_blueprint(receive.blueprint)
+    app.register_blueprint(health.blueprint)
+    problems.register(app)
+    return app
+
+
+def create_asgi() -> FlaskInAsgi:
+    """What each of the server's processes runs."""
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    log.setup(settings.log_format, settings.log_level)
+    app = create_app(settings)
+    door: receive.Door = app.extensions["door"]
+    return FlaskInAsgi(app, refuse=problems.refuse_body, on_stop=door.knocker.stop)

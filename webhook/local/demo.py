@@ -1,0 +1,219 @@
+"""`make demo`: a throw-away stack, signed sample webhooks through the front door, their releases read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from webhook.local.environment import free_port
+from webhook.local.fault import Fault
+from webhook.local.run import say, stop_on_signals
+from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from webhook.local.stack import Stack, build
+from webhook.local.supervisor import StackFailed, Supervisor
+
+_PATIENCE_SECONDS = 45.0
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "NO_COLOR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+_RULES = """\
+[[rules]]
+name = "shop tags"
+repo = "github:acme/shop"
+refs = ["refs/tags/v*"]
+projects = ["app"]
+release = "shop@{version}"
+environment = "production"
+
+[[rules]]
+name = "everything else"
+repo = "*:acme/*"
+refs = ["refs/tags/*", "refs/heads/{default_branch}"]
+projects = ["app"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One webhook and what it must lead to: `status` of the answer, the release's version and deploys, if any."""
+
+    sample: Sample
+    status: str
+    version: str | None = None
+    deploys: int | None = None
+
+
+def demo() -> int:
+    """Exit code 0 when every expected release is there, else 1 with what is missing."""
+    with tempfile.TemporaryDirectory(prefix="tagship-demo-") as folder:
+        return _demo_in(Path(folder))
+
+
+def _demo_in(folder: Path) -> int:
+    rules = folder / "tagship.toml"
+    rules.write_text(_RULES, encoding="utf-8")
+    endpoint, between = free_port(), free_port()
+    environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
+        "DATA_DIR": str(folder),
+        "TAGSHIP_CONFIG": str(rules),
+        "PORT": str(free_port()),
+        "RELEASES_PORT": str(endpoint),
+        "WEB_CONCURRENCY": "1",
+        "LOG_FORMAT": "console",
+    }
+    fault = Fault(between, f"http://127.0.0.1:{endpoint}", {"shop@1.4.1"})
+    stack = build(environ, is_terminal=True, endpoint_url=f"http://127.0.0.1:{between}")
+    for note in stack.notes:
+        say(note)
+    supervisor = Supervisor(stack.parts, say=say)
+    stop_on_signals(supervisor)
+    scenario = Scenario(stack, f"http://127.0.0.1:{endpoint}", fault)
+    try:
+        supervisor.start()
+        say(f"ready: http://127.0.0.1:{stack.settings.port}\n")
+        thread = threading.Thread(target=scenario.play, args=(supervisor.stopping,), daemon=True)
+        thread.start()
+        supervisor.watch()
+    except StackFailed as problem:
+        scenario.missing.append(str(problem))
+    finally:
+        supervisor.stop()
+        fault.close()
+    return scenario.conclude()
+
+
+class Scenario:
+    """Plays the steps one by one and keeps what is missing."""
+
+    def __init__(self, stack: Stack, endpoint: str, fault: Fault) -> None:
+        self.missing: list[str] = []
+        self._lines: list[str] = []
+        self._stack = stack
+        self._endpoint = endpoint
+        self._fault = fault
+        self._played = False
+
+    def play(self, stopping: threading.Event) -> None:
+        secrets = self._stack.settings.webhook_secrets
+        try:
+            for step in steps(secrets["github"][0], secrets["gitlab"][0]):
+                if stopping.is_set():
+                    return
+                self._play(step)
+            if self._fault.hits != 1:
+                self.missing.append("the endpoint was to answer 503 once, and did not")
+            self._played = True
+        except (URLError, OSError, ValueError) as problem:
+            self.missing.append(f"{type(problem).__name__}: {problem}")
+        finally:
+            stopping.set()
+
+    def conclude(self) -> int:
+        say("\nreleases, as read back from the endpoint:")
+        for line in self._lines:
+            say(line)
+        if not self._played and not self.missing:
+            self.missing.append("the demo was stopped before its end")
+        for what in self.missing:
+            say(f"missing: {what}")
+        say("demo: every expected release is there" if not self.missing else "demo: not everything arrived")
+        return 1 if self.missing else 0
+
+    def _play(self, step: Step) -> None:
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{self._stack.settings.port}/webhooks/{step.sample.provider}"
+        status, answer = _fetch(url, step.sample.headers, step.sample.body)
+        why = f": {answer.get('reason')}, {answer.get('detail')}" if answer.get("reason") else ""
+        say(f"> {step.sample.says:<58} {status} {answer.get('status')}{why}")
+        if answer.get("status") != step.status:
+            self.missing.append(f"{step.sample.says}: answered {answer}, wanted {step.status}")
+        if step.version is not None:
+            self._await_release(step, started)
+
+    def _await_release(self, step: Step, started: float) -> None:
+        assert step.version is not None  # noqa: S101
+        path = f"{self._endpoint}/api/0/organizations/local/releases/{quote(step.version, safe='')}/"
+        token = {"Authorization": f"Bearer {self._stack.settings.sentry_auth_token}"}
+        while time.monotonic() < started + _PATIENCE_SECONDS:
+            status, release = _fetch(path, token, None)
+            if status == 200 and release["deployCount"] == step.deploys:
+                seconds = time.monotonic() - started
+                _, commits = _fetch(f"{path}commits/", token, None)
+                self._report(release, commits, seconds)
+                return
+            time.sleep(0.02)
+        self.missing.append(f"the release {step.version}")
+
+    def _report(self, release: dict[str, Any], commits: Any, seconds: float) -> None:
+        projects = ", ".join(project["slug"] for project in release["projects"])
+        deploys = f", {release['deployCount']} deploy" if release["deployCount"] else ""
+        line = f"  {release['version']}  project {projects}, {len(commits)} commits{deploys}, after {seconds:.2f} s"
+        say(f"  release {line.strip()}")
+        self._lines.append(line)
+        for commit in commits:
+            author = (commit.get("author") or {}).get("name") or "unknown"
+            self._lines.append(f"      {commit['id'][:12]}  {author}: {commit['message'].partition(chr(10))[0]}")
+
+
+def steps(github_secret: str, gitlab_secret: str) -> list[Step]:
+    """One of each outcome: a branch, annotated tags at both providers, the unwanted, the repeated, the retried."""
+    work = [
+        SampleCommit("Add the cart", added=["shop/cart.py"], minute=1),
+        SampleCommit("Show prices with tax", modified=["shop/price.py"], author=("Lin Wei", "lin@acme.test"), minute=2),
+        SampleCommit("Drop the old till", removed=["shop/till.py"], minute=3),
+    ]
+    fix = SampleCommit("Round prices to cents", modified=["shop/price.py"], minute=9)
+    api = SampleCommit("Serve stock levels", added=["api/stock.py"], author=("Lin Wei", "lin@acme.test"), minute=5)
+    main = github_push(repository="acme/shop", ref="refs/heads/main", commits=work, before=sha("the commit before"))
+    tag = sign_github(
+        github_push(repository="acme/shop", ref="refs/tags/v1.4.0", head=work[-1], after=sha("tag object 1.4.0")),
+        github_secret,
+        says="GitHub  acme/shop  annotated tag v1.4.0",
+    )
+    gitlab_tag = gitlab_push(
+        repository="acme/backend/api", ref="refs/tags/v2.0.0", commits=[api], after=sha("tag object 2.0.0")
+    )
+    branch = github_push(
+        repository="acme/shop", ref="refs/heads/try-it", commits=[SampleCommit("Try it")], before=work[-1].as_json()["id"]
+    )
+    retried = github_push(repository="acme/shop", ref="refs/tags/v1.4.1", head=fix, after=sha("tag object 1.4.1"))
+    return [
+        Step(
+            sign_github(main, github_secret, says="GitHub  acme/shop  push of 3 commits to main"),
+            "accepted",
+            main["after"],
+        ),
+        Step(tag, "accepted", "shop@1.4.0", deploys=1),
+        Step(
+            sign_gitlab(
+                gitlab_tag, gitlab_secret, event="Tag Push Hook", says="GitLab  acme/backend/api  annotated tag v2.0.0"
+            ),
+            "accepted",
+            "v2.0.0",
+        ),
+        Step(sign_github(branch, github_secret, says="GitHub  acme/shop  push to the branch try-it"), "ignored"),
+        Step(Sample(tag.provider, tag.headers, tag.body, "GitHub  acme/shop  tag v1.4.0 delivered again"), "duplicate"),
+        Step(
+            sign_github(retried, github_secret, says="GitHub  acme/shop  tag v1.4.1, whose first try meets a 503"),
+            "accepted",
+            "shop@1.4.1",
+            deploys=1,
+        ),
+    ]
+
+
+def _fetch(url: str, headers: Mapping[str, str], body: bytes | None) -> tuple[int, Any]:
+    request = Request(url, data=body, headers=dict(headers), method="GET" if body is None else "POST")  # noqa: S310
+    try:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            return int(answer.status), json.loads(answer.read())
+    except HTTPError as answer:
+        return answer.code, json.loads(answer.read() or b"{}")

@@ -1,0 +1,52 @@
+"""`make run`: the whole stack until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+
+from webhook.local.environment import read_env_file
+from webhook.local.stack import ROOT, build
+from webhook.local.supervisor import StackFailed, Supervisor
+
+
+def run() -> int:
+    """Start, say so, keep running. The exit code: 0 when a person stopped it, 1 with the reason otherwise."""
+    environ = {**read_env_file(ROOT / ".env"), **os.environ}
+    stack = build(environ, is_terminal=sys.stdout.isatty())
+    for note in stack.notes:
+        say(note)
+    supervisor = Supervisor(stack.parts, say=say)
+    stop_on_signals(supervisor)
+    try:
+        supervisor.start()
+        if not supervisor.stopping.is_set():
+            host = "127.0.0.1" if stack.settings.host in ("0.0.0.0", "::") else stack.settings.host  # noqa: S104
+            say(f"ready: http://{host}:{stack.settings.port}")
+        supervisor.watch()
+    except StackFailed as problem:
+        say(f"tagship: stopping everything: {problem}")
+        return 1
+    finally:
+        supervisor.stop()
+    say("stopped")
+    return 0
+
+
+def stop_on_signals(supervisor: Supervisor) -> None:
+    """Ctrl-C, SIGTERM and a closed terminal end the stack in order."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        supervisor.stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+def say(line: str) -> None:
+    """One line, at once, also into a pipe; a reader that went away does not end the stack."""
+    with contextlib.suppress(BrokenPipeError, ValueError):
+        print(line, flush=True)

@@ -1,0 +1,79 @@
+"""One table: what went wrong -> HTTP status and an RFC 9457 problem. No answer carries a secret, a trace or an oracle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from flask import Flask, Response
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from shared import log
+from shared.asgi import Refusal
+from shared.errors import BadPayload, BadSignature, Conflict, NotFound, TagshipError, UnknownProvider, UnsupportedBody
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS: dict[type[TagshipError], int] = {
+    UnknownProvider: 404,
+    BadSignature: 401,
+    BadPayload: 400,
+    UnsupportedBody: 415,
+    NotFound: 404,
+    Conflict: 409,
+}
+# One text for missing and wrong alike: which of the two it was stands in the log and in the list of refused deliveries.
+_UNSIGNED = "the signature or token is missing or wrong"
+
+logger = log.get(__name__)
+
+
+def render(status: int, detail: str) -> bytes:
+    """The problem's JSON: {"type", "title", "status", "detail"}."""
+    title = HTTPStatus(status).phrase
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(render(status, detail), status=status, content_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def refuse_body(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
+    """A body that the server's entry did not read to its end, in the same form as every other refusal."""
+    headers = [("Content-Type", MEDIA_TYPE)]
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", "5"))
+    return headers, render(refusal.status, refusal.detail)
+
+
+def register(app: Flask) -> None:
+    """Install the table."""
+
+    @app.errorhandler(TagshipError)
+    def _ours(error: TagshipError) -> Response:
+        for kind, status in _STATUS.items():
+            if isinstance(error, kind):
+                return problem(status, _UNSIGNED if status == 401 else str(error))
+        return _unexpected(error)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        allow = {"Allow": ", ".join(sorted(methods))} if (methods := getattr(error, "valid_methods", None)) else {}
+        return problem(error.code or 500, _DETAILS.get(error.code or 500) or error.description or error.name, allow)
+
+    @app.errorhandler(SQLAlchemyError)
+    def _storage(error: SQLAlchemyError) -> Response:
+        logger.error("storage.failed", error=type(error).__name__, cause=str(getattr(error, "orig", ""))[:300])
+        return problem(503, "the delivery could not be stored; send it again", {"Retry-After": "5"})
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> Response:
+        logger.error("request.unexpected", exc_info=error)
+        return problem(500, "an unexpected fault; the log has its trace")
+
+
+_DETAILS = {
+    404: "there is nothing at this address",
+    413: "the body is larger than the limit",
+}

@@ -1,0 +1,69 @@
+"""Remembers refused deliveries, at most ten a second, so that "signature wrong" can be found. Never fails a request."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from datetime import datetime
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import deliveries, log
+from shared.errors import BadSignature, Rejected
+
+_PER_SECOND = 10.0
+_ID_HEADERS = ("x-github-delivery", "webhook-id", "idempotency-key")
+_EVENT_HEADERS = ("x-github-event", "x-gitlab-event")
+_PRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+logger = log.get(__name__)
+
+
+class Refusals:
+    """A bucket of ten that refills in a second: a flood of forged requests costs no more writes than that."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._tokens = _PER_SECOND
+        self._filled_at = time.monotonic()
+
+    def remember(self, provider: str, headers: dict[str, str], problem: Rejected, now: datetime) -> None:
+        reason = "signature_wrong" if isinstance(problem, BadSignature) else "payload_refused"
+        delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
+        logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
+        if not self._take():
+            return
+        try:
+            with self._engine.begin() as connection:
+                deliveries.refuse(
+                    connection,
+                    provider=provider,
+                    delivery_id=delivery_id,
+                    event=event,
+                    reason=reason,
+                    detail=str(problem),
+                    now=now,
+                )
+        except SQLAlchemyError as fault:
+            logger.warning("delivery.refusal_unstored", error=type(fault).__name__)
+
+    def _take(self) -> bool:
+        with self._lock:
+            moment = time.monotonic()
+            self._tokens = min(_PER_SECOND, self._tokens + (moment - self._filled_at) * _PER_SECOND)
+            self._filled_at = moment
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+
+def _first(headers: dict[str, str], names: tuple[str, ...], limit: int) -> str:
+    """The sender's own words are unverified here: printable ASCII, bounded, or a dash."""
+    for name in names:
+        if value := _PRINTABLE.sub("", headers.get(name, ""))[:limit]:
+            return value
+    return "-"

@@ -1,0 +1,80 @@
+"""`python -m worker run|sweep`: the two processes behind the broker, as the Procfile starts them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import click
+from celery.platforms import SecurityWarning
+
+from shared import log
+from shared.exits import run_command
+from shared.settings import Settings, from_env
+from worker.app import check, make_sweeper, make_worker
+
+logger = log.get(__name__)
+
+
+@click.group()
+def main() -> None:
+    """Tagship's worker processes."""
+
+
+@main.command()
+def run() -> None:
+    """Run jobs until SIGTERM; what is running then is finished first."""
+    settings = _settings()
+    app, _ = make_worker(settings, ready_file=_ready_file())
+    # Celery warns root of pickled messages; ours are JSON and hold ids only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app.worker_main(
+        [
+            "--quiet",
+            "worker",
+            "--pool=threads",
+            f"--concurrency={settings.worker_concurrency}",
+            f"--loglevel={settings.log_level}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
+    )
+
+
+@main.command()
+def sweep() -> None:
+    """Knock for what is due and rescue lost leases, until SIGTERM."""
+    settings = _settings()
+    log.setup(settings.log_format, settings.log_level)
+    sweeper = make_sweeper(settings)
+
+    def stop(*_: Any) -> None:
+        sweeper.stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    logger.info("sweeper.ready")
+    if (ready_file := _ready_file()) is not None:
+        ready_file.touch()
+    sweeper.run()
+
+
+def _settings() -> Settings:
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    check(settings)
+    return settings
+
+
+def _ready_file() -> Path | None:
+    """Where the supervisor looks for the sign that this process is up; it alone sets the variable."""
+    name = os.environ.get("TAGSHIP_READY_FILE")
+    return Path(name) if name else None
+
+
+if __name__ == "__main__":
+    run_command(main)

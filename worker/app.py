@@ -1,0 +1,69 @@
+"""The worker's composition root: settings, rules, engine and HTTP client become a Celery app and a sweeper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+
+from shared import config, jobs, log
+from shared.db import make_engine
+from shared.errors import SettingsError
+from shared.http import make_client
+from shared.models import SCHEMA
+from shared.queue import TASK, make_celery
+from shared.settings import Settings
+from worker.process import ATTEMPT_SECONDS, Tools
+from worker.sweeper import Sweeper
+from worker.tasks import Runner
+
+MIGRATE = "python -m webhook db upgrade"
+
+logger = log.get(__name__)
+
+
+def check(settings: Settings) -> None:
+    """What the processes behind the broker cannot do without. Raises SettingsError with every fault, SchemaError."""
+    faults = []
+    if settings.broker_url is None:
+        faults.append("BROKER_URL is not set: the worker needs a broker (redis:// or amqp://); `make run` brings its own")
+    if jobs.LEASE.total_seconds() <= 2 * ATTEMPT_SECONDS:
+        faults.append("the lease is shorter than twice the longest attempt")
+    if faults:
+        raise SettingsError(faults)
+    SCHEMA.check(make_engine(settings.database_url), remedy=MIGRATE)
+
+
+def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner]:
+    """The Celery app with its one task. Raises SettingsError when a target's token is missing or the file is faulty."""
+    rules = config.load(settings)
+    if faults := config.missing_tokens(rules, settings):
+        raise SettingsError(faults)
+    app = make_celery(settings.broker_url)
+    runner = Runner(make_engine(settings.database_url), Tools(client=make_client(), rules=rules, token=settings.secret))
+    app.task(runner.run, name=TASK, ignore_result=True)
+    _connect_signals(settings, runner, ready_file)
+    return app, runner
+
+
+def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None) -> None:
+    def on_setup_logging(**_: Any) -> None:
+        log.setup(settings.log_format, settings.log_level)
+
+    def on_ready(**_: Any) -> None:
+        logger.info("worker.ready", concurrency=settings.worker_concurrency)
+        if ready_file is not None:
+            ready_file.touch()
+
+    def on_stopping(**_: Any) -> None:
+        runner.stopping.set()
+
+    # weak=False: Celery keeps no other reference to these functions.
+    signals.setup_logging.connect(on_setup_logging, weak=False)
+    signals.worker_ready.connect(on_ready, weak=False)
+    signals.worker_shutting_down.connect(on_stopping, weak=False)
+
+
+def make_sweeper(settings: Settings) -> Sweeper:
+    return Sweeper(make_engine(settings.database_url), make_celery(settings.broker_url))

@@ -1,0 +1,152 @@
+"""The releases client: a plan goes out over HTTP, an outcome or a named error comes back. Decides nothing else.
+
+Statuses: docs/releases-endpoint.md 1.4 and section 4.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from shared.errors import PermanentError, TransientError
+from shared.http import Answer, Deadline, call, retry_after
+from shared.rules import Target
+
+_PASSING = {408, 409, 425, 429}
+_LONGEST_EXCERPT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """`outcome`: created (201) or existed (208, 200: nothing new but perhaps the commits)."""
+
+    outcome: str
+    http_status: int
+    url: str
+
+
+class SentryClient:
+    """Speaks to one target. `delivery_id` goes along in a header, so that both sides' logs can be joined."""
+
+    def __init__(self, client: httpx2.Client, target: Target, token: str) -> None:
+        self._client = client
+        self._target = target
+        self._token = token
+
+    def send_release(self, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> Sent:
+        """POST the release; safe to repeat. Raises TransientError, PermanentError."""
+        answer = self._call("POST", "", deadline, delivery_id, body)
+        self._json(answer, dict)
+        outcome = "created" if answer.status == 201 else "existed"
+        return Sent(outcome, answer.status, self.release_url(body["version"]))
+
+    def find_deploy(self, version: str, *, environment: str, since: datetime, deadline: Deadline) -> bool:
+        """Whether a deploy to this environment finished at or after `since` is on the release already."""
+        answer = self._call("GET", f"{quote(version, safe='')}/deploys/", deadline, None, None)
+        deploys = self._json(answer, list)
+        return any(
+            isinstance(deploy, dict)
+            and deploy.get("environment") == environment
+            and _is_since(deploy.get("dateFinished"), since)
+            for deploy in deploys
+        )
+
+    def send_deploy(self, version: str, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> None:
+        """POST a deploy; repeats make a second one, so the caller must know that none was sent."""
+        self._call("POST", f"{quote(version, safe='')}/deploys/", deadline, delivery_id, body)
+
+    def release_url(self, version: str) -> str:
+        """Sentry's page of the release (the embedded endpoint serves the same path)."""
+        return f"{self._target.url}/organizations/{self._target.org}/releases/{quote(version, safe='')}/"
+
+    def _call(
+        self, method: str, path: str, deadline: Deadline, delivery_id: str | None, body: Mapping[str, Any] | None
+    ) -> Answer:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        if delivery_id is not None:
+            headers["X-Request-Id"] = delivery_id
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer = call(
+            self._client,
+            method,
+            f"{self._target.url}/api/0/organizations/{quote(self._target.org, safe='')}/releases/{path}",
+            headers=headers,
+            deadline=deadline,
+            body=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
+        )
+        if not 200 <= answer.status < 300:
+            raise refusal(answer, self._target, datetime.now(UTC))
+        return answer
+
+    def _json(self, answer: Answer, wanted: type[Any]) -> Any:
+        """A proxy's sign-in page is also a 200: success is believed only in JSON of the right kind."""
+        try:
+            value = json.loads(answer.body)
+        except ValueError:
+            value = None
+        if not isinstance(value, wanted):
+            raise TransientError(
+                f"the target {self._target.name!r} answered {answer.status}, but not as a releases endpoint does",
+                reason="target_refused",
+                status=answer.status,
+            )
+        return value
+
+
+def _is_since(value: object, since: datetime) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) >= since
+
+
+def refusal(answer: Answer, target: Target, now: datetime) -> TransientError | PermanentError:
+    """What an answer that is no success means: wait, or a person must act, and on what."""
+    status, said = answer.status, _excerpt(answer.body)
+    where = f"the target {target.name!r} answered {status}"
+    if status >= 500 or status in _PASSING:
+        reason = "rate_limited" if status == 429 else None
+        return TransientError(f"{where}{said}", reason=reason, status=status, retry_after=retry_after(answer.headers, now))
+    if status in (401, 403):
+        what = f"check {target.token_env}" if status == 401 else f"{target.token_env} needs the scope project:releases"
+        return PermanentError(f"{where}: {what}{said}", reason="target_auth", status=status)
+    if 300 <= status < 400:
+        return PermanentError(
+            f"{where}, a redirect, which is not followed: give the target's own URL", reason="target_refused", status=status
+        )
+    if status == 404:
+        return PermanentError(
+            f"{where}: no organization {target.org!r} for this token at {target.url}", reason="target_refused", status=status
+        )
+    return PermanentError(f"{where}{said}", reason=_reason(answer.body), status=status)
+
+
+def _reason(body: bytes) -> str:
+    """Which field the endpoint refused, as one of the stable codes."""
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return "target_refused"
+    if isinstance(fields, dict):
+        for field, reason in (("projects", "project_unknown"), ("version", "version_refused"), ("refs", "repository_unknown")):
+            if field in fields:
+                return reason
+    return "target_refused"
+
+
+def _excerpt(body: bytes) -> str:
+    """The answer's text, short; an HTML page says nothing worth keeping."""
+    text = " ".join(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").split())
+    if not text or text.startswith("<"):
+        return ""
+    return ": " + (text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "…")
