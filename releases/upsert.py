@@ -1,0 +1,31 @@
+"""Inserts that leave rows alone which are already there, in the dialect of either database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Row
+
+
+def ignoring(connection: Connection, table: sa.Table) -> Any:
+    """An INSERT that skips a row whose unique key is taken, also by a transaction that commits at this moment."""
+    module = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return module.insert(table).on_conflict_do_nothing()
+
+
+def insert_new(
+    connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], returned: Sequence[sa.Column[Any]]
+) -> Sequence[Row[Any]]:
+    """Insert those that are new; the answer holds `returned` of these alone, in no particular order."""
+    if not rows:
+        return []
+    return connection.execute(ignoring(connection, table).returning(*returned), list(rows)).all()
+
+
+def add_new(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same where nobody needs to know which were new."""
+    if rows:
+        connection.execute(ignoring(connection, table), list(rows))
