@@ -1,0 +1,68 @@
+"""What a list of commits as sent means: order, what is skipped, whose they are. Pure.
+
+Follows set_commits of the original (docs/releases-endpoint.md); a missing time counts as oldest instead of failing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+SKIP_MARK = "#skipsentry"
+_LONGEST_EMAIL = 75
+_NOT_IN_EMAIL = re.compile(r"[^A-Za-z0-9._-]+")
+_OLDEST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    email: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCommit:
+    """One commit to store. `repository` empty: not named. `given`: which of message and time the client spoke of."""
+
+    key: str
+    repository: str
+    author: Author | None
+    message: str | None
+    added_at: datetime | None
+    given: frozenset[str]
+    files: tuple[tuple[str, str], ...]
+
+
+def plan_commits(sent: Sequence[dict[str, Any]]) -> list[PlannedCommit]:
+    """Newest first, stable; without those that ask to be skipped. Repeats stay: they count."""
+    ordered = sorted(sent, key=lambda item: item.get("timestamp") or _OLDEST, reverse=True)
+    return [_plan(item) for item in ordered if SKIP_MARK not in (item.get("message") or "")]
+
+
+def _plan(item: dict[str, Any]) -> PlannedCommit:
+    given = {"message"} if "message" in item else set()
+    if item.get("timestamp") is not None:
+        given.add("timestamp")
+    return PlannedCommit(
+        key=item["id"],
+        repository=item.get("repository") or "",
+        author=plan_author(item.get("author_email"), item.get("author_name")),
+        message=item.get("message"),
+        added_at=item.get("timestamp"),
+        given=frozenset(given),
+        files=tuple((file["path"], file["type"]) for file in item.get("patch_set") or ()),
+    )
+
+
+def plan_author(email: str | None, name: str | None) -> Author | None:
+    """An author needs an e-mail; one is made from the name where none was sent."""
+    if not email:
+        if not name:
+            return None
+        email = _NOT_IN_EMAIL.sub("", name).lower() + "@localhost"
+    if len(email) > _LONGEST_EMAIL:
+        email = email[: _LONGEST_EMAIL - 1] + "…"
+    return Author(email.lower()[:_LONGEST_EMAIL], name or None)
