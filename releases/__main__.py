@@ -1,0 +1,26 @@
+"""`python -m releases`: serves the embedded endpoint, and makes the organizations, projects, tokens and keys it serves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from releases import commands
+from shared.errors import SettingsError
+from shared.settings import from_env
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 done, 1 failed, 2 wrong use or configuration, 3 nothing matched."""
+    options = commands.parse(arguments)
+    try:
+        return commands.run(options, from_env(os.environ, is_terminal=sys.stderr.isatty()))
+    except SettingsError as problem:
+        for fault in problem.faults:
+            print(f"releases: {fault}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

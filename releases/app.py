@@ -1,0 +1,116 @@
+"""The Flask app: routes, the error table, the headers of every answer. The composition root of the embedded endpoint."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from flask import Flask, Response, request
+from sqlalchemy.engine import Engine
+from werkzeug.exceptions import HTTPException
+
+from releases import commit_routes, deploy_routes, door, release_routes
+from releases.refusals import Refused, busy, missing
+from shared import log
+from shared.db import reading
+
+_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # the order of Allow
+_API = "/api/0"
+_LOCK_WAIT = "SET lock_timeout = '10s'"
+
+
+class ReleasesApp(Flask):
+    """Flask, and a `stop` for what it holds."""
+
+    def stop(self) -> None:
+        server: door.Server = self.extensions["releases"]
+        server.engine.dispose()
+
+
+def create_app(engine: Engine) -> ReleasesApp:
+    """The app over a database whose schema is up to date."""
+    app = ReleasesApp(__name__, static_folder=None)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    if engine.dialect.name == "postgresql":
+        sa.event.listen(engine, "connect", _limit_lock_waits)
+    app.extensions["releases"] = door.Server(
+        engine=engine, reader=reading(engine), clock=lambda: datetime.now(UTC), after_commit=lambda _: None
+    )
+    for module in (release_routes, commit_routes, deploy_routes):
+        app.register_blueprint(module.routes, url_prefix=_API)
+    app.add_url_rule("/healthz", view_func=_healthz)
+    _handle_errors(app)
+    allowed = _allowed_methods(app)
+
+    @app.after_request
+    def decorate(response: Response) -> Response:
+        rule = request.url_rule
+        _decorate(response, allowed[rule.rule] if rule is not None else "")
+        return response
+
+    return app
+
+
+def _limit_lock_waits(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(_LOCK_WAIT)
+    cursor.close()
+    connection.commit()
+
+
+def _healthz() -> Response:
+    return door.answer({"status": "ok"})
+
+
+def _allowed_methods(app: Flask) -> dict[str, str]:
+    methods: defaultdict[str, set[str]] = defaultdict(set)
+    for rule in app.url_map.iter_rules():
+        methods[rule.rule] |= rule.methods or set()
+    return {rule: ", ".join(name for name in _METHODS if name in known) for rule, known in methods.items()}
+
+
+def _decorate(response: Response, allow: str) -> None:
+    """The headers the original puts on every answer."""
+    if allow:
+        response.headers["Allow"] = allow
+    response.headers["Content-Language"] = "en"
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "deny"
+    response.headers["X-Xss-Protection"] = "1; mode=block"
+
+
+def _handle_errors(app: Flask) -> None:
+    app.register_error_handler(Refused, _render_refused)
+    app.register_error_handler(HTTPException, _render_http)
+    app.register_error_handler(sa.exc.OperationalError, _render_busy)
+    app.register_error_handler(Exception, _render_unplanned)
+
+
+def _render_refused(refused: Refused) -> Response:
+    response = door.answer(refused.body, refused.status)
+    response.headers.update(refused.headers)
+    return response
+
+
+def _render_http(problem: HTTPException) -> Response:
+    """What the framework itself refuses: an unknown address, another method."""
+    if problem.code == 404:
+        return _render_refused(missing())
+    if problem.code == 405:
+        return door.answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
+    return door.answer({"detail": problem.description or problem.name}, problem.code or 500)
+
+
+def _render_busy(problem: sa.exc.OperationalError) -> Response:
+    log.get(__name__).warning("releases.database_unavailable", error=str(problem.orig))
+    return _render_refused(busy())
+
+
+def _render_unplanned(problem: Exception) -> Response:
+    number = uuid.uuid4().hex
+    log.get(__name__).error("releases.request_failed", error_id=number, path=request.path, exc_info=problem)
+    return door.answer({"detail": "Internal Error", "errorId": number}, 500)

@@ -1,0 +1,23 @@
+"""What the HTTP server loads: `create`, a factory of the ASGI app. Runs once per server process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from releases.app import create_app
+from shared import log
+from shared.asgi import FlaskInAsgi, Refusal
+from shared.db import make_engine
+from shared.settings import from_env
+
+
+def create() -> FlaskInAsgi:
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    log.setup(settings.log_format, settings.log_level)
+    return FlaskInAsgi(create_app(make_engine(settings.releases_database_url)), refuse=_refuse)
+
+
+def _refuse(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
+    return [("Content-Type", "application/json")], json.dumps({"detail": refusal.detail}).encode()

@@ -1,0 +1,122 @@
+"""Routes of an organization's releases: list, create, show, change, remove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlalchemy.engine import Connection
+
+from releases import changing, listing, shapes, store, tenancy
+from releases.changing import Outcome, reach
+from releases.credentials import DELETE, READ, WRITE
+from releases.door import Call, answer, authorised, fault_body, json_body, json_value, page, paging, reading, server, write
+from releases.fields import Fault
+from releases.refusals import bad_request, invalid, missing
+from releases.schema import NewRelease, read_change, read_new_release
+from releases.search import narrow
+
+routes = Blueprint("releases", __name__)
+_LONGEST_USER_AGENT = 256
+
+
+@routes.get("/organizations/<org>/releases/")
+def list_releases(org: str) -> Response:
+    cursor, size = paging()
+    with reading(org, READ) as (connection, call):
+        query, order = narrow(connection, call, request.args)
+        if query is None:
+            return answer([])
+        try:
+            if order is None:
+                found = listing.page_by_time(connection, query, listing.BY_CREATION, cursor, size)
+            else:
+                found = listing.page_by_number(connection, query.order_by(*order), cursor, size)
+        except ValueError as problem:
+            raise bad_request(str(problem)) from problem
+        return page(shapes.render_releases(connection, found.rows), found.turn)
+
+
+@routes.post("/organizations/<org>/releases/")
+def create_release(org: str) -> Response:
+    call = authorised(org, WRITE)
+    new, owner_id = _read(call, json_value())
+    outcome = write(lambda connection: changing.create(connection, call, new, owner_id, user_agent()))
+    return created(outcome, new)
+
+
+def created(outcome: Outcome, new: NewRelease) -> Response:
+    """The answer; what was stored may let refs become commits, here or elsewhere."""
+    if new.refs or new.commits:
+        server().after_commit(outcome.release_id)
+    return answer(outcome.body, outcome.status)
+
+
+def user_agent() -> str | None:
+    text = request.headers.get("User-Agent", "")[:_LONGEST_USER_AGENT]
+    return text.replace("\0", "") or None
+
+
+def _read(call: Call, data: object) -> tuple[NewRelease, int | None]:
+    """The body and the owner it names; a bad owner is reported together with every other bad field."""
+    faults: dict[str, Any] = {}
+    new = owner_id = None
+    try:
+        new = read_new_release(data)
+    except Fault as fault:
+        faults = fault_body(fault)
+    if isinstance(data, dict) and data.get("owner"):
+        try:
+            owner_id = find_owner(call, data["owner"])
+        except Fault as fault:
+            faults["owner"] = fault.texts
+    if new is None or faults:
+        raise invalid(faults)
+    return new, owner_id
+
+
+def find_owner(call: Call, named: object) -> int:
+    """A member's id. Raises Fault."""
+    if isinstance(named, bool) or not isinstance(named, (str, int)):
+        raise Fault(["Unable to find user"])
+    with server().reader.begin() as connection:
+        user = tenancy.find_user(connection, named)
+        if user is None or not user["is_active"]:
+            raise Fault(["Unable to find user"])
+        if not tenancy.is_member(connection, call.organization.id, user["id"]):
+            raise Fault(["User does not have access to this organization"])
+    return int(user["id"])
+
+
+@routes.get("/organizations/<org>/releases/<version>/")
+def show_release(org: str, version: str) -> Response:
+    with reading(org, READ) as (connection, call):
+        row = reach(connection, call, version)
+        shown = shapes.render_releases(connection, [row])[0]
+        if wanted := request.args.get("project"):
+            if wanted not in {str(project["id"]) for project in shown["projects"]}:
+                raise missing()
+            shown["currentProjectMeta"] = listing.neighbours(connection, row, int(wanted))
+        return answer(shown)
+
+
+@routes.put("/organizations/<org>/releases/<version>/")
+def change_release(org: str, version: str) -> Response:
+    call = authorised(org, WRITE)
+    new = json_body(lambda data: read_change(data, version))
+
+    def work(connection: Connection) -> tuple[int, dict[str, Any]]:
+        row = changing.change(connection, call, reach(connection, call, version, lock=True), new)
+        return row["id"], shapes.render_releases(connection, [row])[0]
+
+    release_id, shown = write(work)
+    if new.refs or new.commits:
+        server().after_commit(release_id)
+    return answer(shown)
+
+
+@routes.delete("/organizations/<org>/releases/<version>/")
+def delete_release(org: str, version: str) -> Response:
+    call = authorised(org, DELETE)
+    write(lambda connection: store.remove(connection, reach(connection, call, version, lock=True)["id"]))
+    return Response(status=204)
