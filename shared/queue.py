@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -83,7 +82,7 @@ def publish(app: Celery, job_ids: Sequence[str]) -> None:
 def queue_length(app: Celery) -> int:
     """How many messages wait at the broker. Raises what the broker's client raises; a queue never used counts as empty."""
     with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, timeout=3)
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=3)
         channel = connection.default_channel
         try:
             return int(channel.queue_declare(queue=QUEUE, passive=True).message_count)
@@ -103,6 +102,7 @@ class Knocker:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._is_down = False
+        self._stopping = threading.Event()
 
     def knock(self, job_ids: Iterable[str]) -> None:
         """Hand ids over; returns at once. Call it after the commit only."""
@@ -115,6 +115,7 @@ class Knocker:
 
     def stop(self, timeout: float = 5.0) -> None:
         """Send what waits, then end the thread."""
+        self._stopping.set()
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join(timeout)
@@ -147,7 +148,7 @@ class Knocker:
             if not self._is_down:
                 logger.warning("knock.failed", reason="broker_down", error=type(problem).__name__, jobs=len(job_ids))
             self._is_down = True
-            time.sleep(_PAUSE_SECONDS)  # one try a second into a dead broker is plenty
+            self._stopping.wait(_PAUSE_SECONDS)  # one try a second into a dead broker is plenty
         else:
             if self._is_down:
                 logger.info("knock.resumed")
