@@ -154,8 +154,8 @@ class Scenario:
 
     def _report(self, release: dict[str, Any], commits: Any, seconds: float) -> None:
         projects = ", ".join(project["slug"] for project in release["projects"])
-        deploys = f", {release['deployCount']} deploy" if release["deployCount"] else ""
-        line = f"  {release['version']}  project {projects}, {len(commits)} commits{deploys}, after {seconds:.2f} s"
+        deploys = f", {_counted(release['deployCount'], 'deploy')}" if release["deployCount"] else ""
+        line = f"  {release['version']}  project {projects}, {_counted(len(commits), 'commit')}{deploys}, after {seconds:.2f} s"
         say(f"  release {line.strip()}")
         self._lines.append(line)
         for commit in commits:
@@ -217,3 +217,7 @@ def _fetch(url: str, headers: Mapping[str, str], body: bytes | None) -> tuple[in
             return int(answer.status), json.loads(answer.read())
     except HTTPError as answer:
         return answer.code, json.loads(answer.read() or b"{}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

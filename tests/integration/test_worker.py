@@ -1,0 +1,307 @@
+"""The worker's door on real databases against a real HTTP server: what each answer of the target makes of the job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import deliveries, jobs
+from shared.http import make_client
+from shared.models import attempts, payloads
+from shared.models import jobs as job_table
+from shared.providers import PROVIDERS
+from shared.providers.incoming import Incoming
+from shared.push import Push
+from shared.rules import Rule, Rules, decide
+from shared.rules import Target as RuleTarget
+from tests.target import Scripted, Target
+from webhook.local.environment import free_port
+from webhook.local.samples import SampleCommit, github_push, sha, sign_github
+from worker.process import Tools
+from worker.tasks import Runner
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    made = Target()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with make_client() as client:
+        yield client
+
+
+def rules(url: str, **changes: Any) -> Rules:
+    rule = Rule(name="r", repos=("*",), refs=("refs/tags/*",), targets=("main",), projects=("app",))
+    return Rules((replace(rule, **changes),), {"main": RuleTarget(name="main", url=url, org="acme", token_env="T")})
+
+
+def runner(engine: Engine, client: httpx2.Client, in_force: Rules, token: str | None = "s3cret") -> Runner:
+    return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: token))
+
+
+def accept(engine: Engine, in_force: Rules, name: str = "v1.0.0") -> str:
+    commit = SampleCommit("Fix the till", modified=["till.py"])
+    sample = sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=commit, after=sha("object")), "x")
+    headers = {key.lower(): value for key, value in sample.headers.items()}
+    hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
+    assert isinstance(hook.content, Push)
+    with engine.begin() as connection:
+        receipt = deliveries.accept(
+            connection,
+            provider="github",
+            hook=hook,
+            decision=decide(hook.content, in_force),
+            headers=headers,
+            body=sample.body,
+            now=datetime.now(UTC),
+        )
+    return receipt.jobs[0]
+
+
+def row(engine: Engine, job_id: str) -> Any:
+    with engine.begin() as connection:
+        return connection.execute(sa.select(job_table).where(job_table.c.id == job_id)).one()
+
+
+def history(engine: Engine, job_id: str) -> list[Any]:
+    with engine.begin() as connection:
+        statement = sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
+        return list(connection.execute(statement))
+
+
+def make_due(engine: Engine, job_id: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            job_table.update().where(job_table.c.id == job_id).values(next_attempt_at=datetime.now(UTC) - timedelta(1))
+        )
+
+
+def test_a_created_release_succeeds_with_the_planned_body(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.outcome, stored.reason) == ("succeeded", "created", "commits_partial")
+    assert stored.release_url == f"{target.url}/organizations/acme/releases/v1.0.0/"
+    assert (stored.range["source"], stored.range["commits"], stored.range["proven"]) == ("payload", 1, False)
+    (path, body, headers), *rest = target.posts
+    assert rest == []
+    assert path == "/api/0/organizations/acme/releases/"
+    assert (body["version"], body["projects"], body["ref"]) == ("v1.0.0", ["app"], "v1.0.0")
+    assert body["commits"][0]["patch_set"] == [{"path": "till.py", "type": "M"}]
+    assert headers["Authorization"] == "Bearer s3cret"
+    assert headers["X-Request-Id"] == stored.delivery_id
+
+
+def test_an_existing_release_is_a_success_too(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.answers = [(208, JSON, b'{"version": "v1.0.0"}')]
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    assert (row(engine, job_id).status, row(engine, job_id).outcome) == ("succeeded", "existed")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, JSON, b"{}"),
+        (502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>"),
+        (503, JSON, b"{}"),
+        (504, JSON, b"{}"),
+        (408, JSON, b"{}"),
+        (409, JSON, b'{"detail": "Release commits are currently being processed"}'),
+        (425, JSON, b"{}"),
+        (429, JSON, b"{}"),
+        (200, {"Content-Type": "text/html"}, b"<html>sign in</html>"),
+        (201, JSON, b"[]"),
+    ],
+    ids=lambda answer: str(answer[0]),
+)
+def test_a_passing_failure_waits_in_sql_and_then_succeeds(
+    engine: Engine, http: httpx2.Client, target: Target, answer: Scripted
+) -> None:
+    target.answers = [answer]
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    run = runner(engine, http, in_force)
+    before = datetime.now(UTC)
+    run.run([job_id])
+    stored = row(engine, job_id)
+    assert stored.status == "retrying"
+    assert before < stored.next_attempt_at < before + timedelta(seconds=10)
+    assert stored.knocked_at is None
+    assert history(engine, job_id)[0].http_status == answer[0]
+    assert "<html" not in stored.error
+    run.run([job_id])
+    assert len(target.posts) == 1, "it is not due yet: the second knock finds nothing to claim"
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert row(engine, job_id).status == "succeeded"
+    assert row(engine, job_id).error is None
+    assert [item.outcome for item in history(engine, job_id)] == ["retry", "succeeded"]
+
+
+def test_retry_after_is_honoured(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.answers = [(429, {"Retry-After": "90"}, b"{}")]
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    before = datetime.now(UTC)
+    runner(engine, http, in_force).run([job_id])
+    stored = row(engine, job_id)
+    assert stored.reason == "rate_limited"
+    assert timedelta(seconds=89) < stored.next_attempt_at - before < timedelta(seconds=95)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "hint"),
+    [
+        ((401, JSON, b'{"detail": "Invalid token"}'), "target_auth", "check T"),
+        ((403, JSON, b"{}"), "target_auth", "project:releases"),
+        ((400, JSON, b'{"projects": ["Invalid project ids or slugs"]}'), "project_unknown", "Invalid project"),
+        ((400, JSON, b'{"version": ["Release with name x is not allowed"]}'), "version_refused", "not allowed"),
+        ((400, JSON, b'{"refs": ["Invalid repository names: x"]}'), "repository_unknown", "repository names"),
+        ((400, JSON, b"nonsense"), "target_refused", "400"),
+        ((404, JSON, b"{}"), "target_refused", "organization 'acme'"),
+        ((302, {"Location": "http://evil.test/"}, b""), "target_refused", "redirect"),
+        ((413, JSON, b"{}"), "target_refused", "413"),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, tuple) else None,
+)
+def test_a_permanent_failure_is_a_dead_letter_that_says_what_to_do(
+    engine: Engine, http: httpx2.Client, target: Target, answer: Scripted, reason: str, hint: str
+) -> None:
+    target.answers = [answer]
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason) == ("failed", reason)
+    assert hint in stored.error
+    assert "s3cret" not in stored.error
+    assert len(target.posts) == 1
+
+
+def test_a_target_that_is_not_there_is_passing(engine: Engine, http: httpx2.Client) -> None:
+    in_force = rules(f"http://127.0.0.1:{free_port()}")
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, "could not be reached" in stored.error) == ("retrying", True)
+
+
+def test_the_budget_ends_and_the_reason_says_so(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.answers = [(500, JSON, b"{}")] * 50
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    run = runner(engine, http, in_force)
+    for _ in range(jobs.BUDGET + 3):
+        make_due(engine, job_id)
+        run.run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason, len(target.posts)) == ("failed", "attempts_exhausted", jobs.BUDGET)
+
+
+def test_a_target_gone_from_the_configuration_fails_with_the_way_out(
+    engine: Engine, http: httpx2.Client, target: Target
+) -> None:
+    job_id = accept(engine, rules(target.url))
+    runner(engine, http, Rules((), {})).run([job_id])
+    assert "put it back" in row(engine, job_id).error
+
+
+def test_a_missing_token_is_told_by_its_variable(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force, token=None).run([job_id])
+    assert (row(engine, job_id).reason, row(engine, job_id).error[:2]) == ("target_auth", "T,")
+
+
+def test_an_expired_payload_fails_and_says_so(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    with engine.begin() as connection:
+        connection.execute(sa.delete(payloads))
+    runner(engine, http, in_force).run([job_id])
+    assert "expired" in row(engine, job_id).error
+
+
+def test_one_bad_job_does_not_keep_the_next_from_its_turn(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.answers = [(400, JSON, b"{}")]
+    in_force = rules(target.url)
+    first, second = accept(engine, in_force), accept(engine, in_force, "v2.0.0")
+    runner(engine, http, in_force).run(["no such job", first, second])
+    assert [row(engine, job_id).status for job_id in (first, second)] == ["failed", "succeeded"]
+
+
+def test_a_stopping_worker_leaves_what_it_has_not_begun(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    run = runner(engine, http, in_force)
+    run.stopping.set()
+    run.run([job_id])
+    assert (row(engine, job_id).status, target.posts) == ("queued", [])
+
+
+def test_an_environment_records_one_deploy_after_the_release(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url, environment="production")
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    assert [path.rpartition("releases/")[2] for path, _, _ in target.posts] == ["", "v1.0.0/deploys/"]
+    assert target.posts[1][1]["environment"] == "production"
+    assert row(engine, job_id).deploy["state"] == "sent"
+
+
+def test_a_deploy_of_unclear_outcome_that_is_there_is_not_sent_again(
+    engine: Engine, http: httpx2.Client, target: Target
+) -> None:
+    target.answers = [None, (504, JSON, b"{}")]
+    in_force = rules(target.url, environment="production")
+    job_id = accept(engine, in_force)
+    run = runner(engine, http, in_force)
+    run.run([job_id])
+    assert row(engine, job_id).status == "retrying"
+    sent = target.posts[1][1]
+    target.deploys = [json.loads(json.dumps(sent))]  # the 504 lied: it was stored
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert row(engine, job_id).status == "succeeded"
+    assert len([path for path, _, _ in target.posts if path.endswith("deploys/")]) == 1
+
+
+def test_a_deploy_that_did_not_arrive_is_sent_again_with_the_same_time(
+    engine: Engine, http: httpx2.Client, target: Target
+) -> None:
+    target.answers = [None, (503, JSON, b"{}")]
+    in_force = rules(target.url, environment="production")
+    job_id = accept(engine, in_force)
+    run = runner(engine, http, in_force)
+    run.run([job_id])
+    make_due(engine, job_id)
+    run.run([job_id])
+    times = [body["dateFinished"] for path, body, _ in target.posts if path.endswith("deploys/")]
+    assert len(times) == 2
+    assert times[0] == times[1]
+
+
+def test_refs_mode_leaves_the_commits_to_the_target(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url, set_commits="refs")
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    body = target.posts[0][1]
+    assert "commits" not in body
+    assert body["refs"] == [{"repository": "acme/shop", "commit": sha("Fix the till")}]
+    assert row(engine, job_id).range is None
