@@ -81,7 +81,7 @@ def check(as_json: bool) -> None:
         click.echo(json.dumps({"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}))
         return
     source = settings.config_path or "no file: the default rule"
-    click.echo(f"fine: {len(rules.rules)} rules, {len(rules.targets)} targets ({source})")
+    click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)} ({source})")
 
 
 def _settings() -> Settings:

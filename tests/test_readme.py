@@ -1,0 +1,85 @@
+"""The README stays true: each command in it is one that a test or CI runs, and the demo does what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.config import load
+from shared.settings import Settings
+from tests.e2e.running import descendants
+from webhook.local.stack import read_procfile
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+# command -> where it is run
+RUN_BY = {
+    "make demo": "test_the_demo_shows_what_the_readme_shows",
+    "make run": "tests/e2e/test_stack.py",
+    "make lint": ".ci/run",
+    "make test": ".ci/run",
+    ".venv/bin/python -m webhook config check": "test_the_config_command_checks_the_sample_rules",
+}
+
+
+def test_each_command_of_the_readme_is_run_somewhere() -> None:
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+    assert commands
+    assert set(commands) == set(RUN_BY)
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in RUN_BY:
+        if command.startswith("make "):
+            assert re.search(rf"^{command[5:]}:", makefile, re.MULTILINE), command
+
+
+def sample_rules(folder: Path) -> Path:
+    (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path = folder / "tagship.toml"
+    path.write_text(sample.replace('["main", "eu"]', '["main"]'), encoding="utf-8")
+    return path
+
+
+def test_the_sample_rules_load(tmp_path: Path) -> None:
+    rules = load(Settings(config_path=sample_rules(tmp_path)))
+    assert [rule.name for rule in rules.rules] == ["shop tags"]
+
+
+def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
+    environ = {"TAGSHIP_CONFIG": str(sample_rules(tmp_path)), "ACME_SENTRY_TOKEN": "t", "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "webhook", "config", "check"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"fine; rules: 1, targets: 1 ({tmp_path / 'tagship.toml'})\n")
+
+
+def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
+    source = (ROOT / "shared" / "settings.py").read_text(encoding="utf-8")
+    names = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(names) > 20
+    for name in names:
+        assert f'"{name}"' in source or name.endswith("_WEBHOOK_SECRET"), name
+
+
+@pytest.mark.e2e
+def test_the_demo_shows_what_the_readme_shows() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "webhook", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    shown = [line for line in README.splitlines() if line.startswith(("> GitHub", "> GitLab"))]
+    assert len(shown) == 6
+    for line in [*shown, "demo: every expected release is there"]:
+        assert line in done.stdout
+    assert not [command for _, command in descendants(1) if "tagship-demo-" in command], "the demo left something behind"
+
+
+def test_the_parts_of_the_stack_are_those_of_the_procfile() -> None:
+    assert set(read_procfile(ROOT / "Procfile")) == {"web", "worker", "sweeper", "releases", "release"}
