@@ -87,6 +87,7 @@ def _insert_delivery(
             why=[step.as_json() for step in decision.trail],
             jobs=[],
             created_at=now,
+            to_log=isinstance(content, Push),
         )
         .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
         .returning(deliveries.c.seq)

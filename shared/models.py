@@ -39,6 +39,8 @@ deliveries = sa.Table(
     sa.Column("why", _Json),  # the rules tried, in order: [{"rule", "matched", "compared", "outcome"}]
     sa.Column("jobs", _Json, nullable=False),  # job ids, also of jobs that an earlier delivery made
     sa.Column("created_at", UtcDateTime, nullable=False),
+    # A push is written to the commit log later, by whoever needs the log first: true while that is still to be done.
+    sa.Column("to_log", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("provider", "dedupe_key"),
     sa.Index(
         "ix_deliveries_refused",
@@ -47,6 +49,13 @@ deliveries = sa.Table(
         postgresql_where=sa.text("status = 'refused'"),
     ),
     sa.Index("ix_deliveries_delivery_id", "delivery_id"),
+    sa.Index(
+        "ix_deliveries_to_log",
+        "provider",
+        "repository",
+        sqlite_where=sa.text("to_log"),
+        postgresql_where=sa.text("to_log"),
+    ),
 )
 
 # Apart from deliveries, so that lists never read bodies and retention can drop them alone.
@@ -90,6 +99,8 @@ jobs = sa.Table(
     sa.Column("outcome", sa.String(10)),  # created, existed
     sa.Column("release_url", sa.Text),
     sa.Column("range", _Json),  # contract section 4
+    # {"code", "detail", "until"}: what a job that spends no attempt waits for (a paused target, a forge's rate limit)
+    sa.Column("waiting", _Json),
     sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
@@ -97,6 +108,13 @@ jobs = sa.Table(
     sa.Index(
         "ix_jobs_leased",
         "lease_until",
+        sqlite_where=sa.text("status = 'running'"),
+        postgresql_where=sa.text("status = 'running'"),
+    ),
+    sa.Index(
+        "ix_jobs_running_version",
+        "target",
+        "version",
         sqlite_where=sa.text("status = 'running'"),
         postgresql_where=sa.text("status = 'running'"),
     ),
@@ -113,4 +131,70 @@ attempts = sa.Table(
     sa.Column("outcome", sa.String(10)),
     sa.Column("http_status", sa.Integer),
     sa.Column("error", sa.Text),
+)
+
+# The commit log: what every authentic push said, also one that no rule wants. Outlives deliveries and payloads.
+pushes = sa.Table(
+    "pushes",
+    metadata,
+    sa.Column("seq", _BigId, primary_key=True, autoincrement=False),  # of the delivery: the order of arrival
+    sa.Column("repository_key", sa.String(553), nullable=False),  # provider:full name
+    sa.Column("ref", sa.String(1024), nullable=False),
+    sa.Column("before", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(64)),  # the commit that the ref then pointed at; null when deleted
+    sa.Column("commit_ids", _Json, nullable=False),  # as listed, oldest first
+    sa.Column("total", sa.Integer),  # how many there were, when the provider said so
+    sa.Column("is_forced", sa.Boolean),  # null: the provider does not say
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("ix_pushes_sha", "repository_key", "sha"),
+    sa.Index("ix_pushes_at", "at"),
+)
+
+# One row a commit and repository, from payloads and from the forge's API.
+commits = sa.Table(
+    "commits",
+    metadata,
+    sa.Column("repository_key", sa.String(553), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("author_name", sa.Text),
+    sa.Column("author_email", sa.Text),
+    sa.Column("timestamp", UtcDateTime),
+    sa.Column("files", _Json),  # [[path, "A"|"M"|"D"], ...]; null: not known
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Index("ix_commits_seen_at", "seen_at"),
+)
+
+# Which commits each repository put into a release: a POST replaces the whole list, so every POST sends the union.
+contributions = sa.Table(
+    "contributions",
+    metadata,
+    sa.Column("target", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(200), primary_key=True),
+    sa.Column("repository_key", sa.String(553), primary_key=True),
+    sa.Column("commit_ids", _Json, nullable=False),  # newest first
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+# A forge's rate limit, shared by every job of its token.
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("scope", sa.String(300), primary_key=True),
+    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+# How each target fares; a target without a row is fine.
+target_states = sa.Table(
+    "target_states",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(10), nullable=False),  # ok, paused, probing
+    sa.Column("reason", sa.String(40)),
+    sa.Column("detail", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False),  # passing ones in a row
+    sa.Column("paused_until", UtcDateTime),  # null while paused: until a person resumes it
+    sa.Column("probe_job", sa.String(32)),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
 )
