@@ -1,0 +1,225 @@
+"""The commit log: what every authentic push said, kept once per repository, written from stored payloads when first needed.
+
+Takes a connection, never commits. Answers facts only; which range they prove is decided in `worker/chain.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from shared.errors import Rejected
+from shared.models import commits, contributions, deliveries, payloads, pushes
+from shared.providers import PROVIDERS
+from shared.providers.incoming import Incoming
+from shared.push import Commit, FileChange, Push
+
+_BATCH = 100  # deliveries a step: their bodies are in memory together
+_CHUNK = 500  # ids a query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedPush:
+    """One ref that moved. `commit_ids` as listed, oldest first; `is_forced` is None where the provider does not say."""
+
+    seq: int
+    ref: str
+    before: str
+    sha: str | None
+    commit_ids: tuple[str, ...]
+    total: int | None
+    is_forced: bool | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the list holds every commit of before..sha: nothing cut, and the head among them."""
+        return self.total == len(self.commit_ids) and (self.sha in self.commit_ids or self.sha == self.before)
+
+
+def write_pending(connection: Connection, *, provider: str, repository: str) -> int:
+    """Log the pushes of this repository that wait for it; returns how many were handled. Repeats do no harm."""
+    statement = (
+        sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
+        .join(payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
+        .where(deliveries.c.to_log, deliveries.c.provider == provider, deliveries.c.repository == repository)
+        .order_by(deliveries.c.seq)
+        .limit(_BATCH)
+    )
+    handled = 0
+    while rows := connection.execute(statement).all():
+        for row in rows:
+            if (push := _read(provider, row)) is not None:
+                _write(connection, row.seq, push, row.created_at)
+        connection.execute(deliveries.update().where(deliveries.c.seq.in_([row.seq for row in rows])).values(to_log=False))
+        handled += len(rows)
+    return handled
+
+
+def repositories_to_log(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """(provider, repository) of pushes that nobody has logged yet, for the sweeper."""
+    statement = sa.select(deliveries.c.provider, deliveries.c.repository).where(deliveries.c.to_log).distinct().limit(limit)
+    return [(row.provider, row.repository) for row in connection.execute(statement)]
+
+
+def _read(provider: str, row: Any) -> Push | None:
+    if row.body is None:
+        return None
+    try:
+        content = PROVIDERS[provider].read(Incoming(row.headers, row.body)).content
+    except (Rejected, KeyError):
+        return None  # it was read once at the door: only an older program's payload can come here
+    return content if isinstance(content, Push) else None
+
+
+def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
+    key = push.repository.key
+    connection.execute(
+        _insert(connection, pushes)
+        .values(
+            seq=seq,
+            repository_key=key,
+            ref=push.ref.full,
+            before=push.before,
+            sha=None if push.is_deleted else push.sha,
+            commit_ids=[commit.id for commit in push.commits],
+            total=push.commits_total,
+            is_forced=push.is_forced,
+            at=at,
+        )
+        .on_conflict_do_nothing()
+    )
+    listed = {commit.id: commit for commit in push.commits}
+    if push.head_commit is not None:
+        listed.setdefault(push.head_commit.id, push.head_commit)
+    save_commits(connection, key, listed.values(), at)
+
+
+def save_commits(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
+    """Keep commits; one that is known already gains its file list if it had none."""
+    rows = [
+        {
+            "repository_key": repository_key,
+            "id": commit.id,
+            "message": commit.message,
+            "author_name": commit.author_name,
+            "author_email": commit.author_email,
+            "timestamp": commit.timestamp,
+            "files": None if commit.files is None else [[change.path, change.type] for change in commit.files],
+            "seen_at": at,
+        }
+        for commit in found
+    ]
+    for start in range(0, len(rows), _CHUNK):
+        statement = _insert(connection, commits)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["repository_key", "id"],
+                set_={"files": sa.func.coalesce(statement.excluded.files, commits.c.files)},
+                where=commits.c.files.is_(None),
+            ),
+            rows[start : start + _CHUNK],
+        )
+
+
+def known_commits(connection: Connection, repository_key: str, ids: Sequence[str]) -> dict[str, Commit]:
+    """{id: Commit} of those that the log knows."""
+    found: dict[str, Commit] = {}
+    for start in range(0, len(ids), _CHUNK):
+        statement = sa.select(commits).where(
+            commits.c.repository_key == repository_key, commits.c.id.in_(ids[start : start + _CHUNK])
+        )
+        for row in connection.execute(statement):
+            found[row.id] = Commit(
+                id=row.id,
+                message=row.message,
+                author_name=row.author_name,
+                author_email=row.author_email,
+                timestamp=row.timestamp,
+                files=None if row.files is None else tuple(FileChange(path, kind) for path, kind in row.files),
+            )
+    return found
+
+
+def branch_pushes_to(connection: Connection, repository_key: str, sha: str) -> list[LoggedPush]:
+    """Branch pushes whose new head was this commit, newest first."""
+    statement = (
+        sa.select(pushes)
+        .where(pushes.c.repository_key == repository_key, pushes.c.sha == sha, pushes.c.ref.like("refs/heads/%"))
+        .order_by(pushes.c.seq.desc())
+        .limit(20)
+    )
+    return [_logged(row) for row in connection.execute(statement)]
+
+
+def announced_tags(connection: Connection, repository_key: str) -> dict[str, str]:
+    """{tag name: commit} as the pushes announced them, deleted ones left out, moved ones where they are now."""
+    statement = (
+        sa.select(pushes.c.ref, pushes.c.sha)
+        .where(pushes.c.repository_key == repository_key, pushes.c.ref.like("refs/tags/%"))
+        .order_by(pushes.c.seq)
+    )
+    latest = {row.ref.removeprefix("refs/tags/"): row.sha for row in connection.execute(statement)}
+    return {name: sha for name, sha in latest.items() if sha is not None}
+
+
+def head_before(connection: Connection, repository_key: str, ref: str, seq: int) -> str | None:
+    """Where this ref pointed before the push `seq`, as far as we were told; None when unknown or deleted."""
+    statement = (
+        sa.select(pushes.c.sha)
+        .where(pushes.c.repository_key == repository_key, pushes.c.ref == ref, pushes.c.seq < seq)
+        .order_by(pushes.c.seq.desc())
+        .limit(1)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def contribute(
+    connection: Connection, *, target: str, version: str, repository_key: str, commit_ids: Sequence[str], at: datetime
+) -> None:
+    """Remember what this repository puts into the release."""
+    statement = _insert(connection, contributions).values(
+        target=target, version=version, repository_key=repository_key, commit_ids=list(commit_ids), at=at
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["target", "version", "repository_key"],
+            set_={"commit_ids": statement.excluded.commit_ids, "at": statement.excluded.at},
+        )
+    )
+
+
+def others_contributions(connection: Connection, *, target: str, version: str, repository_key: str) -> dict[str, list[str]]:
+    """{repository key: commit ids, newest first} of the other repositories that share this release."""
+    statement = (
+        sa.select(contributions.c.repository_key, contributions.c.commit_ids)
+        .where(
+            contributions.c.target == target,
+            contributions.c.version == version,
+            contributions.c.repository_key != repository_key,
+        )
+        .order_by(contributions.c.repository_key)
+    )
+    return {row.repository_key: row.commit_ids for row in connection.execute(statement)}
+
+
+def _logged(row: Any) -> LoggedPush:
+    return LoggedPush(
+        seq=row.seq,
+        ref=row.ref,
+        before=row.before,
+        sha=row.sha,
+        commit_ids=tuple(row.commit_ids),
+        total=row.total,
+        is_forced=row.is_forced,
+    )
+
+
+def _insert(connection: Connection, table: sa.Table) -> Any:
+    """An INSERT that knows ON CONFLICT in the connection's dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
