@@ -52,7 +52,7 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
     """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit."""
     statement = (
         _move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now)
-        .values(attempts=jobs.c.attempts + 1, lease_until=now + lease, updated_at=now)
+        .values(attempts=jobs.c.attempts + 1, lease_until=now + lease, waiting=None, updated_at=now)
         .returning(
             jobs.c.attempts,
             jobs.c.attempts_allowed,
@@ -145,6 +145,24 @@ def retry_later(
     return _finish(connection, statement, job_id, number, Outcome.RETRY, http_status, error, now)
 
 
+def snooze(
+    connection: Connection, job_id: str, number: int, *, at: datetime, waiting: Mapping[str, Any], now: datetime
+) -> bool:
+    """Wait until `at` for something that is not the job's fault: its budget grows by the attempt that this one cost.
+
+    `waiting`: {"code", "detail", "until"} (contract section 4). The trigger stays: a replay that was held is still one.
+    """
+    statement = _move("snooze", *_mine(job_id, number)).values(
+        attempts_allowed=jobs.c.attempts_allowed + 1,
+        next_attempt_at=at,
+        knocked_at=None,
+        lease_until=None,
+        waiting=dict(waiting),
+        updated_at=now,
+    )
+    return _finish(connection, statement, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now)
+
+
 def fail(
     connection: Connection,
     job_id: str,
@@ -168,7 +186,7 @@ def note(connection: Connection, job_id: str, number: int, **values: Any) -> boo
 
 def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
     """A person said no, before a worker began."""
-    statement = _move("cancel", jobs.c.id == job_id).values(updated_at=now)
+    statement = _move("cancel", jobs.c.id == job_id).values(waiting=None, updated_at=now)
     return connection.execute(statement).rowcount == 1
 
 

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     RETRY = "retry"
     FAILED = "failed"
+    HELD = "held"  # it had to wait for something that is not its fault; costs nothing of the budget
     LOST = "lost"  # the lease ran out: the worker died, or was too slow to be believed
 
 
@@ -37,6 +38,7 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "claim": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.RUNNING),
     "succeed": (frozenset({JobState.RUNNING}), JobState.SUCCEEDED),
     "retry_later": (frozenset({JobState.RUNNING}), JobState.RETRYING),
+    "snooze": (frozenset({JobState.RUNNING}), JobState.RETRYING),
     "fail": (frozenset({JobState.RUNNING}), JobState.FAILED),
     "rescue": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),

@@ -360,3 +360,34 @@ def test_only_the_newest_thousand_refusals_stay(engine: Engine) -> None:
 def test_the_longest_ref_in_four_byte_characters_can_be_stored(engine: Engine) -> None:
     ref = "refs/tags/" + "\U0001f600" * 1_000
     assert accept(engine, push=make_push(ref)).status == "accepted"
+
+
+def test_a_snoozed_job_spends_no_attempt_shows_what_it_waits_for_and_is_claimed_when_due(engine: Engine) -> None:
+    job = claim(engine, accept(engine).jobs[0])
+    assert job is not None
+    until = NOW + timedelta(minutes=30)
+    waiting = {"code": "rate_limited", "detail": "the forge asks to wait", "until": until.isoformat()}
+    with engine.begin() as connection:
+        assert jobs.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW)
+        assert not jobs.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW), "it is ours no more"
+    stored = row(engine, job.id)
+    assert (stored.status, stored.waiting, stored.next_attempt_at) == ("retrying", waiting, until)
+    assert claim(engine, job.id, until - timedelta(seconds=1)) is None
+    again = claim(engine, job.id, until)
+    assert again is not None
+    assert (again.number, again.tried, row(engine, job.id).waiting) == (2, 1, None)
+    assert history(engine, job.id) == [(1, "webhook", "held"), (2, "webhook", None)]
+
+
+def test_a_job_snoozed_at_its_last_attempt_still_has_it(engine: Engine) -> None:
+    job_id = accept(engine).jobs[0]
+    with engine.begin() as connection:
+        connection.execute(job_table.update().values(attempts=jobs.BUDGET - 1))
+    job = claim(engine, job_id)
+    assert job is not None
+    assert job.tried == jobs.BUDGET
+    with engine.begin() as connection:
+        jobs.snooze(connection, job.id, job.number, at=NOW, waiting={"code": "c", "detail": "d", "until": None}, now=NOW)
+    again = claim(engine, job_id)
+    assert again is not None
+    assert again.tried == jobs.BUDGET
