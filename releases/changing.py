@@ -24,20 +24,33 @@ class Outcome:
     release_id: int
 
 
-def create(connection: Connection, call: Call, new: NewRelease, owner_id: int | None, user_agent: str | None) -> Outcome:
-    """201 for a new release or a newly linked project, else 208. Raises Refused (400)."""
+def create(
+    connection: Connection,
+    call: Call,
+    new: NewRelease,
+    owner_id: int | None,
+    user_agent: str | None,
+    *,
+    is_project: bool = False,
+) -> Outcome:
+    """201 for a new release or a newly linked project, else 208. Raises Refused (400).
+
+    `is_project`: through the address of its one project, which says nothing about other projects of the release.
+    """
     projects = _visible_projects(connection, call, new.projects or ())
     extra = {"owner_id": owner_id, "user_agent": user_agent}
     row, is_new = store.create_or_find(connection, call.organization.id, new, extra, call.now)
     if not is_new:
-        _refuse_foreign_projects(connection, call, row)
+        if not is_project:
+            _refuse_foreign_projects(connection, call, row)
         if new.is_archived is not None and new.is_archived != row["is_archived"]:
             row = store.change(connection, row["id"], {"is_archived": new.is_archived})
     linked = store.link_projects(connection, row["id"], projects)
     if row["date_released"] is not None:
         store.record_released(connection, row["id"], linked, call.now)
     row = _apply_commits(connection, call, row, new, is_new=is_new)
-    return Outcome(201 if is_new or linked else 208, shapes.render_releases(connection, [row])[0], row["id"])
+    shown = shapes.render_releases(connection, [row], project_ids=projects if is_project else None)[0]
+    return Outcome(201 if is_new or linked else 208, shown, row["id"])
 
 
 def change(connection: Connection, call: Call, row: RowMapping, new: NewRelease) -> RowMapping:

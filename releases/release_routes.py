@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -24,9 +25,7 @@ _LONGEST_USER_AGENT = 256
 def list_releases(org: str) -> Response:
     cursor, size = paging()
     with reading(org, READ) as (connection, call):
-        query, order = narrow(connection, call, request.args)
-        if query is None:
-            return answer([])
+        query, order = narrow(connection, call.caller, request.args, call.now)
         try:
             if order is None:
                 found = listing.page_by_time(connection, query, listing.BY_CREATION, cursor, size)
@@ -40,7 +39,7 @@ def list_releases(org: str) -> Response:
 @routes.post("/organizations/<org>/releases/")
 def create_release(org: str) -> Response:
     call = authorised(org, WRITE)
-    new, owner_id = _read(call, json_value())
+    new, owner_id = read_owned(call, read_new_release)
     outcome = write(lambda connection: changing.create(connection, call, new, owner_id, user_agent()))
     return created(outcome, new)
 
@@ -57,12 +56,13 @@ def user_agent() -> str | None:
     return text.replace("\0", "") or None
 
 
-def _read(call: Call, data: object) -> tuple[NewRelease, int | None]:
+def read_owned(call: Call, read: Callable[[object], NewRelease]) -> tuple[NewRelease, int | None]:
     """The body and the owner it names; a bad owner is reported together with every other bad field."""
+    data = json_value()
     faults: dict[str, Any] = {}
     new = owner_id = None
     try:
-        new = read_new_release(data)
+        new = read(data)
     except Fault as fault:
         faults = fault_body(fault)
     if isinstance(data, dict) and data.get("owner"):
