@@ -1,0 +1,57 @@
+"""From where to where a release goes, in commits that earlier releases brought. Pure.
+
+A release's list is trusted to be unbroken, newest first, and to follow on the list of the release before it; times are not
+used, since commits of several branches share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MOST_COMMITS = 10_000
+FIRST_RELEASE = 20  # how many commits a first release gets when nothing says where it began, as sentry-cli does
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored commit: row id and sha."""
+
+    id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    commits: tuple[Stored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why the range cannot be told, for the release page and the log."""
+
+    note: str
+
+
+def find_range(lists: Iterable[Sequence[Stored]], start: str | None, end: str) -> Found | Unknown:
+    """The commits after `start` up to `end`, newest first. `lists`: of one repository, newest release first, the first
+    of them holding `end`. Without `start`: the first few."""
+    picked: dict[str, Stored] = {}
+    has_end = False
+    for one in lists:
+        for commit in one:
+            has_end = has_end or commit.key == end
+            if not has_end or commit.key in picked:
+                continue
+            if commit.key == start:
+                return Found(tuple(picked.values()))
+            picked[commit.key] = commit
+            if start is None and len(picked) == FIRST_RELEASE:
+                return Found(tuple(picked.values()))
+            if len(picked) > MOST_COMMITS:
+                return Unknown(f"more than {MOST_COMMITS} commits lie before {end[:12]}")
+    if not has_end:
+        return Unknown(f"commit {end[:12]} is not known here yet")
+    if start is None:
+        return Found(tuple(picked.values()))
+    return Unknown(f"commit {start[:12]}, where the release begins, is not known here")
