@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -11,12 +10,12 @@ from flask import Flask, Response, request
 from sqlalchemy.engine import Engine
 from werkzeug.exceptions import HTTPException
 
-from releases import commit_routes, deploy_routes, door, release_routes
+from releases import commit_routes, deploy_routes, door, headers, index_routes, limits, project_routes, release_routes
+from releases.findings import Finder
 from releases.refusals import Refused, busy, missing
 from shared import log
 from shared.db import reading
 
-_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # the order of Allow
 _API = "/api/0"
 _LOCK_WAIT = "SET lock_timeout = '10s'"
 
@@ -24,34 +23,36 @@ _LOCK_WAIT = "SET lock_timeout = '10s'"
 class ReleasesApp(Flask):
     """Flask, and a `stop` for what it holds."""
 
+    finder: Finder
+
     def stop(self) -> None:
+        self.finder.stop()
         server: door.Server = self.extensions["releases"]
         server.engine.dispose()
 
 
-def create_app(engine: Engine) -> ReleasesApp:
-    """The app over a database whose schema is up to date."""
+def create_app(engine: Engine, *, rate_limit: int | None = None) -> ReleasesApp:
+    """The app over a database whose schema is up to date. `rate_limit`: requests a second, None for none."""
     app = ReleasesApp(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", _limit_lock_waits)
-    app.extensions["releases"] = door.Server(
-        engine=engine, reader=reading(engine), clock=lambda: datetime.now(UTC), after_commit=lambda _: None
-    )
-    for module in (release_routes, commit_routes, deploy_routes):
+    app.finder = Finder(engine)
+    app.extensions["releases"] = door.Server(engine=engine, reader=reading(engine), clock=_now, after_commit=app.finder.ask)
+    app.register_blueprint(index_routes.routes)
+    for module in (release_routes, commit_routes, deploy_routes, project_routes):
         app.register_blueprint(module.routes, url_prefix=_API)
-    app.add_url_rule("/healthz", view_func=_healthz)
+    if rate_limit is not None:
+        limits.install(app, rate_limit, _now)
+    headers.install(app)
     _handle_errors(app)
-    allowed = _allowed_methods(app)
-
-    @app.after_request
-    def decorate(response: Response) -> Response:
-        rule = request.url_rule
-        _decorate(response, allowed[rule.rule] if rule is not None else "")
-        return response
-
+    app.finder.resume()
     return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _limit_lock_waits(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
@@ -59,28 +60,6 @@ def _limit_lock_waits(connection: sa.engine.interfaces.DBAPIConnection, _: objec
     cursor.execute(_LOCK_WAIT)
     cursor.close()
     connection.commit()
-
-
-def _healthz() -> Response:
-    return door.answer({"status": "ok"})
-
-
-def _allowed_methods(app: Flask) -> dict[str, str]:
-    methods: defaultdict[str, set[str]] = defaultdict(set)
-    for rule in app.url_map.iter_rules():
-        methods[rule.rule] |= rule.methods or set()
-    return {rule: ", ".join(name for name in _METHODS if name in known) for rule, known in methods.items()}
-
-
-def _decorate(response: Response, allow: str) -> None:
-    """The headers the original puts on every answer."""
-    if allow:
-        response.headers["Allow"] = allow
-    response.headers["Content-Language"] = "en"
-    response.headers["Vary"] = "Accept-Language, Cookie"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Frame-Options"] = "deny"
-    response.headers["X-Xss-Protection"] = "1; mode=block"
 
 
 def _handle_errors(app: Flask) -> None:

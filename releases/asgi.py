@@ -7,6 +7,7 @@ import os
 import sys
 
 from releases.app import create_app
+from releases.limits import read_limit
 from shared import log
 from shared.asgi import FlaskInAsgi, Refusal
 from shared.db import make_engine
@@ -16,7 +17,8 @@ from shared.settings import from_env
 def create() -> FlaskInAsgi:
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     log.setup(settings.log_format, settings.log_level)
-    return FlaskInAsgi(create_app(make_engine(settings.releases_database_url)), refuse=_refuse)
+    app = create_app(make_engine(settings.releases_database_url), rate_limit=read_limit(settings))
+    return FlaskInAsgi(app, refuse=_refuse)
 
 
 def _refuse(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:

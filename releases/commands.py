@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from releases import access, credentials, startup, tenancy
 from releases.credentials import NewCredential
+from releases.limits import read_limit
 from releases.times import render_time
 from shared import log
 from shared.errors import SettingsError
@@ -37,6 +38,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _verb(project, "create", create_project, "org", "slug", name="--name")
     _verb(project, "list", list_projects, "org")
     _verb(project, "rename", rename_project, "org", "slug", "new_slug")
+    repo = nouns.add_parser("repo", help="repositories, for `set-commits --auto`").add_subparsers(dest="verb", required=True)
+    _verb(repo, "create", create_repository, "org", "name", url="--url", provider="--provider")
     for kind, text in (("token", "Bearer tokens"), ("key", "API keys: the user name of Basic, with an empty password")):
         verbs = nouns.add_parser(kind, help=text).add_subparsers(dest="verb", required=True)
         create = _verb(verbs, "create", create_credential, "org", expires="--expires-days", user="--user")
@@ -74,6 +77,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def serve_until_stopped(settings: Settings) -> int:
     log.setup(settings.log_format, settings.log_level)
+    read_limit(settings)
     _refuse_taken_port(settings.host, settings.releases_port)  # first: a second server must not touch the first one's token
     engine = startup.open_database(settings)
     startup.seed(engine, settings)
@@ -125,6 +129,15 @@ def rename_project(connection: Connection, options: argparse.Namespace, _: datet
     except sa.exc.IntegrityError:
         raise SettingsError([f"there is a project {options.new_slug!r} already"]) from None
     return _show(options, {"slug": options.new_slug}) if done else NOTHING_MATCHED
+
+
+def create_repository(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
+    """One that refs can name before any commit of it came; with provider and URL, sentry-cli finds it by the git remote."""
+    org = _organization(connection, options.org)
+    if not 1 <= len(options.name) <= 200 or not options.name.isprintable():
+        raise SettingsError(["a repository's name has 1 to 200 printable characters"])
+    number, is_new = tenancy.ensure_repository(connection, org, options.name, options.url, options.provider, now)
+    return _show(options, {"id": number, "name": options.name, "created": is_new})
 
 
 def create_credential(connection: Connection, options: argparse.Namespace, now: datetime) -> int:

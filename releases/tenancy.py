@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from releases.tables import repositories
 from releases.tenant_tables import members, organizations, project_redirects, projects, users
 from releases.upsert import insert_new
 
@@ -71,6 +72,20 @@ def ensure_member(connection: Connection, organization_id: int, email: str, now:
     user_id: int = connection.execute(sa.select(users.c.id).where(users.c.username == email)).scalar_one()
     insert_new(connection, members, [{"organization_id": organization_id, "user_id": user_id}], [members.c.user_id])
     return user_id
+
+
+def ensure_repository(
+    connection: Connection, organization_id: int, name: str, url: str | None, provider: str | None, now: datetime
+) -> tuple[int, bool]:
+    """(id, whether it is new); of one that is there, what is given of URL and provider is written."""
+    values = {"organization_id": organization_id, "name": name, "url": url, "provider": provider, "date_added": now}
+    if made := insert_new(connection, repositories, [values], [repositories.c.id]):
+        return made[0].id, True
+    mine = sa.and_(repositories.c.organization_id == organization_id, repositories.c.name == name)
+    changed = {key: value for key, value in (("url", url), ("provider", provider)) if value}
+    if changed:
+        connection.execute(sa.update(repositories).where(mine).values(changed))
+    return connection.execute(sa.select(repositories.c.id).where(mine)).scalar_one(), False
 
 
 def list_organizations(connection: Connection) -> Sequence[RowMapping]:
