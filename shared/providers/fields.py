@@ -53,7 +53,7 @@ def _finite(text: str) -> float:
 
 def _is_too_deep(value: object) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [child for item in level if isinstance(item, (dict, list)) for child in _children(item)]
         if not level:
             return False
