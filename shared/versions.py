@@ -15,9 +15,11 @@ PLACEHOLDERS = ("tag", "branch", "sha", "repo", "name", "component", "version")
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]*)(?::([0-9]{1,2}))?\}")
 _NOT_ALLOWED = re.compile(r"[\r\n\f\t/\\\x00-\x1f\x7f]+")
-# `pkg@1.2.3`, `pkg/v1.2.3`, `pkg-v1.2.3`, `v1.2.3`, `release-2024.10.01`: the version begins at the last such boundary.
+# `pkg@1.2.3`, `pkg/v1.2.3`, `pkg-v1.2.3`, `v1.2.3`, `release-2024.10.01`: the version begins at the first such boundary.
+# After a hyphen only when what stands before it is no version itself: `v1.0.0-0.3.7` is one pre-release, not `0.3.7`.
 _TAG = re.compile(
-    r"(?:(?P<component>.+?)(?:[@/]v?|-v|[-_](?=[0-9]+\.)))?v?(?P<version>[0-9]+(?:[.][0-9]+)*(?:[-+._a-zA-Z0-9]*))"
+    r"(?:(?P<component>.+?[@/]|(?!v?[0-9]+(?:[.][0-9]+|[-_][0-9])).+?(?:-(?=v)|[-_](?=[0-9]+\.))))?"
+    r"v?(?P<version>[0-9]+(?:[.][0-9]+)*(?:[-+._a-zA-Z0-9]*))"
 )
 
 
@@ -31,7 +33,10 @@ class Refused:
 def parse_tag(name: str) -> tuple[str | None, str]:
     """(component, version) of a tag: ('api', '1.2.0') of `api@1.2.0`, (None, '1.2.3') of `v1.2.3`, (None, name) else."""
     match = _TAG.fullmatch(name)
-    return (match["component"], match["version"]) if match else (None, name)
+    if match is None:
+        return None, name
+    component = match["component"]
+    return (component[:-1] if component else None), match["version"]
 
 
 def check_template(template: str) -> str | None:
