@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from shared.errors import BadPayload, BadSignature
 from shared.providers.fields import MAX_COMMITS, Fields, read_commit, read_json
 from shared.providers.incoming import Hook, Incoming, check_delivery_id, media_type
-from shared.push import Ignored, Push, Repository, is_zero
+from shared.push import Commit, Ignored, Push, Repository, is_zero
 
 _SIGNATURE = "x-hub-signature-256"  # the older X-Hub-Signature is SHA-1 and is not read
 _PAYLOAD_CAP = 2_048  # a push lists at most this many commits
@@ -108,8 +108,12 @@ def _read_push(fields: Fields) -> Push:
         after=after,
         sha=None if is_zero(after) or fields.flag("deleted") else sha,
         commits=commits,
-        # GitHub gives no count: a list that is not full, and ends with the head, is whole.
-        commits_total=len(commits) if len(commits) < _PAYLOAD_CAP and ref.kind == "branch" else None,
+        commits_total=len(commits) if ref.kind == "branch" and _is_whole(commits, head) else None,
         head_commit=head,
         is_forced=fields.flag("forced"),
     )
+
+
+def _is_whole(commits: Sequence[Commit], head: Commit | None) -> bool:
+    """GitHub gives no count: a list that is not full and holds the head is whole. A branch set back lists nothing."""
+    return len(commits) < _PAYLOAD_CAP and head is not None and any(commit.id == head.id for commit in commits)
