@@ -17,9 +17,13 @@ def read_env_file(path: Path) -> dict[str, str]:
     """NAME=VALUE lines, `#` comments, optional quotes and `export`. Raises SettingsError with the faulty lines."""
     if not path.is_file():
         return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SettingsError([f"{path.name} cannot be read: {type(problem).__name__}"]) from None
     found: dict[str, str] = {}
     faults = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         text = line.strip().removeprefix("export ").strip()
         if not text or text.startswith("#"):
             continue
