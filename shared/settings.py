@@ -69,11 +69,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         broker_url=read.broker_url(),
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
-        webhook_secrets={
-            provider: secrets
-            for provider in WEBHOOK_PROVIDERS
-            if (secrets := read.several(f"{provider.upper()}_WEBHOOK_SECRET"))
-        },
+        webhook_secrets={provider: secrets for provider in WEBHOOK_PROVIDERS if (secrets := read.webhook_secrets(provider))},
         github_token=read.text("GITHUB_TOKEN"),
         gitlab_token=read.text("GITLAB_TOKEN"),
         github_api_url=read.http_url("GITHUB_API_URL", "https://api.github.com"),
@@ -138,6 +134,16 @@ class _Reader:
             self.fault(name, "holds an empty entry between commas")
             return ()
         return parts
+
+    def webhook_secrets(self, provider: str) -> tuple[str, ...]:
+        """The active secrets of one provider, each as that provider wants it. The fault never shows the secret."""
+        from shared.providers import PROVIDERS  # here, so that a provider may read settings
+
+        name = f"{provider.upper()}_WEBHOOK_SECRET"
+        secrets = self.several(name)
+        for what in dict.fromkeys(filter(None, map(PROVIDERS[provider].check_secret, secrets))):
+            self.fault(name, what)
+        return secrets
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         value = self.text(name)
