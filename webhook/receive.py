@@ -11,7 +11,8 @@ from sqlalchemy.engine import Engine
 from shared import deliveries, log
 from shared.errors import Rejected, UnknownProvider, UnsupportedBody
 from shared.providers import PROVIDERS
-from shared.providers.incoming import Hook, Incoming, Provider, media_type
+from shared.providers.incoming import Hook, Incoming, media_type
+from shared.providers.provider import Provider
 from shared.push import Push
 from shared.queue import Knocker
 from shared.rules import Decision, Rules, decide

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.providers import github, gitlab
-from shared.providers.incoming import Provider
+from shared.providers.provider import Provider
 
 PROVIDERS: dict[str, Provider] = {
     "github": github.PROVIDER,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from shared.errors import BadPayload
 from shared.push import Ignored, Push
@@ -33,24 +32,6 @@ class Hook:
     event: str
     delivery_id: str
     content: Push | Ignored
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """A provider as plain functions.
-
-    `verify(incoming, secrets, now)` raises BadSignature unless one of the active secrets vouches for the request.
-    `read(incoming)` turns a verified request into a Hook; raises BadPayload, UnsupportedBody.
-    `check_secret(secret)` is one sentence of fault about a configured secret, or None.
-    `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
-    """
-
-    name: str
-    verify: Callable[[Incoming, Sequence[str], datetime], None]
-    read: Callable[[Incoming], Hook]
-    check_secret: Callable[[str], str | None]
-    media_types: tuple[str, ...]
-    hint: str
 
 
 def check_delivery_id(value: str, header: str) -> str:

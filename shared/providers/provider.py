@@ -1,0 +1,33 @@
+"""What a provider is to the rest of the product. Its forge client is loaded only when it is opened: the door needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared.providers.incoming import Hook, Incoming
+
+if TYPE_CHECKING:
+    from shared.providers.forge import Forge, ForgeAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider as plain functions.
+
+    `verify(incoming, secrets, now)` raises BadSignature unless one of the active secrets vouches for the request.
+    `read(incoming)` turns a verified request into a Hook; raises BadPayload, UnsupportedBody.
+    `check_secret(secret)` is one sentence of fault about a configured secret, or None.
+    `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
+    `open_forge(access)` is its API, to be opened anew for each job: it counts that job's calls.
+    """
+
+    name: str
+    verify: Callable[[Incoming, Sequence[str], datetime], None]
+    read: Callable[[Incoming], Hook]
+    check_secret: Callable[[str], str | None]
+    media_types: tuple[str, ...]
+    hint: str
+    open_forge: Callable[[ForgeAccess], Forge]
