@@ -168,15 +168,20 @@ def announced_tags(connection: Connection, repository_key: str) -> dict[str, str
     return {name: sha for name, sha in latest.items() if sha is not None}
 
 
-def head_before(connection: Connection, repository_key: str, ref: str, seq: int) -> str | None:
-    """Where this ref pointed before the push `seq`, as far as we were told; None when unknown or deleted."""
-    statement = (
-        sa.select(pushes.c.sha)
-        .where(pushes.c.repository_key == repository_key, pushes.c.ref == ref, pushes.c.seq < seq)
-        .order_by(pushes.c.seq.desc())
-        .limit(1)
-    )
-    return connection.execute(statement).scalar_one_or_none()
+def lost_base(connection: Connection, repository_key: str, ref: str, before: str, after: str) -> str | None:
+    """Where this branch stood when we last heard of it, if a push between that and before..after never reached us.
+
+    None when nothing is missing: some push led to `before` (in whatever order they arrived), or this is the first we hear.
+    """
+    of_ref = (pushes.c.repository_key == repository_key, pushes.c.ref == ref)
+    this = connection.execute(
+        sa.select(sa.func.min(pushes.c.seq)).where(*of_ref, pushes.c.before == before, pushes.c.sha == after)
+    ).scalar_one_or_none()
+    if this is None or connection.execute(sa.select(pushes.c.seq).where(*of_ref, pushes.c.sha == before).limit(1)).first():
+        return None
+    return connection.execute(
+        sa.select(pushes.c.sha).where(*of_ref, pushes.c.seq < this).order_by(pushes.c.seq.desc()).limit(1)
+    ).scalar_one_or_none()
 
 
 def contribute(

@@ -6,13 +6,14 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from shared.errors import SettingsError
-from shared.rules import Rule, Rules, Target
+from shared.rules import CommitRules, Rule, Rules, Target
 from shared.settings import Settings
 from shared.versions import check_template
 
@@ -36,6 +37,7 @@ class _TargetTable(_Strict):
     org: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
     token_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
     pace: Annotated[float, Field(gt=0, le=1000)] = 20.0
+    repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
     @field_validator("pace", mode="before")
     @classmethod
@@ -95,9 +97,18 @@ class _RuleTable(_Strict):
         return value
 
 
+class _CommitsTable(_Strict):
+    wait: Annotated[int, Field(ge=0, le=86_400)] = 900
+    file_calls: Annotated[int, Field(ge=0, le=10_000)] = 30
+    first_release: Annotated[int, Field(ge=1, le=1_000)] = 20
+    prereleases: Literal["skip", "count"] = "skip"
+    keep_days: Annotated[int, Field(ge=1, le=3_650)] = 365
+
+
 class _File(_Strict):
     targets: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], _TargetTable] = {}
     rules: Annotated[list[_RuleTable], Field(max_length=1000)] = []
+    commits: _CommitsTable = _CommitsTable()
 
 
 def load(settings: Settings) -> Rules:
@@ -143,7 +154,14 @@ def default_target(settings: Settings) -> Target:
 def _build(file: _File, settings: Settings, say: Callable[[str], str]) -> Rules:
     faults: list[str] = []
     targets = {
-        name: Target(name=name, url=table.url, org=table.org, token_env=table.token_env, pace=table.pace)
+        name: Target(
+            name=name,
+            url=table.url,
+            org=table.org,
+            token_env=table.token_env,
+            pace=table.pace,
+            repositories=table.repositories,
+        )
         for name, table in file.targets.items()
     } or {DEFAULT_TARGET: default_target(settings)}
     only = next(iter(targets)) if len(targets) == 1 else None
@@ -176,7 +194,17 @@ def _build(file: _File, settings: Settings, say: Callable[[str], str]) -> Rules:
         faults.append(say("rules is missing: without a rule nothing would ever be released"))
     if faults:
         raise SettingsError(faults)
-    return Rules(rules=tuple(rules) or default_rules(settings).rules, targets=targets)
+    return Rules(
+        rules=tuple(rules) or default_rules(settings).rules,
+        targets=targets,
+        commits=CommitRules(
+            wait=timedelta(seconds=file.commits.wait),
+            file_calls=file.commits.file_calls,
+            first_release=file.commits.first_release,
+            counts_prereleases=file.commits.prereleases == "count",
+            keep=timedelta(days=file.commits.keep_days),
+        ),
+    )
 
 
 def missing_tokens(rules: Rules, settings: Settings) -> list[str]:
@@ -201,6 +229,8 @@ def _sentence(error: Any) -> str:
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     if location[0] == "targets" and len(location) == 3:
         return list(_TargetTable.model_fields)
+    if location[0] == "commits" and len(location) == 2:
+        return list(_CommitsTable.model_fields)
     if location[0] == "rules" and len(location) == 3:
         return [field.alias or name for name, field in _RuleTable.model_fields.items()]
     return list(_File.model_fields)

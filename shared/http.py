@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from shared.errors import TransientError
 USER_AGENT = "tagship/0.1"
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
+_CALL_SECONDS = 22.0  # between two chunks at most, however far the deadline: a SIGTERM must be obeyed within 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,18 @@ class Answer:
 
 
 class Deadline:
-    """A point in time that several calls share: connect and read timeouts alone do not bound a slow drip."""
+    """A point in time that several calls share: connect and read timeouts alone do not bound a slow drip.
 
-    def __init__(self, seconds: float) -> None:
+    Once `stopping` is set nothing is left: a long row of calls ends with the one that is under way.
+    """
+
+    def __init__(self, seconds: float, stopping: threading.Event | None = None) -> None:
         self._end = time.monotonic() + seconds
+        self._stopping = stopping
 
     def left(self) -> float:
+        if self._stopping is not None and self._stopping.is_set():
+            return 0.0
         return self._end - time.monotonic()
 
 
@@ -59,7 +67,7 @@ def call(
     left = deadline.left()
     if left <= 0:
         raise TransientError("no time was left for the request")
-    timeout = httpx2.Timeout(left, connect=min(_CONNECT_SECONDS, left))
+    timeout = httpx2.Timeout(min(left, _CALL_SECONDS), connect=min(_CONNECT_SECONDS, left))
     host = httpx2.URL(url).host
     try:
         with client.stream(method, url, headers=dict(headers), content=body, timeout=timeout) as response:

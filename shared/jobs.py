@@ -13,12 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.models import attempts, deliveries, jobs, payloads
+from shared.models import attempts, jobs, payloads, target_states
 from shared.states import TRANSITIONS, JobState, Outcome, Trigger
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=180)
+KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect for so long counts as lost
 BUDGET = 12  # attempts before a job fails for good; worker/retry.py spreads them over about eight hours
 _LONGEST_ERROR = 2_000
+_WAITING = (JobState.QUEUED, JobState.RETRYING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Claimed:
     version: str
     spec: Mapping[str, Any]
     deploy: Mapping[str, Any] | None
+    release_url: str | None  # set once a release was sent, also a partial one that is to be completed
     created_at: datetime
     lease_until: datetime
     headers: Mapping[str, str] | None
@@ -49,9 +52,17 @@ class Claimed:
 
 
 def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelta = LEASE) -> Claimed | None:
-    """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit."""
+    """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit.
+
+    Jobs of one release run one after another, since each POST replaces the whole list of commits; a unique index on
+    running jobs settles the race that the condition cannot see (IntegrityError: another one has just begun).
+    """
+    running = jobs.alias("running")
+    same_release = sa.exists().where(
+        running.c.target == jobs.c.target, running.c.version == jobs.c.version, running.c.status == JobState.RUNNING
+    )
     statement = (
-        _move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now)
+        _move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now, ~same_release, ~_is_barred())
         .values(attempts=jobs.c.attempts + 1, lease_until=now + lease, waiting=None, updated_at=now)
         .returning(
             jobs.c.attempts,
@@ -67,6 +78,7 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
             jobs.c.version,
             jobs.c.spec,
             jobs.c.deploy,
+            jobs.c.release_url,
             jobs.c.created_at,
         )
     )
@@ -90,6 +102,7 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         version=row.version,
         spec=row.spec,
         deploy=row.deploy,
+        release_url=row.release_url,
         created_at=row.created_at,
         lease_until=now + lease,
         headers=payload.headers if payload else None,
@@ -136,7 +149,7 @@ def retry_later(
     statement = _move("retry_later", *_mine(job_id, number)).values(
         trigger=Trigger.RETRY,
         next_attempt_at=at,
-        knocked_at=None,
+        knock_at=at,
         lease_until=None,
         reason=reason,
         error=_cut(error),
@@ -155,12 +168,20 @@ def snooze(
     statement = _move("snooze", *_mine(job_id, number)).values(
         attempts_allowed=jobs.c.attempts_allowed + 1,
         next_attempt_at=at,
-        knocked_at=None,
+        knock_at=at,
         lease_until=None,
         waiting=dict(waiting),
         updated_at=now,
     )
     return _finish(connection, statement, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now)
+
+
+def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
+    """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
+    statement = _move("hand_back", *_mine(job_id, number)).values(
+        attempts_allowed=jobs.c.attempts_allowed + 1, next_attempt_at=now, knock_at=now, lease_until=None, updated_at=now
+    )
+    return _finish(connection, statement, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
 
 
 def fail(
@@ -202,12 +223,19 @@ def replay(
         trigger=Trigger.REPLAY,
         attempts_allowed=jobs.c.attempts + BUDGET,
         next_attempt_at=now,
-        knocked_at=now,
+        knock_at=now,
+        waiting=None,
         reason=None,
         error=None,
         updated_at=now,
     )
     return connection.execute(statement).rowcount == 1
+
+
+def postpone(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:
+    """A message was dropped unread: the sweeper is to knock again, as soon as it is these jobs' turn."""
+    statement = jobs.update().where(jobs.c.id.in_(job_ids), jobs.c.status.in_(_WAITING), jobs.c.knock_at > now)
+    connection.execute(statement.values(knock_at=sa.case((jobs.c.next_attempt_at > now, jobs.c.next_attempt_at), else_=now)))
 
 
 def has_expired_lease(connection: Connection, *, now: datetime) -> bool:
@@ -233,7 +261,7 @@ def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[t
         lease_until=None, reason="attempts_exhausted", error=f"{lost}; no attempt is left", updated_at=now
     )
     queued = _move("rescue", *still_lost, jobs.c.attempts < jobs.c.attempts_allowed).values(
-        trigger=Trigger.RESCUE, next_attempt_at=now, knocked_at=None, lease_until=None, error=lost, updated_at=now
+        trigger=Trigger.RESCUE, next_attempt_at=now, knock_at=now, lease_until=None, error=lost, updated_at=now
     )
     moved: list[tuple[str, JobState]] = []
     for statement, state in ((given_up, JobState.FAILED), (queued, JobState.QUEUED)):
@@ -247,41 +275,19 @@ def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[t
     return moved
 
 
-def due(connection: Connection, *, now: datetime, knock_again_after: timedelta, limit: int) -> list[str]:
-    """Ids of jobs whose time has come and that were not knocked for lately, oldest first."""
-    statement = (
-        sa.select(jobs.c.id)
-        .where(
-            jobs.c.status.in_((JobState.QUEUED, JobState.RETRYING)),
-            jobs.c.next_attempt_at <= now,
-            sa.or_(jobs.c.knocked_at.is_(None), jobs.c.knocked_at < now - knock_again_after),
-        )
-        .order_by(jobs.c.next_attempt_at)
-        .limit(limit)
-    )
-    return list(connection.execute(statement).scalars())
-
-
-def stamp_knocked(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:
-    """Remember that a message went out for these jobs."""
-    connection.execute(jobs.update().where(jobs.c.id.in_(job_ids)).values(knocked_at=now))
-
-
-def count_by_status(connection: Connection) -> dict[str, dict[str, int]]:
-    """{"jobs": {status: n}, "deliveries": {status: n}}."""
-    return {
-        table.name: {
-            row.status: row.n
-            for row in connection.execute(sa.select(table.c.status, sa.func.count().label("n")).group_by(table.c.status))
-        }
-        for table in (jobs, deliveries)
-    }
-
-
 def _move(transition: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
     """One conditional update: the row moves only from the states that the table of transitions names."""
     sources, target = TRANSITIONS[transition]
     return jobs.update().where(jobs.c.status.in_(sorted(sources)), *conditions).values(status=target)
+
+
+def _is_barred() -> sa.ColumnElement[bool]:
+    """Its target is paused, or is being probed by another job."""
+    return sa.exists().where(
+        target_states.c.name == jobs.c.target,
+        target_states.c.state != "ok",
+        sa.or_(target_states.c.probe_job.is_(None), target_states.c.probe_job != jobs.c.id),
+    )
 
 
 def _mine(job_id: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -49,6 +49,9 @@ deliveries = sa.Table(
         postgresql_where=sa.text("status = 'refused'"),
     ),
     sa.Index("ix_deliveries_delivery_id", "delivery_id"),
+    sa.Index("ix_deliveries_status", "status", "seq"),
+    sa.Index("ix_deliveries_repository", "repository", "seq"),
+    sa.Index("ix_deliveries_created_at", "created_at"),
     sa.Index(
         "ix_deliveries_to_log",
         "provider",
@@ -92,7 +95,7 @@ jobs = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("attempts_allowed", sa.Integer, nullable=False),  # grows by a fresh budget with each replay
     sa.Column("next_attempt_at", UtcDateTime, nullable=False),
-    sa.Column("knocked_at", UtcDateTime),  # the last message sent for it; null = none yet
+    sa.Column("knock_at", UtcDateTime),  # when the sweeper knocks for it next; never before next_attempt_at
     sa.Column("lease_until", UtcDateTime),
     sa.Column("reason", sa.String(40)),
     sa.Column("error", sa.Text),
@@ -104,7 +107,12 @@ jobs = sa.Table(
     sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
-    sa.Index("ix_jobs_due", "next_attempt_at", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)),
+    # The sweeper walks targets and repositories in here, and takes the oldest of each.
+    sa.Index(
+        "ix_jobs_due", "target", "repository", "knock_at", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)
+    ),
+    sa.Index("ix_jobs_status", "status", "id"),
+    sa.Index("ix_jobs_repository", "repository", "id"),
     sa.Index(
         "ix_jobs_leased",
         "lease_until",
@@ -115,6 +123,7 @@ jobs = sa.Table(
         "ix_jobs_running_version",
         "target",
         "version",
+        unique=True,  # jobs of one release run one after another
         sqlite_where=sa.text("status = 'running'"),
         postgresql_where=sa.text("status = 'running'"),
     ),
@@ -197,4 +206,18 @@ target_states = sa.Table(
     sa.Column("paused_until", UtcDateTime),  # null while paused: until a person resumes it
     sa.Column("probe_job", sa.String(32)),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    # The moment (epoch seconds) up to which the pace is spoken for: all workers draw their turns from here.
+    sa.Column("next_send", sa.Float),
+)
+
+# The answers of requests that carried an Idempotency-Key: the same key gets the same answer and acts once.
+kept_answers = sa.Table(
+    "kept_answers",
+    metadata,
+    sa.Column("scope", sa.String(300), primary_key=True),  # method and path
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),  # of the request's body
+    sa.Column("body", _Json),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_kept_answers_created_at", "created_at"),
 )

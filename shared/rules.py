@@ -6,6 +6,7 @@ import fnmatch
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,7 @@ class Target:
     org: str
     token_env: str
     pace: float = 20.0
+    repositories: Mapping[str, str] = field(default_factory=dict)  # provider:full name -> its name at the target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +44,23 @@ class Rule:
     goes_on: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRules:
+    """How commits are collected: how long a release may wait for the forge, calls for file lists, commits of a first
+    release, whether a final release may count from a pre-release, how long the commit log is kept."""
+
+    wait: timedelta = timedelta(minutes=15)
+    file_calls: int = 30
+    first_release: int = 20
+    counts_prereleases: bool = False
+    keep: timedelta = timedelta(days=365)
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     rules: tuple[Rule, ...]
     targets: Mapping[str, Target]
+    commits: CommitRules = CommitRules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

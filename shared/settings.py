@@ -12,7 +12,21 @@ from shared.db import normalise_url
 from shared.errors import SettingsError
 
 WEBHOOK_PROVIDERS = ("github", "gitlab")  # each reads <NAME>_WEBHOOK_SECRET; the registry's test holds the two together
+# provider -> (variable of the address, its default, variable of the token)
+_FORGES = {
+    "github": ("GITHUB_API_URL", "https://api.github.com", "GITHUB_TOKEN"),
+    "gitlab": ("GITLAB_URL", "https://gitlab.com", "GITLAB_TOKEN"),
+}
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeSettings:
+    """A provider's API. `is_named`: someone set its address or token, so it is worth waiting for."""
+
+    url: str
+    token: str | None = field(repr=False)
+    is_named: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +43,7 @@ class Settings:
     web_concurrency: int = 1
     worker_concurrency: int = 1
     webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
-    github_token: str | None = field(default=None, repr=False)
-    gitlab_token: str | None = field(default=None, repr=False)
-    github_api_url: str = "https://api.github.com"
-    gitlab_url: str = "https://gitlab.com"
+    forges: Mapping[str, ForgeSettings] = field(default_factory=dict)  # provider -> its API; one that is off is absent
     sentry_url: str = ""
     sentry_auth_token: str | None = field(default=None, repr=False)
     sentry_org: str = "local"
@@ -70,10 +81,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
         webhook_secrets={provider: secrets for provider in WEBHOOK_PROVIDERS if (secrets := read.webhook_secrets(provider))},
-        github_token=read.text("GITHUB_TOKEN"),
-        gitlab_token=read.text("GITLAB_TOKEN"),
-        github_api_url=read.http_url("GITHUB_API_URL", "https://api.github.com"),
-        gitlab_url=read.http_url("GITLAB_URL", "https://gitlab.com"),
+        forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
         sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
         sentry_auth_token=read.text("SENTRY_AUTH_TOKEN"),
         sentry_org=read.text("SENTRY_ORG") or "local",
@@ -187,6 +195,13 @@ class _Reader:
             self.fault(name, "must not hold a user name or password: tokens have their own variable")
             return default
         return value.rstrip("/")
+
+    def forge(self, url_name: str, default: str, token_name: str) -> ForgeSettings | None:
+        """The address `off` means: never ask this API."""
+        if self._environ.get(url_name, "").strip().lower() == "off":
+            return None
+        url, token = self.http_url(url_name, default), self.text(token_name)
+        return ForgeSettings(url, token, is_named=token is not None or url != default)
 
     def database_url(self, name: str, default: Path) -> str:
         value = self.text(name)

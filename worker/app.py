@@ -14,7 +14,10 @@ from shared.http import make_client
 from shared.models import SCHEMA
 from shared.queue import TASK, make_celery
 from shared.settings import Settings
-from worker.process import ATTEMPT_SECONDS, Tools
+from worker.forges import Forges
+from worker.gather import Gatherer
+from worker.names import RepositoryNames
+from worker.process import LONGEST_ATTEMPT_SECONDS, Tools
 from worker.sweeper import Sweeper
 from worker.tasks import Runner
 
@@ -28,7 +31,7 @@ def check(settings: Settings) -> None:
     faults = []
     if settings.broker_url is None:
         faults.append("BROKER_URL is not set: the worker needs a broker (redis:// or amqp://); `make run` brings its own")
-    if jobs.LEASE.total_seconds() <= 2 * ATTEMPT_SECONDS:
+    if jobs.LEASE.total_seconds() <= 2 * LONGEST_ATTEMPT_SECONDS:
         faults.append("the lease is shorter than twice the longest attempt")
     if faults:
         raise SettingsError(faults)
@@ -41,7 +44,9 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
     if faults := config.missing_tokens(rules, settings):
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
-    runner = Runner(make_engine(settings.database_url), Tools(client=make_client(), rules=rules, token=settings.secret))
+    engine, client = make_engine(settings.database_url), make_client()
+    gatherer = Gatherer(engine, Forges(client, settings.forges), RepositoryNames(), rules.commits)
+    runner = Runner(engine, Tools(client=client, rules=rules, token=settings.secret, gatherer=gatherer))
     app.task(runner.run, name=TASK, ignore_result=True)
     _connect_signals(settings, runner, ready_file)
     return app, runner

@@ -20,41 +20,21 @@ MAX_PATH = 510
 MAX_REF = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """Which commits the release lists and how sure we are (contract section 4, `range`)."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What one repository puts into the release: its name at the target, its commits newest first."""
 
-    source: str  # payload, none (log and api come with the commit log)
-    base: str | None
-    head: str
-    commits: tuple[Commit, ...]  # newest first
-    partial: str | None
-    is_proven: bool
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "source": self.source,
-            "base": self.base,
-            "head": self.head,
-            "commits": len(self.commits),
-            "with_files": sum(commit.files is not None for commit in self.commits),
-            "partial": self.partial,
-            "proven": self.is_proven,
-        }
+    repository: str
+    commits: Sequence[Commit]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleasePlan:
-    """`body` is what is POSTed; `range` is None when the rule wants no commits or leaves them to Sentry."""
+def plan_release(
+    push: Push, *, version: str, spec: Mapping[str, Any], received_at: datetime, listed: Sequence[Listed]
+) -> dict[str, Any]:
+    """The body to POST. `spec` is what the rule asked for: {"projects", "set_commits", "finalize", ...}.
 
-    version: str
-    body: Mapping[str, Any]
-    range: Range | None
-    environment: str | None
-
-
-def plan_release(push: Push, *, version: str, spec: Mapping[str, Any], received_at: datetime) -> ReleasePlan:
-    """`spec` is what the rule asked for: {"projects", "set_commits", "finalize", "environment"}."""
+    `listed` is the union over all repositories of this release, since a POST replaces the whole list.
+    """
     assert push.sha is not None  # noqa: S101  (no job is made of a push without a commit)
     body: dict[str, Any] = {
         "version": version,
@@ -64,48 +44,31 @@ def plan_release(push: Push, *, version: str, spec: Mapping[str, Any], received_
     if spec["finalize"]:
         # When the push arrived, not when the commit was written: a tag may be set on an old commit.
         body["dateReleased"] = received_at.isoformat()
-    found: Range | None = None
     if spec["set_commits"] == "refs":
-        body["refs"] = [_ref(push)]
-    elif spec["set_commits"] in ("auto", "payload"):
-        found = payload_range(push)
-        if found.commits:
-            body["commits"] = plan_commits(found.commits, push.repository.full_name)
-    return ReleasePlan(version=version, body=body, range=found, environment=spec["environment"])
+        body["refs"] = [_ref(push, listed[0].repository if listed else push.repository.full_name)]
+    elif planned := [commit for part in listed for commit in plan_commits(part.commits, part.repository)]:
+        body["commits"] = planned
+    return body
 
 
-def payload_range(push: Push) -> Range:
-    """The commits that the payload itself lists. A tag push never carries its range: at most the tagged commit."""
-    assert push.sha is not None  # noqa: S101
-    listed = {commit.id: commit for commit in push.commits}
-    if push.head_commit is not None and push.head_commit.id == push.sha:
-        listed.setdefault(push.sha, push.head_commit)
-    newest_first = list(listed.values())[::-1]
-    newest_first.sort(key=lambda commit: commit.id != push.sha)  # the head leads, whatever order the payload has
-    is_whole = push.ref.kind == "branch" and not push.is_created and push.commits_total == len(push.commits)
-    return Range(
-        source="payload" if listed else "none",
-        base=None if push.is_created or push.ref.kind == "tag" else push.before,
-        head=push.sha,
-        commits=tuple(newest_first),
-        partial=None if is_whole else _why_partial(push, len(listed)),
-        is_proven=is_whole and push.is_forced is False,
-    )
+def smaller(body: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
+    """A body that a target which said 413 may take, and what was left out: files first, then the oldest half of the
+    commits, again and again. None when nothing is left to leave out."""
+    commits = body.get("commits")
+    if not commits:
+        return None
+    if any("patch_set" in commit for commit in commits):
+        bare = [{key: value for key, value in commit.items() if key != "patch_set"} for commit in commits]
+        return {**body, "commits": bare}, "the target takes no file lists of this size"
+    kept = commits[: len(commits) // 2]
+    rest = {key: value for key, value in body.items() if key != "commits"}
+    return ({**rest, "commits": kept} if kept else rest), f"the target takes the newest {len(kept)} commits only"
 
 
-def _why_partial(push: Push, listed: int) -> str:
-    if push.ref.kind == "tag":
-        return f"a tag push carries no commit range; {listed} of its commits known"
-    if push.is_created:
-        return "the branch is new: the payload does not say where it left the others"
-    total = "more" if push.commits_total is None else str(push.commits_total)
-    return f"the payload lists {listed} of {total} commits"
-
-
-def plan_commits(commits: Sequence[Commit], full_name: str) -> list[dict[str, Any]]:
+def plan_commits(commits: Sequence[Commit], repository: str) -> list[dict[str, Any]]:
     """Commits in the endpoint's words, newest first, every field within its limit."""
-    repository = fit_repository(full_name)
-    return [_commit(commit, repository, moment) for commit, moment in zip(commits, _moments(commits), strict=True)]
+    name = fit_repository(repository)
+    return [_commit(commit, name, moment) for commit, moment in zip(commits, _moments(commits), strict=True)]
 
 
 def _moments(commits: Sequence[Commit]) -> list[datetime | None]:
@@ -155,8 +118,8 @@ def fit_repository(full_name: str) -> str:
     return full_name[:MAX_REPOSITORY]
 
 
-def _ref(push: Push) -> dict[str, Any]:
-    ref: dict[str, Any] = {"repository": push.repository.full_name[:MAX_REF_REPOSITORY], "commit": push.sha}
+def _ref(push: Push, repository: str) -> dict[str, Any]:
+    ref: dict[str, Any] = {"repository": repository[:MAX_REF_REPOSITORY], "commit": push.sha}
     if push.ref.kind == "branch" and not push.is_created:
         ref["previousCommit"] = push.before
     return ref

@@ -17,11 +17,11 @@ MOST_RIVALS = 20
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How a candidate's commit stands to the tag's: commits in candidate..tag, and their ids once they are known."""
+    """How a candidate's commit stands to the tag's. `count`: commits in candidate..tag, None where it is not told cheaply."""
 
     is_ancestor: bool
     is_related: bool
-    count: int
+    count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,14 @@ class Previous:
     how: str
 
 
-def candidates(this: str, sha: str, tags: Mapping[str, str]) -> dict[str, str]:
+def candidates(this: str, sha: str, tags: Mapping[str, str], *, counts_prereleases: bool = False) -> dict[str, str]:
     """{name: commit} of the tags that a release of `this` may count from at all; one on the same commit is none."""
     version = read_tag(this)
-    return {name: commit for name, commit in tags.items() if commit != sha and may_precede(read_tag(name), version)}
+    return {
+        name: commit
+        for name, commit in tags.items()
+        if commit != sha and may_precede(read_tag(name), version, counts_prereleases=counts_prereleases)
+    }
 
 
 def choose_previous(
@@ -64,7 +68,7 @@ def choose_previous(
         if relation is None:
             continue
         if relation.is_ancestor:
-            return _nearest(tag, relation, ordered, possible, relate, range_ids)
+            return _nearest(tag, ordered, possible, relate, range_ids)
         if aside is None and relation.is_related and tag.order < read_tag(this).order:
             aside = Previous(tag.name, possible[tag.name], "lower version beside the branch")
     return aside
@@ -72,18 +76,21 @@ def choose_previous(
 
 def _nearest(
     first: TagVersion,
-    relation: Relation,
     ordered: list[TagVersion],
     possible: Mapping[str, str],
     relate: Callable[[str], Relation | None],
     range_ids: Callable[[str], frozenset[str]],
 ) -> Previous:
     """Any ancestor that is nearer lies in first..tag: what does not is an ancestor of `first`, hence farther."""
-    best, fewest = first, relation.count
     inside = range_ids(possible[first.name])
+    best, fewest = first, len(inside)
     rivals = [tag for tag in ordered if possible[tag.name] in inside]
     for tag in rivals[:MOST_RIVALS]:
-        rival = relate(possible[tag.name])
-        if rival is not None and (rival.count < fewest or (rival.count == fewest and tag.order > best.order)):
-            best, fewest = tag, rival.count
+        sha = possible[tag.name]
+        relation = relate(sha)
+        if relation is None:
+            continue
+        count = relation.count if relation.count is not None else len(range_ids(sha))
+        if count < fewest or (count == fewest and tag.order > best.order):
+            best, fewest = tag, count
     return Previous(best.name, possible[best.name], "nearest ancestor")

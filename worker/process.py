@@ -15,21 +15,27 @@ from shared.jobs import Claimed
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.push import Push
-from shared.rules import Rules
-from worker.plan import plan_release
+from shared.rules import Rules, Target
+from worker.gather import COLLECT_SECONDS, Gatherer
+from worker.plan import plan_release, smaller
 from worker.sentry import Sent, SentryClient
 
-ATTEMPT_SECONDS = 22.0  # all calls of one attempt together; a SIGTERM must be obeyed within 30
+SEND_SECONDS = 22.0  # all calls to the target of one attempt together
+LONGEST_ATTEMPT_SECONDS = COLLECT_SECONDS + SEND_SECONDS
 
 Note = Callable[..., bool]  # writes facts to the job while it is ours; False when it no longer is
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The release is there. `range` is the contract's JSON, None when we sent no commits by intent."""
+    """The release is there. `range` is the contract's JSON, None when we sent no commits by intent.
+
+    `complete_at`: the list is partial and the forge may give the rest then.
+    """
 
     sent: Sent
     range: Mapping[str, Any] | None
+    complete_at: datetime | None = None
 
 
 class LostLease(Exception):
@@ -43,26 +49,52 @@ class Tools:
     client: httpx2.Client
     rules: Rules
     token: Callable[[str], str | None]  # the value of a `token_env`
+    gatherer: Gatherer
 
 
 def process(job: Claimed, tools: Tools, note: Note) -> Done:
-    """Create the job's release. Raises TransientError, PermanentError, LostLease."""
-    deadline = Deadline(ATTEMPT_SECONDS)
-    sentry = _open_target(job, tools)
-    plan = plan_release(read_push(job), version=job.version, spec=job.spec, received_at=job.created_at)
-    sent = sentry.send_release(plan.body, delivery_id=job.delivery_id, deadline=deadline)
-    if plan.environment is not None:
-        _record_deploy(job, plan.environment, sentry, note, deadline)
-    return Done(sent, plan.range.as_json() if plan.range else None)
+    """Create the job's release. Raises TransientError, PermanentError, Wait, LostLease."""
+    target = _target(job, tools)
+    sentry = _open(target, tools)
+    push = read_push(job)
+    gathered = tools.gatherer.gather(job, push, target, sentry, datetime.now(UTC))
+    body = plan_release(push, version=job.version, spec=job.spec, received_at=job.created_at, listed=gathered.listed)
+    deadline = Deadline(SEND_SECONDS)
+    sent, left_out = _send(sentry, body, job, deadline)
+    if (environment := job.spec["environment"]) is not None:
+        _record_deploy(job, environment, sentry, note, deadline)
+    return Done(sent, _with_left_out(gathered.range, left_out), gathered.complete_at)
 
 
-def _open_target(job: Claimed, tools: Tools) -> SentryClient:
+def _send(sentry: SentryClient, body: Mapping[str, Any], job: Claimed, deadline: Deadline) -> tuple[Sent, str | None]:
+    """POST, smaller and smaller while the target says 413; the second value says what had to be left out."""
+    left_out: str | None = None
+    while True:
+        try:
+            return sentry.send_release(body, delivery_id=job.delivery_id, deadline=deadline), left_out
+        except PermanentError as problem:
+            if problem.status != 413 or (less := smaller(body)) is None:
+                raise
+            body, left_out = less
+
+
+def _with_left_out(found: Mapping[str, Any] | None, left_out: str | None) -> Mapping[str, Any] | None:
+    if found is None or left_out is None:
+        return found
+    return {**found, "partial": f"{found['partial']}; {left_out}" if found["partial"] else left_out}
+
+
+def _target(job: Claimed, tools: Tools) -> Target:
     target = tools.rules.targets.get(job.target)
     if target is None:
         raise PermanentError(
             f"the target {job.target!r} is not in the configuration any more: put it back, or replay the delivery",
             reason="no_rule",
         )
+    return target
+
+
+def _open(target: Target, tools: Tools) -> SentryClient:
     token = tools.token(target.token_env)
     if token is None:
         raise PermanentError(f"{target.token_env}, the token of the target {target.name!r}, is not set", reason="target_auth")

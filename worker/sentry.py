@@ -6,6 +6,7 @@ Statuses: docs/releases-endpoint.md 1.4 and section 4.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +18,12 @@ import httpx2
 from shared.errors import PermanentError, TransientError
 from shared.http import Answer, Deadline, call, retry_after
 from shared.rules import Target
+from worker.names import KnownRepository
 
 _PASSING = {408, 409, 425, 429}
 _LONGEST_EXCERPT = 300
+_LIST_PAGES = 10
+_LIST_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,14 @@ class SentryClient:
 
     def send_release(self, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> Sent:
         """POST the release; safe to repeat. Raises TransientError, PermanentError."""
-        answer = self._call("POST", "", deadline, delivery_id, body)
+        answer = self._call("POST", "releases/", deadline, delivery_id, body)
         self._json(answer, dict)
         outcome = "created" if answer.status == 201 else "existed"
         return Sent(outcome, answer.status, self.release_url(body["version"]))
 
     def find_deploy(self, version: str, *, environment: str, since: datetime, deadline: Deadline) -> bool:
         """Whether a deploy to this environment finished at or after `since` is on the release already."""
-        answer = self._call("GET", f"{quote(version, safe='')}/deploys/", deadline, None, None)
+        answer = self._call("GET", f"releases/{quote(version, safe='')}/deploys/", deadline, None, None)
         deploys = self._json(answer, list)
         return any(
             isinstance(deploy, dict)
@@ -59,7 +63,25 @@ class SentryClient:
 
     def send_deploy(self, version: str, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> None:
         """POST a deploy; repeats make a second one, so the caller must know that none was sent."""
-        self._call("POST", f"{quote(version, safe='')}/deploys/", deadline, delivery_id, body)
+        self._call("POST", f"releases/{quote(version, safe='')}/deploys/", deadline, delivery_id, body)
+
+    def list_repositories(self) -> list[KnownRepository]:
+        """The organization's repositories at the target, up to a thousand. Raises TransientError, PermanentError."""
+        found: list[KnownRepository] = []
+        cursor = ""
+        deadline = Deadline(_LIST_SECONDS)
+        for _ in range(_LIST_PAGES):
+            answer = self._call("GET", f"repos/?per_page=100{cursor}", deadline, None, None)
+            for entry in self._json(answer, list):
+                if isinstance(entry, dict) and isinstance(name := entry.get("name"), str):
+                    url = entry.get("url")
+                    found.append(KnownRepository(name, url if isinstance(url, str) else None))
+            # Only the cursor is taken from the header: the address is always our own.
+            following = re.search(r'rel="next";\s*results="true";\s*cursor="([0-9:.-]{1,100})"', answer.headers.get("link", ""))
+            if following is None:
+                break
+            cursor = f"&cursor={following[1]}"
+        return found
 
     def release_url(self, version: str) -> str:
         """Sentry's page of the release (the embedded endpoint serves the same path)."""
@@ -76,7 +98,7 @@ class SentryClient:
         answer = call(
             self._client,
             method,
-            f"{self._target.url}/api/0/organizations/{quote(self._target.org, safe='')}/releases/{path}",
+            f"{self._target.url}/api/0/organizations/{quote(self._target.org, safe='')}/{path}",
             headers=headers,
             deadline=deadline,
             body=None if body is None else json.dumps(body, ensure_ascii=False).encode(),

@@ -54,14 +54,14 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part[:18]), "") if part.isdigit() else (1, 0, part) for part in parts)
 
 
-def may_precede(candidate: TagVersion, this: TagVersion) -> bool:
+def may_precede(candidate: TagVersion, this: TagVersion, *, counts_prereleases: bool = False) -> bool:
     """Whether a release of `this` may count from `candidate` at all: same component, no floating name, and a final
-    release counts from a final one only, a pre-release from either."""
+    release counts from a final one only (unless the rules say otherwise), a pre-release from either."""
     return (
         candidate.component == this.component
         and candidate.name != this.name
         and not is_floating(candidate.name)
-        and (this.is_prerelease or not candidate.is_prerelease)
+        and (counts_prereleases or this.is_prerelease or not candidate.is_prerelease)
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,11 +10,14 @@ from typing import Any
 
 import structlog
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
 
 from shared import jobs, log
 from shared.errors import PermanentError, TransientError
+from worker.gather import Wait
 from worker.process import Done, LostLease, Tools, process
 from worker.retry import RetryAt, RetryPolicy, decide_retry
+from worker.waits import Snooze, snooze
 
 logger = log.get(__name__)
 
@@ -27,7 +29,7 @@ class Runner:
         self._engine = engine
         self._tools = tools
         self._policy = policy or RetryPolicy()
-        self.stopping = threading.Event()
+        self.stopping = tools.gatherer.stopping
 
     def run(self, job_ids: Sequence[str]) -> None:
         """One message's worth. A fault in one job never keeps the next from its turn; the sweeper finds what was left."""
@@ -41,8 +43,11 @@ class Runner:
                     logger.exception("job.unrecorded")
 
     def _run_one(self, job_id: str) -> None:
-        with self._engine.begin() as connection:
-            job = jobs.claim(connection, job_id, now=datetime.now(UTC))
+        try:
+            with self._engine.begin() as connection:
+                job = jobs.claim(connection, job_id, now=datetime.now(UTC))
+        except IntegrityError:
+            return  # another job of the same release began in this moment; the sweeper knocks for this one again
         if job is None:
             return  # done, taken by another worker, or not due: the knock was one too many
         with structlog.contextvars.bound_contextvars(
@@ -52,6 +57,8 @@ class Runner:
                 done = process(job, self._tools, lambda **facts: self._note(job, facts))
             except LostLease:
                 logger.warning("job.lease_lost")
+            except Wait as wait:
+                self._record_wait(job, wait.snooze, {})
             except Exception as problem:
                 self._record_fault(job, problem)
             else:
@@ -61,7 +68,20 @@ class Runner:
         with self._engine.begin() as connection:
             return jobs.note(connection, job.id, job.number, **facts)
 
+    def _record_wait(self, job: jobs.Claimed, wait: Snooze, facts: dict[str, Any]) -> None:
+        with self._engine.begin() as connection:
+            now = datetime.now(UTC)
+            if facts:
+                jobs.note(connection, job.id, job.number, **facts)
+            kept = jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now)
+        logger.info("job.waiting" if kept else "job.lease_lost", **wait.waiting)
+
     def _record_success(self, job: jobs.Claimed, done: Done) -> None:
+        if done.complete_at is not None:
+            facts = {"range": done.range, "release_url": done.sent.url, "outcome": done.sent.outcome}
+            why = str(done.range["partial"]) if done.range else ""
+            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts)
+            return
         with self._engine.begin() as connection:
             kept = jobs.succeed(
                 connection,

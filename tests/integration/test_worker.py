@@ -25,6 +25,9 @@ from shared.rules import Target as RuleTarget
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github
+from worker.forges import Forges
+from worker.gather import Gatherer
+from worker.names import RepositoryNames
 from worker.process import Tools
 from worker.tasks import Runner
 
@@ -50,12 +53,13 @@ def rules(url: str, **changes: Any) -> Rules:
 
 
 def runner(engine: Engine, client: httpx2.Client, in_force: Rules, token: str | None = "s3cret") -> Runner:
-    return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: token))
+    gatherer = Gatherer(engine, Forges(client, {}), RepositoryNames(), in_force.commits)
+    return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: token, gatherer=gatherer))
 
 
-def accept(engine: Engine, in_force: Rules, name: str = "v1.0.0") -> str:
+def accept(engine: Engine, in_force: Rules, name: str = "v1.0.0", repository: str = "acme/shop") -> str:
     commit = SampleCommit("Fix the till", modified=["till.py"])
-    sample = sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=commit, after=sha("object")), "x")
+    sample = sign_github(github_push(repository=repository, ref=f"refs/tags/{name}", head=commit, after=sha("object")), "x")
     headers = {key.lower(): value for key, value in sample.headers.items()}
     hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
     assert isinstance(hook.content, Push)
@@ -177,7 +181,6 @@ def test_retry_after_is_honoured(engine: Engine, http: httpx2.Client, target: Ta
         ((400, JSON, b"nonsense"), "target_refused", "400"),
         ((404, JSON, b"{}"), "target_refused", "organization 'acme'"),
         ((302, {"Location": "http://evil.test/"}, b""), "target_refused", "redirect"),
-        ((413, JSON, b"{}"), "target_refused", "413"),
     ],
     ids=lambda value: str(value[0]) if isinstance(value, tuple) else None,
 )
@@ -305,3 +308,41 @@ def test_refs_mode_leaves_the_commits_to_the_target(engine: Engine, http: httpx2
     assert "commits" not in body
     assert body["refs"] == [{"repository": "acme/shop", "commit": sha("Fix the till")}]
     assert row(engine, job_id).range is None
+
+
+def test_on_413_files_go_first_then_the_oldest_commits_and_the_job_says_so(
+    engine: Engine, http: httpx2.Client, target: Target
+) -> None:
+    target.answers = [(413, JSON, b"{}"), (413, JSON, b"{}")]
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    runner(engine, http, in_force).run([job_id])
+    whole, bare, none = (body for _, body, _ in target.posts)
+    assert "patch_set" in whole["commits"][0]
+    assert "patch_set" not in bare["commits"][0]
+    assert "commits" not in none
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason) == ("succeeded", "commits_partial")
+    assert "newest 0 commits only" in stored.range["partial"]
+
+
+def test_two_repositories_that_share_a_version_send_the_union(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force)
+    for repository in ("acme/web", "acme/api"):
+        run.run([accept(engine, in_force, repository=repository)])
+    first, second = (body for _, body, _ in target.posts)
+    assert {commit["repository"] for commit in first["commits"]} == {"acme/web"}
+    assert {commit["repository"] for commit in second["commits"]} == {"acme/web", "acme/api"}
+
+
+def test_jobs_of_one_release_run_one_after_another(engine: Engine) -> None:
+    in_force = rules("http://127.0.0.1:1")
+    one, other = (accept(engine, in_force, repository=name) for name in ("acme/web", "acme/api"))
+    with engine.begin() as connection:
+        assert jobs.claim(connection, one, now=datetime.now(UTC)) is not None
+    with engine.begin() as connection:
+        assert jobs.claim(connection, other, now=datetime.now(UTC)) is None
+    with engine.begin() as connection:
+        jobs.fail(connection, one, 1, reason="target_refused", error="no", http_status=400, now=datetime.now(UTC))
+        assert jobs.claim(connection, other, now=datetime.now(UTC)) is not None

@@ -93,7 +93,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_jobs_running_version",
             ["target", "version"],
-            unique=False,
+            unique=True,
             sqlite_where=sa.text("status = 'running'"),
             postgresql_where=sa.text("status = 'running'"),
         )

@@ -1,0 +1,144 @@
+"""Gathers what a release lists: its own repository's range, what other repositories put into the same release, and names.
+
+A forge that limits us holds every job of its token; one that fails makes the release wait for a bounded time, then it is
+sent with what is known and completed later. `worker/waits.py` decides which.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from shared import commit_log
+from shared.errors import PermanentError, TransientError
+from shared.holds import held, hold
+from shared.http import Deadline
+from shared.jobs import Claimed
+from shared.providers.forge import Forge, RateLimited
+from shared.push import Push
+from shared.rules import CommitRules, Target
+from worker.collect import Collector
+from worker.forges import Forges
+from worker.names import RepositoryNames
+from worker.plan import Listed
+from worker.ranges import Range, payload_range
+from worker.sentry import SentryClient
+from worker.waits import Snooze, decide_wait, snooze
+
+COLLECT_SECONDS = 60.0
+
+
+class Wait(Exception):
+    """The job waits, without an attempt spent, for something that is not its fault."""
+
+    def __init__(self, snooze: Snooze) -> None:
+        super().__init__(snooze.waiting["detail"])
+        self.snooze = snooze
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """`listed` begins with the push's own repository. `complete_at`: when to ask again for what is missing."""
+
+    range: Mapping[str, Any] | None
+    listed: tuple[Listed, ...]
+    complete_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """What gathering works with."""
+
+    engine: Engine
+    forges: Forges
+    names: RepositoryNames
+    rules: CommitRules
+    stopping: threading.Event = field(default_factory=threading.Event)  # set on shutdown: nothing is begun after that
+
+    def gather(self, job: Claimed, push: Push, target: Target, sentry: SentryClient, now: datetime) -> Gathered:
+        """The commits of the release. Raises Wait."""
+        mode = job.spec["set_commits"]
+        if mode == "skip":
+            return Gathered(None, ())
+        name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
+        if mode == "refs":
+            return Gathered(None, (Listed(name, ()),))
+        found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
+        others = self._share(job, push, found, now)
+        listed = [Listed(name, found.commits)]
+        for key, commits in others.items():
+            listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
+        summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
+        return Gathered(summary, tuple(listed), complete_at)
+
+    def _name(self, key: str, full_name: str, target: Target, sentry: SentryClient) -> tuple[str, bool | None]:
+        return self.names.find(target.name, full_name, target.repositories, key, sentry.list_repositories)
+
+    def _collect(self, job: Claimed, push: Push, now: datetime) -> tuple[Range, datetime | None]:
+        provider = push.repository.provider
+        forge = self.forges.open(provider)
+        try:
+            if forge is not None:
+                self._respect_hold(forge, now)
+            return self._collector(push, forge, now).collect(), None
+        except (TransientError, PermanentError) as problem:
+            if self.stopping.is_set():
+                raise Wait(snooze(now, "worker_stopping", "its worker was asked to stop; another one takes it")) from None
+            if isinstance(problem, RateLimited):
+                self._hold(problem)
+            is_named = self.forges.is_named(provider)
+            if not is_named and not isinstance(problem, RateLimited):
+                self.forges.leave_alone(provider)
+            decision = decide_wait(
+                problem,
+                created_at=job.created_at,
+                now=now,
+                is_named=is_named,
+                limit=self.rules.wait,
+                was_sent=job.release_url is not None,
+            )
+        if isinstance(decision, Snooze):
+            raise Wait(decision)
+        if job.release_url is not None and decision.complete_at is not None:
+            # What is known has been sent already; sending it again would change nothing.
+            raise Wait(snooze(decision.complete_at, "commits_partial", decision.why))
+        found = self._collector(push, None, now).collect()
+        if found.is_proven:
+            return found, None
+        partial = f"{found.partial}; {decision.why}" if found.partial else decision.why
+        return replace(found, partial=partial), decision.complete_at
+
+    def _collector(self, push: Push, forge: Forge | None, now: datetime) -> Collector:
+        return Collector(self.engine, push, forge, self.rules, Deadline(COLLECT_SECONDS, self.stopping), now)
+
+    def _respect_hold(self, forge: Forge, now: datetime) -> None:
+        with self.engine.begin() as connection:
+            kept = held(connection, forge.scope, now)
+        if kept is not None:
+            raise RateLimited(kept.detail, scope=forge.scope, until=kept.until, now=now, status=429)
+
+    def _hold(self, problem: RateLimited) -> None:
+        with self.engine.begin() as connection:
+            hold(connection, problem.scope, problem.until, str(problem))
+
+    def _share(self, job: Claimed, push: Push, found: Range, now: datetime) -> dict[str, Any]:
+        """Remember our part of the release, and read the parts of other repositories that share its version."""
+        key = push.repository.key
+        with self.engine.begin() as connection:
+            commit_log.save_commits(connection, key, found.commits, now)
+            commit_log.contribute(
+                connection,
+                target=job.target,
+                version=job.version,
+                repository_key=key,
+                commit_ids=[commit.id for commit in found.commits],
+                at=now,
+            )
+            others = commit_log.others_contributions(connection, target=job.target, version=job.version, repository_key=key)
+            parts = {other: (ids, commit_log.known_commits(connection, other, ids)) for other, ids in others.items()}
+        return {other: [known[sha] for sha in ids if sha in known] for other, (ids, known) in parts.items()}

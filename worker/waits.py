@@ -1,0 +1,67 @@
+"""What to do when the forge does not answer as we need: wait for it, or send what is known and complete it later. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.errors import PermanentError, TransientError
+from shared.providers.forge import Missing, RateLimited
+
+FRESH = timedelta(minutes=2)  # the API may lag the webhook: a commit not found is news for this long, then a fact
+ASK_AGAIN = timedelta(seconds=15)
+COMPLETE_AGAIN = timedelta(minutes=5)
+COMPLETE_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Wait until `at` without spending an attempt; `waiting` is the contract's {"code", "detail", "until"}."""
+
+    at: datetime
+    waiting: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SendPartial:
+    """Send what is known. `complete_at`: when to try for the rest, None when it will not get better by itself."""
+
+    why: str
+    complete_at: datetime | None
+
+
+def decide_wait(
+    problem: TransientError | PermanentError,
+    *,
+    created_at: datetime,
+    now: datetime,
+    is_named: bool,
+    limit: timedelta,
+    was_sent: bool,
+) -> Snooze | SendPartial:
+    """`is_named`: someone configured this forge (a token or an address); one that nobody named is asked, never waited for.
+
+    `was_sent`: a partial release is there already, so nobody is kept waiting by asking again later.
+    """
+    why = str(problem)
+    if isinstance(problem, PermanentError):
+        return SendPartial(why, None)
+    if isinstance(problem, Missing):
+        return snooze(now + ASK_AGAIN, "rate_limited", why) if now - created_at < FRESH else SendPartial(why, None)
+    if isinstance(problem, RateLimited):
+        at, code = problem.until, "rate_limited"
+    else:
+        at, code = now + ASK_AGAIN, "forge_unreachable"
+        if not is_named:
+            return SendPartial(why, None)
+    if not was_sent and at - created_at <= limit:
+        return snooze(at, code, why)
+    if now - created_at > COMPLETE_FOR:
+        return SendPartial(why, None)
+    return SendPartial(why, max(at, now + COMPLETE_AGAIN) if code == "forge_unreachable" else at)
+
+
+def snooze(at: datetime, code: str, detail: str) -> Snooze:
+    until = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Snooze(at, {"code": code, "detail": detail, "until": until})
