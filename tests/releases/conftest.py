@@ -1,0 +1,169 @@
+"""Fixtures of the releases endpoint: an app over each database, a client with a token, a served process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from releases import credentials, startup, tenancy
+from releases.app import ReleasesApp, create_app
+from releases.credentials import NewCredential
+from releases.tenant_tables import metadata
+from shared.db import make_engine
+from shared.settings import from_env
+from tests.releases.caller import Caller
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "token-of-the-tests-0123456789"
+ENVIRON = {"SENTRY_ORG": "acme", "SENTRY_PROJECT": "shop,pump-station", "SENTRY_AUTH_TOKEN": TOKEN}
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "releases.sqlite3"
+    engine = _migrated(f"sqlite:///{path}")
+    engine.dispose()  # the last connection to go empties the write-ahead log into the file
+    return path
+
+
+@pytest.fixture
+def database(template: Path, tmp_path: Path) -> Engine:
+    """An empty SQLite file, migrated."""
+    path = tmp_path / "releases.sqlite3"
+    shutil.copy(template, path)
+    return make_engine(f"sqlite:///{path}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database(request: pytest.FixtureRequest) -> Engine:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("database")
+    return _own_database(str(request.getfixturevalue("postgres_url")))
+
+
+def _own_database(server: str) -> Engine:
+    """A database beside the ledger's: the two packages' tables never meet."""
+    plain = make_engine(server)
+    with plain.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        there = connection.execute(sa.text("SELECT 1 FROM pg_database WHERE datname = 'releases_tests'")).first()
+        if there is None:
+            connection.execute(sa.text("CREATE DATABASE releases_tests"))
+    url = plain.url.set(database="releases_tests").render_as_string(hide_password=False)
+    plain.dispose()
+    engine = _migrated(url)
+    names = ", ".join(table.name for table in metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    return engine
+
+
+def _migrated(url: str) -> Engine:
+    engine = make_engine(url)
+    startup.SCHEMA.upgrade(engine)
+    return engine
+
+
+def _app(engine: Engine) -> Iterator[ReleasesApp]:
+    startup.seed(engine, from_env(ENVIRON))
+    made = create_app(engine)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def app(database: Engine) -> Iterator[ReleasesApp]:
+    yield from _app(database)
+
+
+@pytest.fixture
+def either_app(either_database: Engine) -> Iterator[ReleasesApp]:
+    yield from _app(either_database)
+
+
+@pytest.fixture
+def api(app: ReleasesApp) -> Caller:
+    """A caller with the token of the environment, on SQLite."""
+    return Caller(app, TOKEN)
+
+
+@pytest.fixture
+def either_api(either_app: ReleasesApp) -> Caller:
+    """The same on each database in turn."""
+    return Caller(either_app, TOKEN)
+
+
+@pytest.fixture
+def grant(app: ReleasesApp, database: Engine) -> Callable[..., Caller]:
+    """Make a credential: grant("token", scopes=..., projects=..., user=..., org=...)."""
+
+    def make(
+        kind: Any = "token",
+        *,
+        scopes: tuple[str, ...] = credentials.SCOPES,
+        projects: list[str] | None = None,
+        user: str | None = None,
+        org: str = "acme",
+        **more: Any,
+    ) -> Caller:
+        now = datetime.now(UTC)
+        with database.begin() as connection:
+            number, _ = tenancy.ensure_organization(connection, org, now)
+            ids = [tenancy.ensure_project(connection, number, slug, now)[0] for slug in projects] if projects else None
+            user_id = tenancy.ensure_member(connection, number, user, now) if user else None
+            new = NewCredential(kind=kind, scopes=scopes, projects=ids, user_id=user_id, **more)
+            made, secret = credentials.create(connection, number, new, now)
+        return Caller(app, secret, kind=kind, org=org, credential_id=made)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real process of `python -m releases serve`; yields its address. Its data folder is in `served_folder`."""
+    folder = tmp_path_factory.mktemp("served")
+    with serving({**ENVIRON, "DATA_DIR": str(folder)}) as address:
+        yield address
+
+
+class serving:  # noqa: N801  reads as a verb: `with serving(environ) as address`
+    """Starts the server on a free port, waits until it answers, and stops it."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        from webhook.local.environment import free_port
+
+        self.port = free_port()
+        self._environ = {**os.environ, "LOG_FORMAT": "json", **environ, "RELEASES_PORT": str(self.port)}
+
+    def __enter__(self) -> str:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "releases", "serve"], cwd=ROOT, env=self._environ, stderr=subprocess.PIPE
+        )
+        address = f"http://127.0.0.1:{self.port}"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{address}/healthz", timeout=2):
+                    return address
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        self._process.kill()
+        raise RuntimeError(self._process.communicate()[1].decode())
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self.log = self._process.communicate(timeout=30)[1].decode()
