@@ -41,7 +41,7 @@ def test_the_make_targets_of_the_readme_exist() -> None:
 
 
 def sample_rules(folder: Path) -> Path:
-    (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    sample = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
     path = folder / "tagship.toml"
     path.write_text(sample.replace('["main", "eu"]', '["main"]'), encoding="utf-8")
     return path

@@ -46,6 +46,8 @@ class Running:
                 "PORT": str(self.port),
                 "RELEASES_PORT": str(self.releases_port),
                 "LOG_FORMAT": "json",
+                "GITHUB_API_URL": "off",
+                "GITLAB_URL": "off",
                 **environ,
             },
             stdout=subprocess.PIPE,

@@ -68,6 +68,9 @@ def _demo_in(folder: Path) -> int:
         "RELEASES_PORT": str(endpoint),
         "WEB_CONCURRENCY": "1",
         "LOG_FORMAT": "console",
+        # The sample repositories exist nowhere: nobody is asked about them.
+        "GITHUB_API_URL": "off",
+        "GITLAB_URL": "off",
     }
     fault = Fault(between, f"http://127.0.0.1:{endpoint}", {"shop@1.4.1"})
     stack = build(environ, is_terminal=True, endpoint_url=f"http://127.0.0.1:{between}")
