@@ -38,7 +38,10 @@ def setup(log_format: str, level: str) -> None:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
         tail: list[structlog.types.Processor] = [structlog.processors.format_exc_info, _flatten, renderer]
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        # Plain traces: the pretty ones print local variables, and tokens are among them.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
         tail = [_flatten, renderer]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_common(),
