@@ -213,6 +213,23 @@ def others_contributions(connection: Connection, *, target: str, version: str, r
     return {row.repository_key: row.commit_ids for row in connection.execute(statement)}
 
 
+def forget(connection: Connection, *, before: datetime, limit: int = 500) -> int:
+    """Drop up to `limit` rows of each kind that are older than `before`; returns how many went. Call it until it is 0."""
+    dropped = 0
+    for table, keys, age in (
+        (pushes, (pushes.c.seq,), pushes.c.at),
+        (commits, (commits.c.repository_key, commits.c.id), commits.c.seen_at),
+        (
+            contributions,
+            (contributions.c.target, contributions.c.version, contributions.c.repository_key),
+            contributions.c.at,
+        ),
+    ):
+        old = sa.select(*keys).where(age < before).limit(limit)
+        dropped += connection.execute(sa.delete(table).where(sa.tuple_(*keys).in_(old))).rowcount
+    return dropped
+
+
 def _logged(row: Any) -> LoggedPush:
     return LoggedPush(
         seq=row.seq,

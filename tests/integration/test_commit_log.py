@@ -1,0 +1,156 @@
+"""The commit log on real databases: written from stored payloads, once, and forgotten in time."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import commit_log, deliveries
+from shared.models import commits, pushes
+from shared.models import deliveries as delivery_table
+from shared.providers import PROVIDERS
+from shared.providers.incoming import Incoming
+from shared.push import Commit, FileChange
+from shared.rules import Decision
+from webhook.local.samples import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+
+KEY = "github:acme/shop"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+MAIN = "refs/heads/main"
+
+
+def store(engine: Engine, sample: Sample, at: datetime = NOW) -> None:
+    """As the receiver stores a push that no rule wants."""
+    headers = {name.lower(): value for name, value in sample.headers.items()}
+    hook = PROVIDERS[sample.provider].read(Incoming(headers, sample.body))
+    with engine.begin() as connection:
+        deliveries.accept(
+            connection,
+            provider=sample.provider,
+            hook=hook,
+            decision=Decision(reason="no_rule", detail="nobody wants it"),
+            headers=headers,
+            body=sample.body,
+            now=at,
+        )
+
+
+def push(ref: str, before: str, *names: str, forced: bool = False) -> Sample:
+    made = [SampleCommit(name, added=[f"{name}.py"]) for name in names]
+    payload = github_push(repository="acme/shop", ref=ref, commits=made, before=before)
+    return sign_github({**payload, "forced": forced}, "s")
+
+
+def write(engine: Engine, provider: str = "github", repository: str = "acme/shop") -> int:
+    with engine.begin() as connection:
+        return commit_log.write_pending(connection, provider=provider, repository=repository)
+
+
+def test_a_push_that_no_rule_wants_is_logged_with_its_commits_and_files(engine: Engine) -> None:
+    store(engine, push(MAIN, sha("zero"), "one", "two"))
+    assert write(engine) == 1
+    with engine.begin() as connection:
+        (logged,) = commit_log.branch_pushes_to(connection, KEY, sha("two"))
+        known = commit_log.known_commits(connection, KEY, [sha("one"), sha("two"), "f" * 40])
+    assert (logged.before, logged.commit_ids, logged.is_whole, logged.is_forced) == (
+        sha("zero"),
+        (sha("one"), sha("two")),
+        True,
+        False,
+    )
+    assert set(known) == {sha("one"), sha("two")}
+    assert known[sha("one")].files == (FileChange("one.py", "A"),)
+
+
+def test_writing_twice_writes_once(engine: Engine) -> None:
+    store(engine, push(MAIN, sha("zero"), "one"))
+    assert (write(engine), write(engine)) == (1, 0)
+
+
+def test_more_pushes_than_one_step_takes_are_all_written(engine: Engine) -> None:
+    names = [f"c{number}" for number in range(230)]
+    for before, name in zip(["zero", *names], names, strict=False):
+        store(engine, push(MAIN, sha(before), name))
+    assert write(engine) == 230
+    with engine.begin() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(commits)).scalar_one() == 230
+
+
+def test_a_delivery_whose_payload_is_gone_no_longer_waits(engine: Engine) -> None:
+    store(engine, push(MAIN, sha("zero"), "one"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM payloads"))
+    assert write(engine) == 1
+    with engine.begin() as connection:
+        assert connection.execute(sa.select(delivery_table.c.to_log)).scalar_one() is False
+        assert connection.execute(sa.select(pushes)).all() == []
+
+
+def test_repositories_with_unlogged_pushes_are_found_for_the_sweeper(engine: Engine) -> None:
+    store(engine, push(MAIN, sha("zero"), "one"))
+    store(engine, sign_gitlab(gitlab_push(repository="acme/api", ref=MAIN, commits=[SampleCommit("x")]), "s"))
+    with engine.begin() as connection:
+        assert sorted(commit_log.repositories_to_log(connection, 10)) == [("github", "acme/shop"), ("gitlab", "acme/api")]
+
+
+def test_tags_are_where_they_were_last_announced_and_deleted_ones_are_gone(engine: Engine) -> None:
+    one, two = SampleCommit("one"), SampleCommit("two")
+    for name, head, after in (("v1", one, None), ("v2", one, None), ("v2", two, None), ("v3", one, None)):
+        payload = github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=head, after=after)
+        store(engine, sign_github(payload, "s"))
+    gone = {**github_push(repository="acme/shop", ref="refs/tags/v3", before=sha("one"), after=ZERO), "deleted": True}
+    store(engine, sign_github(gone, "s"))
+    write(engine)
+    with engine.begin() as connection:
+        assert commit_log.announced_tags(connection, KEY) == {"v1": sha("one"), "v2": sha("two")}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_push_that_never_arrived_is_noticed_but_one_that_came_late_is_not(engine: Engine, order: tuple[int, int]) -> None:
+    store(engine, push(MAIN, sha("zero"), "one"))
+    both = [push(MAIN, sha("one"), "two"), push(MAIN, sha("two"), "three")]
+    for index in order:
+        store(engine, both[index])
+    store(engine, push(MAIN, sha("five"), "six"))
+    write(engine)
+    with engine.begin() as connection:
+        assert commit_log.lost_base(connection, KEY, MAIN, sha("one"), sha("two")) is None
+        assert commit_log.lost_base(connection, KEY, MAIN, sha("two"), sha("three")) is None
+        assert commit_log.lost_base(connection, KEY, MAIN, sha("five"), sha("six")) in (sha("three"), sha("two"))
+        assert commit_log.lost_base(connection, KEY, MAIN, sha("zero"), sha("one")) is None
+
+
+def test_a_commit_known_without_files_gains_them_and_keeps_them(engine: Engine) -> None:
+    bare = Commit(id="a" * 40, message="m")
+    full = Commit(id="a" * 40, message="m", files=(FileChange("x", "A"),))
+    with engine.begin() as connection:
+        for found in (bare, full, bare):
+            commit_log.save_commits(connection, KEY, [found], NOW)
+        assert commit_log.known_commits(connection, KEY, ["a" * 40])["a" * 40].files == full.files
+
+
+def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
+    for number in range(5):
+        store(engine, push(MAIN, sha("zero"), f"old{number}"), NOW - timedelta(days=400))
+    store(engine, push(MAIN, sha("zero"), "new"))
+    write(engine)
+    with engine.begin() as connection:
+        steps = []
+        while dropped := commit_log.forget(connection, before=NOW - timedelta(days=365), limit=2):
+            steps.append(dropped)
+        assert sum(steps) == 10
+        assert len(steps) == 3
+        assert [row.commit_ids for row in connection.execute(sa.select(pushes))] == [[sha("new")]]
+
+
+def test_what_other_repositories_put_into_a_release_is_found(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for key, ids in ((KEY, ["a"]), ("gitlab:acme/api", ["b", "c"]), (KEY, ["d"])):
+            commit_log.contribute(connection, target="t", version="v", repository_key=key, commit_ids=ids, at=NOW)
+        others = commit_log.others_contributions(connection, target="t", version="v", repository_key="gitlab:acme/api")
+    assert others == {KEY: ["d"]}
+    assert json.dumps(others)
