@@ -37,21 +37,35 @@ def find_range(lists: Iterable[Sequence[Stored]], start: str | None, end: str) -
     """The commits after `start` up to `end`, newest first. `lists`: of one repository, newest release first, the first
     of them holding `end`. Without `start`: the first few."""
     picked: dict[str, Stored] = {}
-    has_end = False
+    last = end
     for one in lists:
-        for commit in one:
-            has_end = has_end or commit.key == end
-            if not has_end or commit.key in picked:
-                continue
+        for commit in _after(one, last) if picked else _from(one, end):
             if commit.key == start:
                 return Found(tuple(picked.values()))
-            picked[commit.key] = commit
+            picked.setdefault(commit.key, commit)
+            last = commit.key
             if start is None and len(picked) == FIRST_RELEASE:
                 return Found(tuple(picked.values()))
             if len(picked) > MOST_COMMITS:
                 return Unknown(f"more than {MOST_COMMITS} commits lie before {end[:12]}")
-    if not has_end:
+    if not picked:
         return Unknown(f"commit {end[:12]} is not known here yet")
     if start is None:
         return Found(tuple(picked.values()))
     return Unknown(f"commit {start[:12]}, where the release begins, is not known here")
+
+
+def _from(one: Sequence[Stored], key: str) -> Sequence[Stored]:
+    """The list from that commit on, empty if it is not there."""
+    place = _place(one, key)
+    return () if place is None else one[place:]
+
+
+def _after(one: Sequence[Stored], key: str) -> Sequence[Stored]:
+    """What follows that commit; a list without it is an older one and follows as a whole."""
+    place = _place(one, key)
+    return one if place is None else one[place + 1 :]
+
+
+def _place(one: Sequence[Stored], key: str) -> int | None:
+    return next((n for n, commit in enumerate(one) if commit.key == key), None)

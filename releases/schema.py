@@ -118,8 +118,8 @@ _CHANGE = {
     "headCommits": Field(items(_HEAD_COMMIT)),
     "status": Field(_status),
 }
-_PROJECT_RELEASE = {"version": Field(_version, required=True), **_CHANGE}
-_RELEASE = {**_PROJECT_RELEASE, "projects": Field(_projects, required=True)}
+_RELEASE = {"version": Field(_version, required=True), **_CHANGE, "projects": Field(_projects, required=True)}
+_PROJECT_RELEASE = {key: field for key, field in _RELEASE.items() if key not in ("projects", "refs", "headCommits")}
 
 
 def read_new_release(data: object) -> NewRelease:
@@ -129,8 +129,7 @@ def read_new_release(data: object) -> NewRelease:
 
 def read_project_release(data: object) -> NewRelease:
     """The body of POST to a project's releases: no `projects`; `refs` are not taken there."""
-    found = record(_PROJECT_RELEASE)(data)
-    return _release({key: value for key, value in found.items() if key not in ("refs", "headCommits")})
+    return _release(record(_PROJECT_RELEASE)(data))
 
 
 def read_change(data: object, version: str) -> NewRelease:

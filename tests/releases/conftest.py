@@ -123,9 +123,9 @@ def grant(app: ReleasesApp, database: Engine) -> Callable[..., Caller]:
         now = datetime.now(UTC)
         with database.begin() as connection:
             number, _ = tenancy.ensure_organization(connection, org, now)
-            ids = [tenancy.ensure_project(connection, number, slug, now)[0] for slug in projects] if projects else None
+            ids = [tenancy.ensure_project(connection, number, slug, now)[0] for slug in projects or ()]
             user_id = tenancy.ensure_member(connection, number, user, now) if user else None
-            new = NewCredential(kind=kind, scopes=scopes, projects=ids, user_id=user_id, **more)
+            new = NewCredential(kind=kind, scopes=scopes, projects=None if projects is None else ids, user_id=user_id, **more)
             made, secret = credentials.create(connection, number, new, now)
         return Caller(app, secret, kind=kind, org=org, credential_id=made)
 

@@ -106,8 +106,14 @@ COMMITS: list[tuple[dict[str, Any], Any]] = [
     ({"id": "a", "patch_set": [{"type": "A"}]}, {"patch_set": {"path": REQUIRED}}),
     ({"id": "a", "patch_set": [{"path": "", "type": "A"}]}, {"patch_set": {"path": BLANK}}),
     ({"id": "a", "patch_set": [{"path": "p" * 511, "type": "A"}]}, {"patch_set": {"path": longest(510)}}),
-    ({"id": "a", "patch_set": [{"path": "p", "type": "Q"}]}, {"patch_set": {"type": ["Commit patch_set type Q is not supported."]}}),
-    ({"id": "a", "patch_set": [{"path": "p", "type": "T"}]}, {"patch_set": {"type": ["Commit patch_set type T is not supported."]}}),
+    (
+        {"id": "a", "patch_set": [{"path": "p", "type": "Q"}]},
+        {"patch_set": {"type": ["Commit patch_set type Q is not supported."]}},
+    ),
+    (
+        {"id": "a", "patch_set": [{"path": "p", "type": "T"}]},
+        {"patch_set": {"type": ["Commit patch_set type T is not supported."]}},
+    ),
 ]
 
 
