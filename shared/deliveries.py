@@ -131,7 +131,7 @@ def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delive
             attempts=0,
             attempts_allowed=ledger.BUDGET,
             next_attempt_at=now,
-            knocked_at=now,  # the receiver knocks right after the commit; the sweeper counts from here
+            knock_at=now + ledger.KNOCK_AGAIN_AFTER,  # the receiver knocks first, right after the commit
             created_at=now,
             updated_at=now,
         )

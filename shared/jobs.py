@@ -62,7 +62,7 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         running.c.target == jobs.c.target, running.c.version == jobs.c.version, running.c.status == JobState.RUNNING
     )
     statement = (
-        _move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now, ~same_release, ~_is_barred())
+        move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now, ~same_release, ~_is_barred())
         .values(attempts=jobs.c.attempts + 1, lease_until=now + lease, waiting=None, updated_at=now)
         .returning(
             jobs.c.attempts,
@@ -122,7 +122,7 @@ def succeed(
     now: datetime,
 ) -> bool:
     """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4)."""
-    statement = _move("succeed", *_mine(job_id, number)).values(
+    statement = move("succeed", *_mine(job_id, number)).values(
         outcome=outcome,
         release_url=release_url,
         range=found,
@@ -146,7 +146,7 @@ def retry_later(
     now: datetime,
 ) -> bool:
     """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
-    statement = _move("retry_later", *_mine(job_id, number)).values(
+    statement = move("retry_later", *_mine(job_id, number)).values(
         trigger=Trigger.RETRY,
         next_attempt_at=at,
         knock_at=at,
@@ -165,7 +165,7 @@ def snooze(
 
     `waiting`: {"code", "detail", "until"} (contract section 4). The trigger stays: a replay that was held is still one.
     """
-    statement = _move("snooze", *_mine(job_id, number)).values(
+    statement = move("snooze", *_mine(job_id, number)).values(
         attempts_allowed=jobs.c.attempts_allowed + 1,
         next_attempt_at=at,
         knock_at=at,
@@ -178,7 +178,7 @@ def snooze(
 
 def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
     """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
-    statement = _move("hand_back", *_mine(job_id, number)).values(
+    statement = move("hand_back", *_mine(job_id, number)).values(
         attempts_allowed=jobs.c.attempts_allowed + 1, next_attempt_at=now, knock_at=now, lease_until=None, updated_at=now
     )
     return _finish(connection, statement, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
@@ -195,7 +195,7 @@ def fail(
     now: datetime,
 ) -> bool:
     """A person must act: the job is a dead letter until it is replayed."""
-    statement = _move("fail", *_mine(job_id, number)).values(lease_until=None, reason=reason, error=_cut(error), updated_at=now)
+    statement = move("fail", *_mine(job_id, number)).values(lease_until=None, reason=reason, error=_cut(error), updated_at=now)
     return _finish(connection, statement, job_id, number, Outcome.FAILED, http_status, error, now)
 
 
@@ -207,7 +207,7 @@ def note(connection: Connection, job_id: str, number: int, **values: Any) -> boo
 
 def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
     """A person said no, before a worker began."""
-    statement = _move("cancel", jobs.c.id == job_id).values(waiting=None, updated_at=now)
+    statement = move("cancel", jobs.c.id == job_id).values(waiting=None, updated_at=now)
     return connection.execute(statement).rowcount == 1
 
 
@@ -219,7 +219,7 @@ def replay(
     only: Sequence[JobState] = (JobState.FAILED, JobState.CANCELLED),
 ) -> bool:
     """Queue a finished job again with a fresh budget of attempts; its history stays."""
-    statement = _move("replay", jobs.c.id == job_id, jobs.c.status.in_(only)).values(
+    statement = move("replay", jobs.c.id == job_id, jobs.c.status.in_(only)).values(
         trigger=Trigger.REPLAY,
         attempts_allowed=jobs.c.attempts + BUDGET,
         next_attempt_at=now,
@@ -238,44 +238,7 @@ def postpone(connection: Connection, job_ids: Sequence[str], *, now: datetime) -
     connection.execute(statement.values(knock_at=sa.case((jobs.c.next_attempt_at > now, jobs.c.next_attempt_at), else_=now)))
 
 
-def has_expired_lease(connection: Connection, *, now: datetime) -> bool:
-    """Whether `rescue` would find something; asks without a write lock."""
-    statement = sa.select(jobs.c.id).where(jobs.c.status == JobState.RUNNING, jobs.c.lease_until < now).limit(1)
-    return connection.execute(statement).first() is not None
-
-
-def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[tuple[str, JobState]]:
-    """Take back jobs whose lease ran out: queued again, or failed when the budget is used up. Returns (id, new state)."""
-    expired = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.status == JobState.RUNNING, jobs.c.lease_until < now)
-        .order_by(jobs.c.lease_until)
-        .limit(limit)
-    )
-    if connection.dialect.name == "postgresql":
-        expired = expired.with_for_update(skip_locked=True)
-    # The state and the time stand in each update again: a job that finished meanwhile is not ours to move.
-    still_lost = (jobs.c.id.in_(expired), jobs.c.lease_until < now)
-    lost = "the worker vanished or outlived its lease"
-    given_up = _move("give_up", *still_lost, jobs.c.attempts >= jobs.c.attempts_allowed).values(
-        lease_until=None, reason="attempts_exhausted", error=f"{lost}; no attempt is left", updated_at=now
-    )
-    queued = _move("rescue", *still_lost, jobs.c.attempts < jobs.c.attempts_allowed).values(
-        trigger=Trigger.RESCUE, next_attempt_at=now, knock_at=now, lease_until=None, error=lost, updated_at=now
-    )
-    moved: list[tuple[str, JobState]] = []
-    for statement, state in ((given_up, JobState.FAILED), (queued, JobState.QUEUED)):
-        moved += [(row.id, state) for row in connection.execute(statement.returning(jobs.c.id))]
-    if moved:
-        connection.execute(
-            attempts.update()
-            .where(attempts.c.job_id.in_([job_id for job_id, _ in moved]), attempts.c.outcome.is_(None))
-            .values(outcome=Outcome.LOST, finished_at=now, error=lost)
-        )
-    return moved
-
-
-def _move(transition: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+def move(transition: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
     """One conditional update: the row moves only from the states that the table of transitions names."""
     sources, target = TRANSITIONS[transition]
     return jobs.update().where(jobs.c.status.in_(sorted(sources)), *conditions).values(status=target)

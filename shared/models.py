@@ -108,9 +108,7 @@ jobs = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
-    sa.Index(
-        "ix_jobs_due", "target", "repository", "knock_at", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)
-    ),
+    sa.Index("ix_jobs_due", "target", "repository", "knock_at", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)),
     sa.Index("ix_jobs_status", "status", "id"),
     sa.Index("ix_jobs_repository", "repository", "id"),
     sa.Index(

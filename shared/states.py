@@ -40,6 +40,7 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "retry_later": (frozenset({JobState.RUNNING}), JobState.RETRYING),
     "snooze": (frozenset({JobState.RUNNING}), JobState.RETRYING),
     "fail": (frozenset({JobState.RUNNING}), JobState.FAILED),
+    "hand_back": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "rescue": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),
     "cancel": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.CANCELLED),

@@ -71,4 +71,5 @@ def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None
 
 
 def make_sweeper(settings: Settings) -> Sweeper:
-    return Sweeper(make_engine(settings.database_url), make_celery(settings.broker_url))
+    paces = {target.name: target.pace for target in config.load(settings).targets.values()}
+    return Sweeper(make_engine(settings.database_url), make_celery(settings.broker_url), paces)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.errors import PermanentError, TransientError
+from shared.target_health import Seen, Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,17 @@ def wait(tried: int, asked: timedelta | None, draw: float, policy: RetryPolicy) 
     growing = min(policy.longest, policy.first * policy.factor ** min(tried - 1, 20))
     jittered = growing * (0.5 + draw / 2)
     return min(max(jittered, asked or timedelta(0)), policy.longest)
+
+
+def read_sign(error: Exception | None) -> Seen:
+    """What the end of an attempt says about its target; None is a success."""
+    if error is None:
+        return Seen(Sign.WELL)
+    if isinstance(error, PermanentError):
+        if error.reason == "target_auth" and error.status in (401, 403):
+            return Seen(Sign.BARRED, str(error))
+        return Seen(Sign.NONE if error.status is None else Sign.WELL)
+    if isinstance(error, TransientError):
+        # 409: the target is busy with this one release, and well.
+        return Seen(Sign.WELL) if error.status == 409 else Seen(Sign.ILL, str(error), error.retry_after)
+    return Seen(Sign.NONE)

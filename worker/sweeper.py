@@ -1,4 +1,4 @@
-"""The sweeper: a plain loop that knocks for whatever is due and was not knocked for lately, and rescues lost leases.
+"""The sweeper: a plain loop that knocks for whatever is due and had no effect yet, and rescues lost leases.
 
 Not a Celery task, since it matters most when the broker is away. Every step is one conditional update or harmless to
 repeat, so several sweepers do no harm.
@@ -7,19 +7,26 @@ repeat, so several sweepers do no harm.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from celery import Celery
 from sqlalchemy.engine import Engine
 
-from shared import jobs, log
+from shared import due, log
 from shared.db import reading
+from shared.jobs import KNOCK_AGAIN_AFTER
 from shared.queue import publish, queue_length
+from shared.rescue import has_expired_lease, rescue
+from shared.retention import Retention
 from shared.states import JobState
+from worker.feeding import Feeder
 
 INTERVAL = timedelta(seconds=1)
-KNOCK_AGAIN_AFTER = timedelta(seconds=10)
+BUSY_INTERVAL = timedelta(seconds=0.25)  # while there is more to feed than one sweep may
 WINDOW = 500  # how many messages may wait at the broker before we add none: a long outage must not become a flood
+# A broker with nothing left to hand out has lost what was sent before this: it was wiped, or a worker died with it.
+UNHEARD_AFTER = timedelta(seconds=2)
 
 logger = log.get(__name__)
 
@@ -27,29 +34,37 @@ logger = log.get(__name__)
 class Sweeper:
     """`tick` is one sweep; `run` sweeps until `stopping` is set."""
 
-    def __init__(self, engine: Engine, app: Celery) -> None:
+    def __init__(self, engine: Engine, app: Celery, paces: Mapping[str, float] | None = None) -> None:
         self._engine = engine
         self._app = app
+        self._feeder = Feeder(engine, paces or {})
+        self._retention = Retention(engine)
         self._broker_is_down = False
         self.stopping = threading.Event()
 
     def run(self, interval: timedelta = INTERVAL) -> None:
-        while not self.stopping.wait(interval.total_seconds()):
+        pause = interval
+        while not self.stopping.wait(pause.total_seconds()):
+            pause = interval
             try:
-                self.tick(datetime.now(UTC))
+                now = datetime.now(UTC)
+                if self.tick(now) >= WINDOW // 4:
+                    pause = min(BUSY_INTERVAL, interval)
+                self._retention.step(now)
             except Exception:  # the database is away for a moment, or a fault of ours: the next tick tries again
                 logger.exception("sweep.failed")
 
     def tick(self, now: datetime) -> int:
         """Rescue, then knock; returns how many jobs were knocked for."""
         self._rescue(now)
-        with reading(self._engine).begin() as connection:
-            waiting = jobs.due(connection, now=now, knock_again_after=KNOCK_AGAIN_AFTER, limit=WINDOW)
-        if not waiting:
+        targets = self._feeder.waiting()
+        if not targets:
             return 0
         try:
-            waiting = waiting[: max(0, WINDOW - queue_length(self._app))]
-            publish(self._app, waiting)
+            length = queue_length(self._app)
+            until = now if length else now + KNOCK_AGAIN_AFTER - UNHEARD_AFTER
+            chosen = self._feeder.choose(targets, now=now, until=until, room=WINDOW - length)
+            publish(self._app, chosen)
         except Exception as problem:  # whatever the broker's client raises: the rows stay due
             if not self._broker_is_down:
                 logger.warning("sweep.broker_down", reason="broker_down", error=type(problem).__name__)
@@ -58,19 +73,19 @@ class Sweeper:
         if self._broker_is_down:
             logger.info("sweep.broker_back")
             self._broker_is_down = False
-        if waiting:
+        if chosen:
             # After the publish: a crash in between knocks twice, the other order would not knock at all.
             with self._engine.begin() as connection:
-                jobs.stamp_knocked(connection, waiting, now=now)
-            logger.info("sweep.knocked", jobs=len(waiting))
-        return len(waiting)
+                due.stamp(connection, chosen, now=now)
+            logger.info("sweep.knocked", jobs=len(chosen))
+        return len(chosen)
 
     def _rescue(self, now: datetime) -> None:
         with reading(self._engine).begin() as connection:
-            if not jobs.has_expired_lease(connection, now=now):
+            if not has_expired_lease(connection, now=now):
                 return
         with self._engine.begin() as connection:
-            moved = jobs.rescue(connection, now=now)
+            moved = rescue(connection, now=now)
         for job_id, state in moved:
             event = "job.rescued" if state is JobState.QUEUED else "job.failed"
             logger.warning(event, job=job_id, reason=None if state is JobState.QUEUED else "attempts_exhausted")

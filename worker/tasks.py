@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from shared import jobs, log
+from shared import jobs, log, target_states
 from shared.errors import PermanentError, TransientError
+from shared.target_health import Seen, Sign, TargetState
 from worker.gather import Wait
 from worker.process import Done, LostLease, Tools, process
-from worker.retry import RetryAt, RetryPolicy, decide_retry
+from worker.retry import RetryAt, RetryPolicy, decide_retry, read_sign
 from worker.waits import Snooze, snooze
 
 logger = log.get(__name__)
+
+
+class _NotYet(Exception):
+    """It is not this job's turn at its target; the claim is rolled back."""
 
 
 class Runner:
@@ -29,12 +34,14 @@ class Runner:
         self._engine = engine
         self._tools = tools
         self._policy = policy or RetryPolicy()
+        self._running: dict[str, jobs.Claimed] = {}
         self.stopping = tools.gatherer.stopping
 
     def run(self, job_ids: Sequence[str]) -> None:
         """One message's worth. A fault in one job never keeps the next from its turn; the sweeper finds what was left."""
-        for job_id in job_ids:
+        for position, job_id in enumerate(job_ids):
             if self.stopping.is_set():
+                self._postpone(job_ids[position:])
                 return
             with structlog.contextvars.bound_contextvars(job=job_id):
                 try:
@@ -44,46 +51,112 @@ class Runner:
 
     def _run_one(self, job_id: str) -> None:
         try:
-            with self._engine.begin() as connection:
-                job = jobs.claim(connection, job_id, now=datetime.now(UTC))
+            job, wait = self._claim(job_id)
         except IntegrityError:
             return  # another job of the same release began in this moment; the sweeper knocks for this one again
+        except _NotYet:
+            self._postpone([job_id])
+            return
         if job is None:
             return  # done, taken by another worker, or not due: the knock was one too many
         with structlog.contextvars.bound_contextvars(
             delivery=job.delivery_id, attempt=job.number, target=job.target, version=job.version
         ):
+            self._running[job.id] = job
             try:
-                done = process(job, self._tools, lambda **facts: self._note(job, facts))
-            except LostLease:
-                logger.warning("job.lease_lost")
-            except Wait as wait:
-                self._record_wait(job, wait.snooze, {})
-            except Exception as problem:
-                self._record_fault(job, problem)
-            else:
-                self._record_success(job, done)
+                self._attempt(job, wait)
+            finally:
+                self._running.pop(job.id, None)
+
+    def _claim(self, job_id: str) -> tuple[jobs.Claimed | None, float]:
+        """The job, and how long to wait for its turn. Both in one transaction: a turn is never drawn for nothing."""
+        now = datetime.now(UTC)
+        with self._engine.begin() as connection:
+            job = jobs.claim(connection, job_id, now=now)
+            if job is None:
+                return None, 0.0
+            target = self._tools.rules.targets.get(job.target)
+            wait = target_states.take_turn(
+                connection,
+                job.target,
+                pace=target.pace if target else target_states.UNKNOWN_PACE,
+                calls=2 if job.spec["environment"] else 1,
+                now=now,
+            )
+            if wait is None:
+                raise _NotYet
+            return job, wait
+
+    def _attempt(self, job: jobs.Claimed, wait: float) -> None:
+        if wait and self.stopping.wait(wait):
+            self.hand_back()
+            return
+        try:
+            done = process(job, self._tools, lambda **facts: self._note(job, facts))
+        except LostLease:
+            logger.warning("job.lease_lost")
+        except Wait as wait_for:
+            self._record_wait(job, wait_for.snooze, {}, Sign.NONE)
+        except Exception as problem:
+            self._record_fault(job, problem)
+        else:
+            self._record_success(job, done)
+
+    def hand_back(self) -> list[str]:
+        """Give up every job in our hands, so that another worker begins it at once. Whoever finishes late changes nothing."""
+        handed = []
+        for job in list(self._running.values()):
+            with self._engine.begin() as connection:
+                if jobs.hand_back(connection, job.id, job.number, now=datetime.now(UTC)):
+                    handed.append(job.id)
+        if handed:
+            logger.info("jobs.handed_back", jobs=handed)
+        return handed
+
+    def is_idle(self) -> bool:
+        return not self._running
+
+    def _postpone(self, job_ids: Sequence[str]) -> None:
+        with self._engine.begin() as connection:
+            jobs.postpone(connection, job_ids, now=datetime.now(UTC))
 
     def _note(self, job: jobs.Claimed, facts: dict[str, Any]) -> bool:
         with self._engine.begin() as connection:
             return jobs.note(connection, job.id, job.number, **facts)
 
-    def _record_wait(self, job: jobs.Claimed, wait: Snooze, facts: dict[str, Any]) -> None:
+    def _close(self, job: jobs.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
+        """Write down how the attempt ended and what it says about the target, both or neither."""
+        now = datetime.now(UTC)
         with self._engine.begin() as connection:
-            now = datetime.now(UTC)
+            if not write(connection, now):
+                logger.warning("job.lease_lost")
+                return False
+            before, after = target_states.record(connection, job.target, job.id, seen, now=now)
+        if before.state is not after.state:
+            until = after.paused_until.isoformat() if after.paused_until else None
+            tell = logger.info if after.state is TargetState.OK else logger.warning
+            tell(f"target.{after.state}", reason=after.reason, detail=after.detail, until=until)
+        return True
+
+    def _record_wait(self, job: jobs.Claimed, wait: Snooze, facts: dict[str, Any], sign: Sign) -> None:
+        def write(connection: Connection, now: datetime) -> bool:
             if facts:
                 jobs.note(connection, job.id, job.number, **facts)
-            kept = jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now)
-        logger.info("job.waiting" if kept else "job.lease_lost", **wait.waiting)
+            return jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now)
+
+        if self._close(job, Seen(sign), write):
+            logger.info("job.waiting", **wait.waiting)
 
     def _record_success(self, job: jobs.Claimed, done: Done) -> None:
         if done.complete_at is not None:
             facts = {"range": done.range, "release_url": done.sent.url, "outcome": done.sent.outcome}
             why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts)
+            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts, Sign.WELL)
             return
-        with self._engine.begin() as connection:
-            kept = jobs.succeed(
+        kept = self._close(
+            job,
+            Seen(Sign.WELL),
+            lambda connection, now: jobs.succeed(
                 connection,
                 job.id,
                 job.number,
@@ -91,25 +164,33 @@ class Runner:
                 http_status=done.sent.http_status,
                 release_url=done.sent.url,
                 found=done.range,
-                now=datetime.now(UTC),
-            )
-        logger.info("job.succeeded" if kept else "job.lease_lost", outcome=done.sent.outcome, status=done.sent.http_status)
+                now=now,
+            ),
+        )
+        if kept:
+            logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status)
 
     def _record_fault(self, job: jobs.Claimed, problem: Exception) -> None:
         if not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
-        now = datetime.now(UTC)
         decision = decide_retry(
-            problem, tried=job.tried, allowed=jobs.BUDGET, now=now, random=random.random, policy=self._policy
+            problem,
+            tried=job.tried,
+            allowed=jobs.BUDGET,
+            now=datetime.now(UTC),
+            random=random.random,
+            policy=self._policy,
         )
         record = jobs.retry_later if isinstance(decision, RetryAt) else jobs.fail
-        with self._engine.begin() as connection:
-            kept = record(connection, job.id, job.number, now=now, **asdict(decision))
-        event = "job.retrying" if isinstance(decision, RetryAt) else "job.failed"
-        logger.warning(
-            event if kept else "job.lease_lost",
-            reason=decision.reason,
-            error=decision.error,
-            status=decision.http_status,
-            **({"at": decision.at.isoformat()} if isinstance(decision, RetryAt) else {}),
-        )
+        if self._close(
+            job,
+            read_sign(problem),
+            lambda connection, now: record(connection, job.id, job.number, now=now, **asdict(decision)),
+        ):
+            logger.warning(
+                "job.retrying" if isinstance(decision, RetryAt) else "job.failed",
+                reason=decision.reason,
+                error=decision.error,
+                status=decision.http_status,
+                **({"at": decision.at.isoformat()} if isinstance(decision, RetryAt) else {}),
+            )

@@ -11,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import deliveries, jobs
+from shared import counts, deliveries, due, jobs
 from shared.models import attempts, metadata, payloads
 from shared.models import deliveries as delivery_table
 from shared.models import jobs as job_table
 from shared.providers.incoming import Hook
 from shared.push import Ignored, Push, Ref, Repository
+from shared.rescue import has_expired_lease, rescue
 from shared.rules import Decision, Work
 from shared.states import JobState
 
@@ -252,7 +253,7 @@ def test_a_worker_that_outlived_its_lease_writes_nothing(engine: Engine, verb: A
     assert job is not None
     late = NOW + jobs.LEASE + timedelta(seconds=1)
     with engine.begin() as connection:
-        assert jobs.rescue(connection, now=late) == [(job.id, JobState.QUEUED)]
+        assert rescue(connection, now=late) == [(job.id, JobState.QUEUED)]
     successor = claim(engine, job.id, late)
     assert successor is not None
     assert not verb(engine, job)
@@ -266,8 +267,8 @@ def test_a_lease_that_still_runs_is_left_alone(engine: Engine) -> None:
     job = claim(engine, accept(engine).jobs[0])
     assert job is not None
     with engine.begin() as connection:
-        assert not jobs.has_expired_lease(connection, now=NOW + jobs.LEASE)
-        assert jobs.rescue(connection, now=NOW + jobs.LEASE) == []
+        assert not has_expired_lease(connection, now=NOW + jobs.LEASE)
+        assert rescue(connection, now=NOW + jobs.LEASE) == []
 
 
 def test_a_job_that_kills_its_workers_fails_when_its_budget_is_used_up(engine: Engine) -> None:
@@ -277,7 +278,7 @@ def test_a_job_that_kills_its_workers_fails_when_its_budget_is_used_up(engine: E
         assert claim(engine, job_id, now) is not None
         now += jobs.LEASE + timedelta(seconds=1)
         with engine.begin() as connection:
-            moved = jobs.rescue(connection, now=now)
+            moved = rescue(connection, now=now)
     assert moved == [(job_id, JobState.FAILED)]
     assert row(engine, job_id).reason == "attempts_exhausted"
 
@@ -304,16 +305,19 @@ def test_cancel_stops_what_waits_and_nothing_else(engine: Engine) -> None:
     assert claim(engine, waiting) is None
 
 
+def due_ids(engine: Engine, now: datetime) -> list[str]:
+    with engine.begin() as connection:
+        return due.of_repository(connection, "default", "acme/shop", now=now, until=now, limit=10)
+
+
 def test_due_finds_what_waits_too_long_oldest_first_and_not_what_was_knocked_for_lately(engine: Engine) -> None:
-    again = timedelta(seconds=10)
     old = accept(engine, now=NOW - timedelta(seconds=60)).jobs[0]
     older = accept(engine, push=make_push("refs/tags/v2"), now=NOW - timedelta(seconds=90)).jobs[0]
     accept(engine, push=make_push("refs/tags/v3"), now=NOW)
+    assert due_ids(engine, NOW) == [older, old]
     with engine.begin() as connection:
-        assert jobs.due(connection, now=NOW, knock_again_after=again, limit=10) == [older, old]
-        jobs.stamp_knocked(connection, [older], now=NOW)
-        assert jobs.due(connection, now=NOW, knock_again_after=again, limit=10) == [old]
-        assert jobs.due(connection, now=NOW + again * 2, knock_again_after=again, limit=1) == [older]
+        due.stamp(connection, [older], now=NOW)
+    assert due_ids(engine, NOW) == [old]
 
 
 def test_a_retrying_job_is_due_the_moment_its_time_comes(engine: Engine) -> None:
@@ -321,8 +325,8 @@ def test_a_retrying_job_is_due_the_moment_its_time_comes(engine: Engine) -> None
     assert job is not None
     at = NOW + timedelta(seconds=2)
     retry_later(engine, job, at)
-    with engine.begin() as connection:
-        assert jobs.due(connection, now=at, knock_again_after=timedelta(seconds=10), limit=10) == [job.id]
+    assert due_ids(engine, at - timedelta(seconds=1)) == []
+    assert due_ids(engine, at) == [job.id]
 
 
 def test_refused_deliveries_are_remembered_without_counting_for_deduplication(engine: Engine) -> None:
@@ -339,7 +343,7 @@ def test_refused_deliveries_are_remembered_without_counting_for_deduplication(en
             )
     assert accept(engine, delivery_id="same").status == "accepted"
     with engine.begin() as connection:
-        assert jobs.count_by_status(connection)["deliveries"] == {"accepted": 1, "refused": 2}
+        assert counts.count_by_status(connection)["deliveries"] == {"accepted": 1, "refused": 2}
 
 
 def test_only_the_newest_thousand_refusals_stay(engine: Engine) -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.engine import Engine
 
 from shared import jobs
+from shared.jobs import KNOCK_AGAIN_AFTER
 from shared.queue import make_celery, publish, queue_length
 from tests.conftest import Broker
 from tests.integration.test_ledger import accept, claim, history, make_push, row
-from worker.sweeper import KNOCK_AGAIN_AFTER, WINDOW, Sweeper
+from worker.sweeper import WINDOW, Sweeper
 
 LATER = KNOCK_AGAIN_AFTER + timedelta(seconds=1)
 
@@ -23,7 +24,7 @@ def test_it_knocks_for_a_job_whose_message_was_lost_and_not_again_at_once(engine
     assert sweeper.tick(now + LATER) == 1
     assert sweeper.tick(now + LATER + timedelta(seconds=1)) == 0
     assert queue_length(make_celery(broker.url)) == 1
-    assert row(engine, job_id).knocked_at == now + LATER
+    assert row(engine, job_id).knock_at == now + LATER + KNOCK_AGAIN_AFTER
 
 
 def test_while_the_broker_is_away_rows_stay_due_and_are_knocked_for_on_its_return(engine: Engine, broker: Broker) -> None:
