@@ -1,0 +1,260 @@
+"""A forge that limits, fails or lags: jobs wait without attempts, nobody calls in vain, and a release is never held back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared.http import make_client
+from shared.models import holds
+from shared.models import jobs as job_table
+from shared.providers import PROVIDERS
+from shared.providers.incoming import Incoming
+from shared.rules import CommitRules, Rules
+from shared.settings import ForgeSettings
+from tests.forge import Built, Forge, History, reply, used_up
+from tests.integration.test_worker import history, make_due, row, rules
+from tests.target import Target
+from webhook.local.environment import free_port
+from webhook.local.samples import SampleCommit, github_push, sign_github
+from worker.forges import Forges
+from worker.gather import Gatherer
+from worker.names import RepositoryNames
+from worker.process import Tools
+from worker.tasks import Runner
+
+TAGS = [f"v1.{number}.0" for number in range(5)]
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    made = Target()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with make_client() as client:
+        yield client
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Built:
+    made = History()
+    for number, tag in enumerate(TAGS):
+        made.line(f"c{number}-", 3, *([f"c{number - 1}-3"] if number else []))
+        made.tag(tag, f"c{number}-3", depth=1)
+    return made.build(tmp_path / "repository")
+
+
+@pytest.fixture
+def forge(built: Built) -> Iterator[Forge]:
+    with Forge("github") as made:
+        made.add("acme/shop", built.path)
+        yield made
+
+
+def runner(
+    engine: Engine, client: httpx2.Client, in_force: Rules, url: str, *, is_named: bool = True, token: str | None = "t"
+) -> Runner:
+    forges = Forges(client, {"github": ForgeSettings(url, token, is_named=is_named)})
+    gatherer = Gatherer(engine, forges, RepositoryNames(), in_force.commits)
+    return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: "s3cret", gatherer=gatherer))
+
+
+def accept(engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | None = None) -> str:
+    from shared import deliveries
+    from shared.push import Push
+    from shared.rules import decide
+
+    head = SampleCommit("the tagged one", id=sha)
+    sample = sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{tag}", head=head), "x")
+    headers = {key.lower(): value for key, value in sample.headers.items()}
+    hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
+    assert isinstance(hook.content, Push)
+    with engine.begin() as connection:
+        return deliveries.accept(
+            connection,
+            provider="github",
+            hook=hook,
+            decision=decide(hook.content, in_force),
+            headers=headers,
+            body=sample.body,
+            now=at or datetime.now(UTC),
+        ).jobs[0]
+
+
+def accept_all(engine: Engine, in_force: Rules, built: Built) -> list[str]:
+    return [accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS]
+
+
+def age(engine: Engine, job_id: str, by: timedelta) -> None:
+    with engine.begin() as connection:
+        old = datetime.now(UTC) - by
+        connection.execute(job_table.update().where(job_table.c.id == job_id).values(created_at=old))
+
+
+def end_holds(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.delete(holds))
+
+
+def sent(target: Target) -> list[dict[str, Any]]:
+    return [body for _, body, _ in target.posts]
+
+
+def test_a_rate_limit_is_met_once_and_holds_every_job_of_the_token_until_it_ends(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    ids = accept_all(engine, in_force, built)
+    forge.hold(3, used_up)
+    run.run(ids)
+    assert forge.total_calls == 1, "one call a token until then"
+    for job_id in ids:
+        stored = row(engine, job_id)
+        assert (stored.status, stored.waiting["code"]) == ("retrying", "rate_limited")
+        assert stored.next_attempt_at > datetime.now(UTC)
+        assert [item.outcome for item in history(engine, job_id)] == ["held"]
+    assert target.posts == []
+    run.run(ids)
+    assert forge.total_calls == 1, "no hot loop"
+    time.sleep(max(0.0, (row(engine, ids[0]).next_attempt_at - datetime.now(UTC)).total_seconds()) + 0.1)
+    run.run(ids)
+    assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
+    assert [row(engine, job_id).range["commits"] for job_id in ids] == [3] * len(ids)
+    assert all(row(engine, job_id).waiting is None for job_id in ids)
+
+
+def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_later(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    accept(engine, in_force, TAGS[0], built.sha[TAGS[0]])
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.hold(3_000, used_up)
+    run.run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.waiting["code"], len(target.posts)) == ("retrying", "commits_partial", 1)
+    assert stored.range["partial"]
+    assert stored.release_url
+    forge.hold(0, used_up)
+    end_holds(engine)
+    make_due(engine, job_id)
+    run.run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.range["partial"], stored.range["proven"]) == ("succeeded", None, True)
+    assert [len(body["commits"]) for body in sent(target)] == [1, 3]
+
+
+def test_while_it_waits_to_be_completed_a_release_is_not_sent_again(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.hold(3_000, used_up)
+    for _ in range(3):
+        run.run([job_id])
+        make_due(engine, job_id)
+    assert (len(target.posts), forge.total_calls) == (1, 1)
+
+
+def test_a_commit_that_is_not_found_is_news_for_two_minutes_and_then_a_fact(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, "v9.0.0", "d" * 40)
+    run.run([job_id])
+    assert (row(engine, job_id).status, target.posts) == ("retrying", [])
+    age(engine, job_id, timedelta(minutes=3))
+    make_due(engine, job_id)
+    run.run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason, len(target.posts)) == ("succeeded", "commits_partial", 1)
+
+
+def test_a_configured_forge_that_is_down_is_waited_for_and_then_the_release_goes_out(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.stop()
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], target.posts) == ("forge_unreachable", [])
+    age(engine, job_id, timedelta(minutes=16))
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 1)
+    forge.start()
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
+def test_the_longest_wait_is_configurable(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    in_force = Rules(in_force.rules, in_force.targets, CommitRules(wait=timedelta(0)))
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.script.append(reply({"message": "boom"}, 500))
+    runner(engine, http, in_force, forge.url).run([job_id])
+    assert len(target.posts) == 1
+
+
+def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(
+    engine: Engine, http: httpx2.Client, target: Target, built: Built
+) -> None:
+    in_force = rules(target.url)
+    url = f"http://127.0.0.1:{free_port()}"
+    run = runner(engine, http, in_force, url, is_named=False, token=None)
+    ids = accept_all(engine, in_force, built)
+    run.run(ids)
+    assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
+    assert len(target.posts) == len(ids)
+
+
+@pytest.mark.parametrize("answer", [reply({"message": "Bad credentials"}, 401), reply({"message": "Not Found"}, 404)])
+def test_a_forge_that_refuses_never_holds_the_release_back_and_the_job_says_why(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, answer: Any
+) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.script.extend([answer] * 4)
+    runner(engine, http, in_force, forge.url).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason, len(target.posts)) == ("succeeded", "commits_partial", 1)
+    assert "GITHUB" in stored.range["partial"] or "repository" in stored.range["partial"]
+
+
+def test_a_worker_that_is_asked_to_stop_hands_a_job_back_without_an_attempt_spent(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+
+    def stop(_: object) -> None:
+        run.stopping.set()
+
+    forge.script.append(stop)
+    run.run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.waiting["code"], target.posts) == ("retrying", "worker_stopping", [])
+    run.stopping.clear()
+    run.run([job_id])
+    assert row(engine, job_id).status == "succeeded"
