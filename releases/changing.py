@@ -17,11 +17,11 @@ from releases.schema import NewRelease
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to a POST, and which release it was about."""
+    """The answer to a POST; `to_find`: the release whose refs, or commits that others wait for, were stored."""
 
     status: int
     body: dict[str, Any]
-    release_id: int
+    to_find: int | None
 
 
 def create(
@@ -50,7 +50,13 @@ def create(
         store.record_released(connection, row["id"], linked, call.now)
     row = _apply_commits(connection, call, row, new, is_new=is_new)
     shown = shapes.render_releases(connection, [row], project_ids=projects if is_project else None)[0]
-    return Outcome(201 if is_new or linked else 208, shown, row["id"])
+    return Outcome(201 if is_new or linked else 208, shown, to_find(connection, row, new))
+
+
+def to_find(connection: Connection, row: RowMapping, new: NewRelease) -> int | None:
+    """The release's id if refs may become commits now, its own or another's."""
+    has_news = bool(new.refs or new.commits)
+    return row["id"] if has_news and refs.is_awaited(connection, row["id"]) else None
 
 
 def change(connection: Connection, call: Call, row: RowMapping, new: NewRelease) -> RowMapping:

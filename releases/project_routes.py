@@ -10,11 +10,12 @@ from flask import Blueprint, Response, request
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases import changing, listing, search, shapes, store, tenancy
+from releases.changing import Outcome
 from releases.commit_shapes import render_commits
 from releases.credentials import DELETE, READ, WRITE
 from releases.door import Call, answer, authorise, json_body, page, paging, server, write
 from releases.refusals import Refused, bad_request, forbidden, missing
-from releases.release_routes import created, read_owned, user_agent
+from releases.release_routes import finished, read_owned, user_agent
 from releases.schema import read_change, read_project_release
 from releases.tables import releases
 
@@ -85,7 +86,7 @@ def create_release(org: str, project: str) -> Response:
     new, owner_id = read_owned(call, read_project_release)
     new = replace(new, projects=(found["id"],))
     outcome = write(lambda connection: changing.create(connection, call, new, owner_id, user_agent(), is_project=True))
-    return created(outcome, new)
+    return finished(outcome)
 
 
 @routes.get(_ONE)
@@ -100,14 +101,11 @@ def change_release(org: str, project: str, version: str) -> Response:
     call, found = _authorised(org, project, WRITE)
     new = replace(json_body(lambda data: read_change(data, version)), refs=None)
 
-    def work(connection: Connection) -> tuple[int, dict[str, Any]]:
+    def work(connection: Connection) -> Outcome:
         row = changing.change(connection, call, _reach(connection, call, found, version, lock=True), new)
-        return row["id"], _render(connection, [row], found)[0]
+        return Outcome(200, _render(connection, [row], found)[0], changing.to_find(connection, row, new))
 
-    release_id, shown = write(work)
-    if new.commits:
-        server().after_commit(release_id)
-    return answer(shown)
+    return finished(write(work))
 
 
 @routes.delete(_ONE)

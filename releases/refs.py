@@ -50,6 +50,19 @@ def await_commits(connection: Connection, organization_id: int, release_id: int,
     connection.execute(sa.insert(release_ranges), list(rows.values()))
 
 
+_AWAITED = (
+    sa.select(sa.literal(1))
+    .select_from(release_ranges.join(release_heads, release_heads.c.repository_id == release_ranges.c.repository_id))
+    .where(release_heads.c.release_id == sa.bindparam("release_id"))
+    .limit(1)
+)
+
+
+def is_awaited(connection: Connection, release_id: int) -> bool:
+    """Whether some release, maybe this one, waits for commits of a repository that this one has a head in."""
+    return connection.execute(_AWAITED, {"release_id": release_id}).first() is not None
+
+
 def clear_heads(connection: Connection, release_id: int) -> None:
     connection.execute(sa.delete(release_heads).where(release_heads.c.release_id == release_id))
 

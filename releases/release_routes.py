@@ -41,13 +41,13 @@ def create_release(org: str) -> Response:
     call = authorised(org, WRITE)
     new, owner_id = read_owned(call, read_new_release)
     outcome = write(lambda connection: changing.create(connection, call, new, owner_id, user_agent()))
-    return created(outcome, new)
+    return finished(outcome)
 
 
-def created(outcome: Outcome, new: NewRelease) -> Response:
+def finished(outcome: Outcome) -> Response:
     """The answer; what was stored may let refs become commits, here or elsewhere."""
-    if new.refs or new.commits:
-        server().after_commit(outcome.release_id)
+    if outcome.to_find is not None:
+        server().after_commit(outcome.to_find)
     return answer(outcome.body, outcome.status)
 
 
@@ -105,14 +105,11 @@ def change_release(org: str, version: str) -> Response:
     call = authorised(org, WRITE)
     new = json_body(lambda data: read_change(data, version))
 
-    def work(connection: Connection) -> tuple[int, dict[str, Any]]:
+    def work(connection: Connection) -> Outcome:
         row = changing.change(connection, call, reach(connection, call, version, lock=True), new)
-        return row["id"], shapes.render_releases(connection, [row])[0]
+        return Outcome(200, shapes.render_releases(connection, [row])[0], changing.to_find(connection, row, new))
 
-    release_id, shown = write(work)
-    if new.refs or new.commits:
-        server().after_commit(release_id)
-    return answer(shown)
+    return finished(write(work))
 
 
 @routes.delete("/organizations/<org>/releases/<version>/")

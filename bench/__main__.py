@@ -1,0 +1,32 @@
+"""`python -m bench [ROW...]`: measures the rows named, or all, and prints their ratios."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from bench import machine, p9, report
+from bench.row import Result
+
+ROWS: dict[str, Callable[[int], list[Result]]] = {"P9": p9.measure}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks as ratios, with their peers.")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all")
+    parser.add_argument("--runs", type=int, default=5, help="measured runs of each side (default 5)")
+    options = parser.parse_args()
+    rows = [row.upper() for row in options.rows] or list(ROWS)
+    if unknown := [row for row in rows if row not in ROWS]:
+        parser.error(f"there is no row {', '.join(unknown)}")
+    results: list[Result] = []
+    for row in rows:
+        results += ROWS[row](options.runs)
+    report.save(results, machine.describe())
+    print(report.table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

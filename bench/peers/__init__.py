@@ -1,0 +1,1 @@
+"""What the rows are measured against: written the way a good engineer would in an afternoon."""

@@ -1,0 +1,48 @@
+"""Starts one HTTP server in a process of its own and ends that process, no other."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).parents[1]
+_START_SECONDS = 30
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """`with Served([...], environ, port) as address`: the command is up inside the block."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], port: int) -> None:
+        self._command = [sys.executable, *command]
+        self._environ = {**os.environ, "LOG_LEVEL": "WARNING", **environ}
+        self._address = f"http://127.0.0.1:{port}"
+
+    def __enter__(self) -> str:
+        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environ)
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self._address}/healthz", timeout=2):
+                    return self._address
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        self._process.kill()
+        raise RuntimeError(f"{' '.join(self._command)} did not answer")
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
