@@ -10,7 +10,16 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from shared.errors import SettingsError
 from shared.rules import CommitRules, Rule, Rules, Target
@@ -24,6 +33,17 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _like(pattern: str, wanted: str) -> AfterValidator:
+    """A text of this shape; the fault says `wanted`, never the pattern nor the value (which may be a pasted token)."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {wanted}")
+        return value
+
+    return AfterValidator(check)
+
+
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _Texts = Annotated[list[_Text], BeforeValidator(_as_list), Field(min_length=1, max_length=100)]
 
@@ -34,8 +54,8 @@ class _Strict(BaseModel):
 
 class _TargetTable(_Strict):
     url: _Text
-    org: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
-    token_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
+    org: Annotated[str, _like(r"[A-Za-z0-9_.-]{1,100}", "the organization's slug")]
+    token_env: Annotated[str, _like(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "the name of an environment variable, not the token")]
     pace: Annotated[float, Field(gt=0, le=1000)] = 20.0
     repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
@@ -68,7 +88,7 @@ class _RuleTable(_Strict):
     release: _Text | None = None
     set_commits: Literal["auto", "payload", "refs", "skip"] = "auto"
     finalize: bool = True
-    environment: Annotated[str, StringConstraints(pattern=r"^[^/\r\n\f\t\\]{1,64}$")] | None = None
+    environment: Annotated[str, _like(r"[^/\r\n\f\t\\]{1,64}", "1 to 64 characters, none a slash or line break")] | None = None
     continue_: Annotated[bool, Field(alias="continue")] = False
 
     @field_validator("repo")
@@ -106,7 +126,7 @@ class _CommitsTable(_Strict):
 
 
 class _File(_Strict):
-    targets: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], _TargetTable] = {}
+    targets: dict[Annotated[str, _like(r"[A-Za-z0-9_-]{1,64}", "a name of letters, digits, _ and -")], _TargetTable] = {}
     rules: Annotated[list[_RuleTable], Field(max_length=1000)] = []
     commits: _CommitsTable = _CommitsTable()
 
@@ -218,7 +238,7 @@ def missing_tokens(rules: Rules, settings: Settings) -> list[str]:
 
 def _sentence(error: Any) -> str:
     path = ""
-    for part in error["loc"]:
+    for part in (part for part in error["loc"] if part != "[key]"):
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     if error["type"] == "extra_forbidden":
         return f"{path} is not a known key{_did_you_mean(str(error['loc'][-1]), _known_keys(error['loc']))}"

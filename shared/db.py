@@ -45,8 +45,8 @@ def normalise_url(url: str) -> URL:
     """`postgres://` (Heroku's spelling) and `postgresql://` mean psycopg 3. Raises ValueError for anything unusable."""
     try:
         parsed = make_url(url)
-    except sa.exc.ArgumentError as problem:
-        raise ValueError("is not a database URL") from problem
+    except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise ValueError("is not a database URL") from None
     if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
