@@ -17,9 +17,19 @@ _LONGEST_VALUE = 2_000
 def _flatten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Payload text reaches the log only as one bounded line: ref names and messages are attacker-written."""
     for key, value in event.items():
-        if isinstance(value, str) and key not in ("exception", "stack"):
-            event[key] = value[:_LONGEST_VALUE].translate(_CONTROL)
+        if key not in ("exception", "stack"):
+            event[key] = _flat(value)
     return event
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:_LONGEST_VALUE].translate(_CONTROL)
+    if isinstance(value, list | tuple):
+        return [_flat(item) for item in value]
+    if isinstance(value, dict):
+        return {_flat(key): _flat(item) for key, item in value.items()}
+    return value
 
 
 def _common() -> list[structlog.types.Processor]:
