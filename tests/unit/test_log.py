@@ -1,0 +1,119 @@
+"""Log lines: one line an event, whatever text it carries; no secret, no raw control character."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from shared import log
+
+FORGED = 'x\n{"event": "job.succeeded"}\r\x1b[31m\x00\x7f\x85\x9b2J\u2028y\u2029\t'
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.split("\n") if line]
+
+
+def is_clean(line: str) -> bool:
+    return not any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or char in "\u2028\u2029" for char in line)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_cannot_be_forged_by_what_it_carries(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup(log_format, "INFO")
+    log.get("t").info("delivery.stored", ref=FORGED, listed=[FORGED, {FORGED: FORGED}], pair=(FORGED,))
+    (line,) = lines(capsys)
+    assert "delivery.stored" in line
+    assert is_clean(line)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_of_a_library_cannot_be_forged_either(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup(log_format, "INFO")
+    logging.getLogger("library").warning("could not read %s", FORGED)
+    (line,) = lines(capsys)
+    assert is_clean(line)
+
+
+def test_bound_context_is_flattened_too(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "INFO")
+    with structlog.contextvars.bound_contextvars(delivery=FORGED):
+        log.get("t").info("job.claimed")
+    (line,) = lines(capsys)
+    assert is_clean(line)
+    assert json.loads(line)["delivery"].startswith("x\\x0a")
+
+
+def test_a_json_line_holds_event_level_time_and_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "INFO")
+    log.get("t").warning("job.retrying", job="1", tried=2, ref="größe", jobs=["a"], nothing=None)
+    (line,) = lines(capsys)
+    found = json.loads(line)
+    assert found.pop("ts").endswith("Z")
+    wanted = {
+        "event": "job.retrying",
+        "level": "warning",
+        "job": "1",
+        "tried": 2,
+        "ref": "größe",
+        "jobs": ["a"],
+        "nothing": None,
+    }
+    assert found == wanted
+
+
+def test_a_very_long_value_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "INFO")
+    log.get("t").info("x", value="v" * 100_000)
+    assert len(lines(capsys)[0]) < 3_000
+
+
+def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "warning")
+    log.get("t").info("quiet")
+    log.get("t").error("loud")
+    assert [json.loads(line)["event"] for line in lines(capsys)] == ["loud"]
+
+
+def test_the_http_clients_own_lines_stay_away_unless_something_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "INFO")
+    logging.getLogger("httpx2").info("HTTP Request: POST https://sentry.acme.test")
+    assert lines(capsys) == []
+
+
+def fail_with(token: str) -> None:
+    raise ValueError(f"no number of {len(token)} characters")
+
+
+def test_a_trace_in_json_is_one_line_with_an_exception(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "INFO")
+    try:
+        fail_with("hush")
+    except ValueError:
+        log.get("t").exception("job.unexpected")
+    (line,) = lines(capsys)
+    assert "ValueError: no number of 4 characters" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_trace_never_shows_the_values_of_local_variables(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup(log_format, "INFO")
+    try:
+        fail_with("hush-" + "token")
+    except ValueError:
+        log.get("t").exception("job.unexpected")
+    assert "hush-token" not in capsys.readouterr().err
