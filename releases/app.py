@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from releases import commit_routes, deploy_routes, door, headers, index_routes, limits, project_routes, release_routes
 from releases.findings import Finder
+from releases.pages import routes as pages
 from releases.refusals import Refused, busy, missing
 from shared import log
 from shared.db import reading
@@ -43,6 +44,7 @@ def create_app(engine: Engine, *, rate_limit: int | None = None) -> ReleasesApp:
     app.register_blueprint(index_routes.routes)
     for module in (release_routes, commit_routes, deploy_routes, project_routes):
         app.register_blueprint(module.routes, url_prefix=_API)
+    app.register_blueprint(pages.routes)
     if rate_limit is not None:
         limits.install(app, rate_limit, _now)
     headers.install(app)

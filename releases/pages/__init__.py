@@ -1,0 +1,1 @@
+"""Pages for people: what the API knows, as HTML without a script. Reads only."""

@@ -1,0 +1,127 @@
+"""The addresses of the pages: organizations, releases of one, one release. GET only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, url_for
+from sqlalchemy.engine import Connection
+
+from releases import access, store
+from releases.access import Organization
+from releases.cursors import Cursor, parse_cursor
+from releases.door import server
+from releases.pages import reading
+from releases.pages.visitors import Visitor, recognise
+from releases.refusals import Refused
+from releases.search import storable
+
+routes = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+
+class _SignIn(Exception):
+    """The visitor has to say who they are."""
+
+
+@routes.errorhandler(_SignIn)
+def ask_to_sign_in(_: _SignIn) -> tuple[str, int, dict[str, str]]:
+    return (
+        _message("Sign in", "Give a token or key of your organization as user name and leave the password empty."),
+        401,
+        {"WWW-Authenticate": 'Basic realm="releases", charset="UTF-8"'},
+    )
+
+
+@routes.errorhandler(Refused)
+def show_refused(refused: Refused) -> tuple[str, int]:
+    return _message("Not found" if refused.status == 404 else "Not possible", str(refused.body.get("detail"))), refused.status
+
+
+def _message(title: str, text: str) -> str:
+    return render_template("message.html", title=title, text=text)
+
+
+@routes.after_request
+def protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint != "pages.static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@contextmanager
+def _visit() -> Iterator[tuple[Connection, Visitor]]:
+    with server().reader.begin() as connection:
+        remote = request.remote_addr or ""
+        visitor = recognise(connection, remote, request.host, dict(request.headers), server().clock())
+        if visitor is None:
+            raise _SignIn
+        yield connection, visitor
+
+
+def _enter(connection: Connection, visitor: Visitor, slug: str) -> Organization:
+    found = access.find_organization(connection, slug)
+    if found is None or not visitor.may_enter(found.id):
+        raise _missing()
+    return found
+
+
+def _missing() -> Refused:
+    return Refused(404, {"detail": "There is nothing at this address."})
+
+
+def _cursor() -> Cursor | None:
+    try:
+        return parse_cursor(request.args.get("cursor"))
+    except ValueError as problem:
+        raise Refused(400, {"detail": str(problem)}) from problem
+
+
+@routes.get("/")
+def show_organizations() -> str:
+    with _visit() as (connection, visitor):
+        only = None if visitor.caller is None else visitor.caller.organization_id
+        found = reading.list_organizations(connection, only)
+        if len(found) == 1:
+            return _list(connection, visitor, Organization(found[0]["id"], found[0]["slug"]))
+        return render_template("organizations.html", organizations=found)
+
+
+@routes.get("/organizations/<org>/releases/")
+def show_releases(org: str) -> str:
+    with _visit() as (connection, visitor):
+        return _list(connection, visitor, _enter(connection, visitor, org))
+
+
+def _list(connection: Connection, visitor: Visitor, org: Organization) -> str:
+    text, archived = storable(request.args.get("query", "").strip()), request.args.get("status") == "archived"
+    shown: dict[str, Any] = {"org": org, "text": text, "archived": archived, "fault": None, "found": None}
+    try:
+        shown["found"] = reading.list_releases(
+            connection, org.id, visible=visitor.projects, text=text, archived=archived, cursor=_cursor()
+        )
+    except Refused as refused:
+        shown["fault"] = refused.body.get("detail")
+    except ValueError as problem:
+        shown["fault"] = str(problem)
+    kept: dict[str, Any] = {"org": org.slug, "query": text or None, "status": "archived" if archived else None}
+    return render_template("releases.html", **shown, turn_url=lambda cursor: url_for(".show_releases", **kept, cursor=cursor))
+
+
+@routes.get("/organizations/<org>/releases/<version>/")
+def show_release(org: str, version: str) -> str:
+    with _visit() as (connection, visitor):
+        entered = _enter(connection, visitor, org)
+        row = store.find(connection, entered.id, version)
+        if row is None:
+            raise _missing()
+        mine = store.projects_of(connection, row["id"])
+        if visitor.projects is not None and not any(one["id"] in visitor.projects for one in mine):
+            raise _missing()
+        shown = reading.read_release(connection, row, _cursor(), visitor.projects)
+        url = lambda cursor: url_for(".show_release", org=entered.slug, version=version, cursor=cursor)  # noqa: E731
+        return render_template("release.html", org=entered, turn_url=url, **shown)
