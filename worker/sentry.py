@@ -111,7 +111,7 @@ class SentryClient:
         """A proxy's sign-in page is also a 200: success is believed only in JSON of the right kind."""
         try:
             value = json.loads(answer.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, wanted):
             raise TransientError(
@@ -157,7 +157,7 @@ def _reason(body: bytes) -> str:
     """Which field the endpoint refused, as one of the stable codes."""
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "target_refused"
     if isinstance(fields, dict):
         for field, reason in (("projects", "project_unknown"), ("version", "version_refused"), ("refs", "repository_unknown")):
