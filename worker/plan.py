@@ -46,8 +46,12 @@ def plan_release(
         body["dateReleased"] = received_at.isoformat()
     if spec["set_commits"] == "refs":
         body["refs"] = [_ref(push, listed[0].repository if listed else push.repository.full_name)]
-    elif planned := [commit for part in listed for commit in plan_commits(part.commits, part.repository)]:
-        body["commits"] = planned
+    else:
+        # Sentry fails on a list where some commits have a time and others none, over all repositories.
+        is_timed = any(commit.timestamp is not None for part in listed for commit in part.commits)
+        untimed = received_at if is_timed else None
+        if planned := [commit for part in listed for commit in plan_commits(part.commits, part.repository, untimed)]:
+            body["commits"] = planned
     return body
 
 
@@ -65,20 +69,20 @@ def smaller(body: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
     return ({**rest, "commits": kept} if kept else rest), f"the target takes the newest {len(kept)} commits only"
 
 
-def plan_commits(commits: Sequence[Commit], repository: str) -> list[dict[str, Any]]:
-    """Commits in the endpoint's words, newest first, every field within its limit."""
+def plan_commits(commits: Sequence[Commit], repository: str, untimed: datetime | None = None) -> list[dict[str, Any]]:
+    """Commits in the endpoint's words, newest first, every field within its limit. `untimed` is for a list without times."""
     name = fit_repository(repository)
-    return [_commit(commit, name, moment) for commit, moment in zip(commits, _moments(commits), strict=True)]
+    return [_commit(commit, name, moment) for commit, moment in zip(commits, _moments(commits, untimed), strict=True)]
 
 
-def _moments(commits: Sequence[Commit]) -> list[datetime | None]:
+def _moments(commits: Sequence[Commit], untimed: datetime | None) -> list[datetime | None]:
     """Sentry sorts by time, newest first, and takes the first as the head: so none may be newer than the one before it.
 
-    A missing time beside a present one makes Sentry fail, so it takes its neighbour's; none at all stay away.
+    A missing time takes its neighbour's; where none is known, all take `untimed`.
     """
     known = [commit.timestamp for commit in commits if commit.timestamp is not None]
     if not known:
-        return [None] * len(commits)
+        return [untimed] * len(commits)
     moments: list[datetime | None] = []
     latest = commits[0].timestamp or max(known)
     for commit in commits:
