@@ -1,0 +1,304 @@
+"""The way from the server into Flask, with a scripted sender: caps, stalls, disconnects, headers, lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from shared.asgi import FlaskInAsgi, Limits, Refusal
+
+Event = dict[str, Any]
+DISCONNECT: Event = {"type": "http.disconnect"}
+Environ = dict[str, Any]
+
+
+class Seen:
+    """A WSGI app that keeps what it got and answers what it is told."""
+
+    def __init__(self, answer: Iterable[bytes] = (b"do", b"ne")) -> None:
+        self.environs: list[Environ] = []
+        self.bodies: list[bytes] = []
+        self.closed = 0
+        self._answer = answer
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.environs.append(environ)
+        self.bodies.append(environ["wsgi.input"].read())
+        start_response("202 ACCEPTED", [("Content-Type", "text/plain"), ("X-Echo", "größe")])
+        return self
+
+    def __iter__(self) -> Any:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Sender:
+    """Hands out scripted events; then it says nothing more, as a sender that stalls."""
+
+    def __init__(self, *events: Event) -> None:
+        self._events = list(events)
+
+    async def __call__(self) -> Event:
+        if self._events:
+            return self._events.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+def chunk(body: bytes, more: bool = False) -> Event:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def scope(*headers: tuple[bytes, bytes], **fields: Any) -> Event:
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/webhooks/github",
+        "raw_path": b"/webhooks/github",
+        "query_string": b"a=1&b=%C3%A4",
+        "headers": list(headers),
+        "client": ("192.0.2.1", 4000),
+        "server": ("tagship.acme.test", 443),
+        "scheme": "https",
+        "http_version": "1.1",
+        **fields,
+    }
+
+
+def refuse(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
+    return [("Content-Type", "application/problem+json")], refusal.detail.encode()
+
+
+def door(app: Any, **fields: Any) -> FlaskInAsgi:
+    return FlaskInAsgi(app, refuse=refuse, threads=2, **fields)
+
+
+async def ask(asgi: FlaskInAsgi, sender: Sender, asked: Event | None = None) -> list[Event]:
+    sent: list[Event] = []
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    await asgi(asked or scope(), sender, send)
+    return sent
+
+
+def run(asgi: FlaskInAsgi, *events: Event, asked: Event | None = None) -> list[Event]:
+    return asyncio.run(ask(asgi, Sender(*events), asked))
+
+
+def status_and_body(sent: list[Event]) -> tuple[int, bytes]:
+    start, body = sent
+    assert (start["type"], body["type"], body["more_body"]) == ("http.response.start", "http.response.body", False)
+    return start["status"], body["body"]
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_app_gets_the_body_and_its_answer_comes_back_whole() -> None:
+    app = Seen()
+    sent = run(door(app), chunk(b"{}"))
+    assert status_and_body(sent) == (202, b"done")
+    assert sent[0]["headers"] == [(b"content-type", b"text/plain"), (b"x-echo", "größe".encode("latin-1"))]
+    assert (app.bodies, app.closed) == ([b"{}"], 1)
+
+
+def test_a_body_in_pieces_is_joined_and_its_length_told() -> None:
+    app = Seen()
+    run(door(app), chunk(b'{"a"', more=True), chunk(b"", more=True), chunk(b": 1", more=True), chunk(b"}"))
+    assert app.bodies == [b'{"a": 1}']
+    assert app.environs[0]["CONTENT_LENGTH"] == "8"
+
+
+def test_no_body_is_an_empty_body() -> None:
+    app = Seen()
+    run(door(app), {"type": "http.request"})
+    assert (app.bodies, app.environs[0]["CONTENT_LENGTH"]) == ([b""], "0")
+
+
+def test_a_body_of_exactly_the_cap_passes() -> None:
+    app = Seen()
+    asked = scope((b"content-length", b"10"))
+    run(door(app, limits=Limits(max_body=10)), chunk(b"12345", more=True), chunk(b"67890"), asked=asked)
+    assert app.bodies == [b"1234567890"]
+
+
+def test_a_body_announced_beyond_the_cap_is_refused_unread() -> None:
+    app = Seen()
+    sent = run(door(app, limits=Limits(max_body=10)), asked=scope((b"content-length", b"11")))
+    assert status_and_body(sent) == (413, b"the body is larger than 10 bytes")
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert app.bodies == []
+
+
+@pytest.mark.parametrize(
+    "announced", [(), ((b"content-length", b"1"),), ((b"content-length", b"-5"),), ((b"transfer-encoding", b"chunked"),)]
+)
+def test_a_body_that_grows_beyond_the_cap_is_refused_whatever_was_announced(announced: tuple[tuple[bytes, bytes], ...]) -> None:
+    app = Seen()
+    sent = run(
+        door(app, limits=Limits(max_body=10)), chunk(b"123456", more=True), chunk(b"78901", more=True), asked=scope(*announced)
+    )
+    assert status_and_body(sent)[0] == 413
+    assert app.bodies == []
+
+
+def test_an_announced_length_of_many_digits_is_refused_and_no_fault_of_ours() -> None:
+    assert status_and_body(run(door(Seen()), asked=scope((b"content-length", b"9" * 6_000))))[0] == 413
+
+
+def test_a_sender_that_stalls_is_cut_off() -> None:
+    app = Seen()
+    sent = run(door(app, limits=Limits(stall_seconds=0.01)), chunk(b"{", more=True))
+    status, said = status_and_body(sent)
+    assert status == 408
+    assert b"1 bytes" in said
+    assert app.bodies == []
+
+
+def test_a_sender_that_says_nothing_at_all_is_cut_off() -> None:
+    assert status_and_body(run(door(Seen(), limits=Limits(stall_seconds=0.01))))[0] == 408
+
+
+def test_a_sender_that_goes_away_is_answered_nothing_and_reaches_no_app() -> None:
+    app = Seen()
+    assert run(door(app), chunk(b"{", more=True), DISCONNECT) == []
+    assert run(door(app), DISCONNECT) == []
+    assert app.bodies == []
+
+
+def test_bodies_that_together_are_too_much_are_refused_for_now() -> None:
+    async def two() -> tuple[list[Event], list[Event]]:
+        asgi = door(Seen(), limits=Limits(max_buffered=15, stall_seconds=0.05))
+        slow = asyncio.create_task(ask(asgi, Sender(chunk(b"1234567890", more=True))))
+        await asyncio.sleep(0)
+        return await ask(asgi, Sender(chunk(b"123456"))), await slow
+
+    refused, slow = asyncio.run(two())
+    assert status_and_body(refused) == (503, b"too many bodies are being read at once; try again")
+    assert status_and_body(slow)[0] == 408
+
+
+def test_what_was_read_is_given_back_after_every_end() -> None:
+    async def many() -> list[int]:
+        asgi = door(Seen(), limits=Limits(max_body=12, max_buffered=15, stall_seconds=0.01))
+        scripts = [
+            (chunk(b"1234567890"),),
+            (chunk(b"1234567890", more=True), DISCONNECT),
+            (chunk(b"1234567890", more=True),),
+            (chunk(b"1234567890123"),),
+            (chunk(b"1234567890", more=True), chunk(b"12")),
+        ]
+        answers = [await ask(asgi, Sender(*script)) for script in scripts * 3]
+        return [status_and_body(sent)[0] for sent in answers if sent]
+
+    assert asyncio.run(many()) == [202, 408, 413, 202] * 3
+
+
+def test_an_app_that_fails_gives_its_body_back_too() -> None:
+    def failing(_: Environ, __: object) -> Iterable[bytes]:
+        raise RuntimeError("on purpose")
+
+    async def twice() -> None:
+        asgi = door(failing, limits=Limits(max_buffered=15))
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="on purpose"):
+                await ask(asgi, Sender(chunk(b"1234567890")))
+
+    asyncio.run(twice())
+
+
+def test_a_slow_sender_keeps_no_other_from_its_answer() -> None:
+    async def race() -> tuple[bool, list[Event]]:
+        asgi = door(Seen(), limits=Limits(stall_seconds=30))
+        slow = [asyncio.create_task(ask(asgi, Sender(chunk(b"{", more=True)))) for _ in range(50)]
+        await asyncio.sleep(0)
+        answered = await ask(asgi, Sender(chunk(b"{}")))
+        still_waiting = not any(task.done() for task in slow)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        return still_waiting, answered
+
+    still_waiting, answered = asyncio.run(race())
+    assert still_waiting
+    assert status_and_body(answered)[0] == 202
+
+
+# --- headers and environ ---------------------------------------------------------------------------------------------
+
+
+def environ_of(*headers: tuple[bytes, bytes], **fields: Any) -> Environ:
+    app = Seen()
+    run(door(app), chunk(b""), asked=scope(*headers, **fields))
+    return app.environs[0]
+
+
+def test_the_environ_tells_the_request() -> None:
+    environ = environ_of((b"content-type", b"application/json"), (b"x-github-event", b"push"))
+    wanted = {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/webhooks/github",
+        "QUERY_STRING": "a=1&b=%C3%A4",
+        "CONTENT_TYPE": "application/json",
+        "HTTP_X_GITHUB_EVENT": "push",
+        "REMOTE_ADDR": "192.0.2.1",
+        "SERVER_NAME": "tagship.acme.test",
+        "SERVER_PORT": "443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "https",
+    }
+    assert {name: environ[name] for name in wanted} == wanted
+
+
+def test_a_header_with_an_underscore_cannot_pass_for_the_one_with_a_hyphen() -> None:
+    environ = environ_of((b"x_hub_signature_256", b"forged"), (b"x-hub_signature-256", b"forged"))
+    assert "HTTP_X_HUB_SIGNATURE_256" not in environ
+    assert "forged" not in environ.values()
+
+
+def test_a_header_sent_twice_is_joined_so_that_neither_hides_the_other() -> None:
+    assert environ_of((b"x-gitlab-token", b"a"), (b"x-gitlab-token", b"b"))["HTTP_X_GITLAB_TOKEN"] == "a,b"
+
+
+def test_the_announced_length_and_encoding_are_replaced_by_the_real_ones() -> None:
+    environ = environ_of((b"content-length", b"5"), (b"transfer-encoding", b"chunked"))
+    assert environ["CONTENT_LENGTH"] == "0"
+    assert not {"HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"} & set(environ)
+
+
+def test_bytes_beyond_ascii_reach_the_app_as_they_were_sent() -> None:
+    environ = environ_of((b"x-gitlab-token", "schlüssel".encode()), path="/größe")
+    assert environ["HTTP_X_GITLAB_TOKEN"].encode("latin-1") == "schlüssel".encode()
+    assert environ["PATH_INFO"].encode("latin-1") == "/größe".encode()
+
+
+def test_a_scope_that_leaves_things_out_is_no_fault() -> None:
+    bare = scope()
+    for name in ("client", "server", "raw_path", "scheme", "http_version"):
+        del bare[name]
+    app = Seen()
+    assert status_and_body(run(door(app), chunk(b""), asked=bare))[0] == 202
+    assert (app.environs[0]["REMOTE_ADDR"], app.environs[0]["SERVER_NAME"]) == ("", "localhost")
+
+
+# --- lifespan --------------------------------------------------------------------------------------------------------
+
+
+def test_start_and_stop_are_answered_and_what_was_opened_is_closed_once() -> None:
+    stopped: list[str] = []
+    asgi = door(Seen(), on_stop=lambda: stopped.append("stopped"))
+    sent = run(asgi, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}, asked={"type": "lifespan"})
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert stopped == ["stopped"]
+
+
+def test_another_protocol_is_left_alone() -> None:
+    assert run(door(Seen()), asked={"type": "websocket"}) == []

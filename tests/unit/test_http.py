@@ -1,0 +1,65 @@
+"""How long the other side asks us to wait, in each form it may say so; a deadline that is used up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import TransientError
+from shared.http import Deadline, call, make_client, retry_after
+from tests.builders import NOW, examples
+
+IN_A_MINUTE = int(NOW.timestamp()) + 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "120"}, 120),
+        ({"retry-after": " 7 "}, 7),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": "99999999999999999999"}, 86_400),
+        ({"retry-after": "Mon, 02 Mar 2026 12:01:30 GMT"}, 90),
+        ({"retry-after": "Monday, 02-Mar-26 12:01:30 GMT"}, 90),
+        ({"retry-after": "Mon, 02 Mar 2026 13:01:30 +0100"}, 90),
+        ({"retry-after": "Mon, 02 Mar 2026 11:00:00 GMT"}, 0),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "1.5"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "١٢"}, None),
+        ({"retry-after": "Mon, 99 Mar 2026 12:00:00 GMT"}, None),
+        ({"x-sentry-rate-limit-reset": str(IN_A_MINUTE)}, 60),
+        ({"x-sentry-rate-limit-reset": "1"}, 0),
+        ({"x-sentry-rate-limit-reset": "9" * 30}, 86_400),
+        ({"x-sentry-rate-limit-reset": "never"}, None),
+        ({"retry-after": "5", "x-sentry-rate-limit-reset": str(IN_A_MINUTE)}, 5),
+        ({"retry-after": "", "x-sentry-rate-limit-reset": str(IN_A_MINUTE)}, 60),
+    ],
+)
+def test_what_the_headers_ask_for_is_read_in_every_form(headers: dict[str, str], seconds: int | None) -> None:
+    assert retry_after(headers, NOW) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@given(
+    st.text(max_size=40)
+    | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,3} [A-Z][a-z]{2} [0-9]{1,6} [0-9:]{1,9}( [-+0-9A-Z]{0,6})?", fullmatch=True)
+)
+@examples(300)
+def test_no_header_however_odd_is_a_fault_of_ours(value: str) -> None:
+    for name in ("retry-after", "x-sentry-rate-limit-reset"):
+        asked = retry_after({name: value}, NOW)
+        assert asked is None or asked >= timedelta(0)
+
+
+def test_nothing_is_sent_when_no_time_is_left() -> None:
+    with make_client() as client, pytest.raises(TransientError, match="no time was left"):
+        call(client, "GET", "http://127.0.0.1:1/", headers={}, deadline=Deadline(0))
+
+
+def test_a_host_that_nobody_serves_is_a_passing_fault_that_names_it() -> None:
+    with make_client() as client, pytest.raises(TransientError, match=r"^127\.0\.0\.1 could not be reached"):
+        call(client, "GET", "http://127.0.0.1:1/?token=hush", headers={"Authorization": "hush"}, deadline=Deadline(5))

@@ -1,0 +1,88 @@
+"""What each answer of a target means: wait, or a person must act and on what; and what of it is ever quoted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.errors import PermanentError, TransientError
+from shared.http import Answer
+from tests.builders import NOW, target
+from worker.sentry import refusal
+
+TARGET = target("main", url="https://sentry.acme.test", org="acme", token_env="ACME_TOKEN")
+
+
+def refused(status: int, body: object = b"", **headers: str) -> TransientError | PermanentError:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return refusal(Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw), TARGET, NOW)
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504, 507, 524, 599])
+def test_a_status_that_passes_is_tried_again(status: int) -> None:
+    error = refused(status)
+    assert isinstance(error, TransientError)
+    assert (error.status, error.reason) == (status, None)
+    assert str(error) == f"the target 'main' answered {status}"
+
+
+def test_a_rate_limit_is_tried_again_when_the_target_says_so() -> None:
+    error = refused(429, {"detail": "slow down"}, retry_after="17")
+    assert isinstance(error, TransientError)
+    assert error.reason == "rate_limited"
+    assert error.retry_after is not None
+    assert error.retry_after.total_seconds() == 17
+    by_reset = refused(429, b"", x_sentry_rate_limit_reset=str(int(NOW.timestamp()) + 9))
+    assert isinstance(by_reset, TransientError)
+    assert by_reset.retry_after is not None
+    assert by_reset.retry_after.total_seconds() == 9
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason", "said"),
+    [
+        (401, {"detail": "Invalid token"}, "target_auth", "check ACME_TOKEN"),
+        (403, {"detail": "no scope"}, "target_auth", "ACME_TOKEN needs the scope project:releases"),
+        (404, b"", "target_refused", "no organization 'acme' for this token at https://sentry.acme.test"),
+        (400, {"projects": ["Invalid project slugs"]}, "project_unknown", "Invalid project slugs"),
+        (400, {"version": ["Release with name latest is not allowed"]}, "version_refused", "latest"),
+        (400, {"refs": ["Invalid repository names: acme/shop"]}, "repository_unknown", "acme/shop"),
+        (400, {"commits": {"id": ["This field is required."]}}, "target_refused", "This field is required"),
+        (400, ["odd"], "target_refused", "odd"),
+        (400, b"not json", "target_refused", "not json"),
+        (400, b"[" * 100_000, "target_refused", "["),
+        (400, b"\xff\xfe", "target_refused", "answered 400"),
+        (405, b"", "target_refused", "answered 405"),
+        (413, b"", "target_refused", "answered 413"),
+        (422, {"version": "?"}, "version_refused", "answered 422"),
+    ],
+)
+def test_a_status_that_stays_needs_a_person_and_names_the_reason(status: int, body: object, reason: str, said: str) -> None:
+    error = refused(status, body)
+    assert isinstance(error, PermanentError)
+    assert (error.reason, error.status) == (reason, status)
+    assert said in str(error)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+def test_a_redirect_is_refused_and_its_address_never_quoted(status: int) -> None:
+    error = refused(status, b"moved to https://evil.test", location="https://evil.test")
+    assert isinstance(error, PermanentError)
+    assert error.reason == "target_refused"
+    assert "give the target's own URL" in str(error)
+    assert "evil" not in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 403, 500, 502, 503])
+@pytest.mark.parametrize("page", [b"<html><body>Bad gateway", b"\n\n  <!DOCTYPE html><p>x", b"<?xml version='1.0'?>"])
+def test_a_page_of_html_is_never_quoted(status: int, page: bytes) -> None:
+    assert "<" not in str(refused(status, page))
+
+
+def test_an_answer_is_quoted_short_and_on_one_line() -> None:
+    said = str(refused(400, b"a\r\n\tb " + b"x" * 5_000))
+    assert said.startswith("the target 'main' answered 400: a b xxx")
+    assert "\n" not in said
+    assert len(said) < 400
+    assert said.endswith("…")
