@@ -1,12 +1,17 @@
-"""Collects ranges and tags page by page, within our own bounds. Makes no call."""
+"""Collects ranges and tags page by page, within our own bounds. Makes no call of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from shared.errors import PermanentError, TransientError
 from shared.providers.forge import Comparison, Tag
 from shared.push import Commit
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 PAGE = 100  # both forges clamp per_page to this
 MAX_RANGE = 20_000  # commits; more than any release that Sentry would take
@@ -54,6 +59,22 @@ class Gathering:
 def nothing_between(merge_base: str, *, is_ancestor: bool) -> Comparison:
     """The head is reachable from the base: a range of no commits, which is complete."""
     return Comparison(commits=(), total=0, is_complete=True, base_is_ancestor=is_ancestor, merge_base=merge_base)
+
+
+def read_pages(
+    fetch: Callable[[int], T], read: Callable[[T], R], number: int, following: Callable[[int, T], int | None]
+) -> Iterator[R]:
+    """What `read` makes of page `number` and of those that `following` names, each read while the next is on its way.
+
+    Calls are made one at a time: forges count calls at once as abuse. It is the reading that has a thread of its own.
+    """
+    answer = fetch(number)
+    with ThreadPoolExecutor(1) as pool:
+        while (after := following(number, answer)) is not None:
+            reading = pool.submit(read, answer)
+            number, answer = after, fetch(after)
+            yield reading.result()
+    yield read(answer)
 
 
 def gather_tags(page: Callable[[int], tuple[list[Tag], bool]]) -> Iterable[Tag]:

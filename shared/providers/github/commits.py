@@ -12,7 +12,7 @@ from shared.http import Answer, Deadline
 from shared.providers.answers import merge_changes, message, read_list, read_object, said
 from shared.providers.api import Api, Dialect, Query, check_full_name, check_sha
 from shared.providers.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
-from shared.providers.gathering import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between
+from shared.providers.gathering import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
 from shared.providers.github.answers import (
     ComparePage,
     has_next,
@@ -62,19 +62,24 @@ class GitHubForge:
         so that a bound of ours cuts off the oldest."""
         if base == head:
             return nothing_between(check_sha(base), is_ancestor=True)
-        first = self._compare(repository, base, head, 1, PAGE, deadline)
+        first = self._compare(repository, base, head, PAGE, deadline)
         if isinstance(first, Unrelated):
             return first
         if first.total == 0:
             return nothing_between(first.merge_base, is_ancestor=first.behind == 0)
         gathering = Gathering()
         pages = -(-first.total // PAGE)
-        for number in range(pages, max(1, pages - MAX_RANGE // PAGE), -1):
-            page = self._compare(repository, base, head, number, PAGE, deadline)
-            gathering.add(() if isinstance(page, Unrelated) else page.newest_first)
-            if not gathering.is_open:
-                break
-        if gathering.is_open and pages <= MAX_RANGE // PAGE:
+        oldest_wanted = max(2, pages - MAX_RANGE // PAGE + 1)
+
+        def fetch(number: int) -> Answer:
+            return self._ask_comparison(repository, base, head, number, PAGE, deadline)
+
+        if pages > 1:
+            for page in read_pages(fetch, _read_page, pages, lambda number, _: number - 1 if number > oldest_wanted else None):
+                gathering.add(page.newest_first)
+                if not gathering.is_open:
+                    break
+        if gathering.is_open and oldest_wanted == 2:
             gathering.add(first.newest_first)
         return gathering.comparison(
             head=head, total=first.total, is_whole=True, is_ancestor=first.behind == 0, merge_base=first.merge_base
@@ -83,7 +88,7 @@ class GitHubForge:
     def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
         if base == head:
             return Relation(base_is_ancestor=True, merge_base=check_sha(base), ahead=0)
-        page = self._compare(repository, base, head, 1, 1, deadline)
+        page = self._compare(repository, base, head, 1, deadline)
         if isinstance(page, Unrelated):
             return Relation(base_is_ancestor=False, merge_base=None, ahead=None)
         return Relation(base_is_ancestor=page.behind == 0, merge_base=page.merge_base, ahead=page.total)
@@ -144,12 +149,9 @@ class GitHubForge:
                 break
         return merge_changes(found)
 
-    def _compare(
-        self, repository: str, base: str, head: str, number: int, size: int, deadline: Deadline
-    ) -> ComparePage | Unrelated:
-        """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
-        path = f"/compare/{check_sha(base)}...{check_sha(head)}"
-        answer = self._api.get(_path(repository), path, (("per_page", size), ("page", number)), deadline, reads=(404, 409, 422))
+    def _compare(self, repository: str, base: str, head: str, size: int, deadline: Deadline) -> ComparePage | Unrelated:
+        """The first page, which also says how many there are and how the two commits stand to each other."""
+        answer = self._ask_comparison(repository, base, head, 1, size, deadline)
         if answer.status == 200:
             return read_object(answer, read_comparison)
         if message(answer).startswith("No common ancestor"):
@@ -160,12 +162,22 @@ class GitHubForge:
         self._of_commit(repository, f"/git/commits/{head}", (), head, deadline)
         raise self._api.missing(_path(repository), base, deadline)
 
+    def _ask_comparison(self, repository: str, base: str, head: str, number: int, size: int, deadline: Deadline) -> Answer:
+        """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
+        path = f"/compare/{check_sha(base)}...{check_sha(head)}"
+        query = (("per_page", size), ("page", number))
+        return self._api.get(_path(repository), path, query, deadline, reads=(404, 409, 422) if number == 1 else ())
+
     def _of_commit(self, repository: str, path: str, query: Query, sha: str, deadline: Deadline) -> Answer:
         """An answer about one commit. 404 and 422 say that there is none (yet), 409 that the repository is empty."""
         answer = self._api.get(_path(repository), path, query, deadline, reads=(404, 409, 422))
         if answer.status != 200:
             raise self._api.missing(_path(repository), sha, deadline)
         return answer
+
+
+def _read_page(answer: Answer) -> ComparePage:
+    return read_object(answer, read_comparison)
 
 
 def _path(repository: str) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from shared.errors import PermanentError
-from shared.http import Deadline
+from shared.http import Answer, Deadline
 from shared.providers.answers import merge_changes, message, read_list, read_object, said
 from shared.providers.api import Api, Dialect, Query, check_full_name, check_sha
 from shared.providers.forge import Comparison, ForgeAccess, Missing, Relation, Tag, Unrelated
-from shared.providers.gathering import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between
+from shared.providers.gathering import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
 from shared.providers.gitlab.answers import (
     has_more,
     held_until,
@@ -148,17 +148,21 @@ class GitLabForge:
     def _gather(self, repository: str, span: str, deadline: Deadline) -> Gathering | None:
         """The range, page by page; None when this server takes no range (400), or does not begin it with its head."""
         gathering = Gathering()
-        for number in range(1, MAX_RANGE // PAGE + 1):
+
+        def fetch(number: int) -> Answer:
             reads = (400, 404) if number == 1 else ()
-            answer = self._api.get(_path(repository), *_listing(span, PAGE, number), deadline, reads=reads)
-            page = [] if answer.status != 200 else read_list(answer, PAGE, read_commit)
-            if number == 1 and not (page and span.endswith(page[0].id)):
+            return self._api.get(_path(repository), *_listing(span, PAGE, number), deadline, reads=reads)
+
+        def following(number: int, answer: Answer) -> int | None:
+            return number + 1 if answer.status == 200 and has_more(answer, PAGE) and number * PAGE <= MAX_RANGE else None
+
+        for page in read_pages(fetch, _read_page, 1, following):
+            if not len(gathering) and not (page and span.endswith(page[0].id)):
                 return None
             if page:
                 gathering.add(page)
-            if not gathering.is_open or not has_more(answer, len(page)):
-                return gathering
-        gathering.is_open = False
+            if not gathering.is_open or not page:
+                break
         return gathering
 
     def _compare(self, repository: str, base: str, head: str, deadline: Deadline) -> tuple[Gathering, bool]:
@@ -171,6 +175,10 @@ class GitLabForge:
         gathering = Gathering()
         gathering.add(reversed(commits))
         return gathering, is_whole and not (self._is_anonymous and len(commits) == _ANONYMOUS_CAP)
+
+
+def _read_page(answer: Answer) -> list[Commit]:
+    return read_list(answer, PAGE, read_commit) if answer.status == 200 else []
 
 
 def _path(repository: str) -> str:
