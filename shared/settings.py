@@ -45,6 +45,7 @@ class Settings:
     webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
     forges: Mapping[str, ForgeSettings] = field(default_factory=dict)  # provider -> its API; one that is off is absent
     sentry_url: str = ""
+    is_target_embedded: bool = False  # SENTRY_URL is not set
     sentry_auth_token: str | None = field(default=None, repr=False)
     sentry_org: str = "local"
     sentry_projects: tuple[str, ...] = ("app",)
@@ -83,6 +84,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         webhook_secrets={provider: secrets for provider in WEBHOOK_PROVIDERS if (secrets := read.webhook_secrets(provider))},
         forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
         sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
+        is_target_embedded="SENTRY_URL" not in environ and "SENTRY_URL_FILE" not in environ,
         sentry_auth_token=read.text("SENTRY_AUTH_TOKEN"),
         sentry_org=read.text("SENTRY_ORG") or "local",
         sentry_projects=read.several("SENTRY_PROJECT") or ("app",),
