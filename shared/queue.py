@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from celery import Celery
+from kombu.entity import Exchange, Queue
 
 from shared import log
 
@@ -45,8 +46,12 @@ def make_celery(broker_url: str | None) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue=QUEUE,
+        task_queues=[_make_queue(broker_url)],
+        task_create_missing_queues=False,
         task_routes={TASK: {"queue": QUEUE}},
         worker_prefetch_multiplier=1,  # fair between workers, little to lose
+        # On Redis the limit is counted from tasks at work, since nothing is acknowledged there.
+        worker_disable_prefetch=_is_redis(broker_url),
         worker_send_task_events=False,
         task_send_sent_event=False,
         worker_disable_rate_limits=True,
@@ -57,8 +62,25 @@ def make_celery(broker_url: str | None) -> Celery:
     return app
 
 
+def _is_redis(broker_url: str | None) -> bool:
+    return broker_url is None or broker_url.startswith("redis")
+
+
+def _make_queue(broker_url: str | None) -> Queue:
+    """On Redis a message is gone once it is taken: no note of it is kept and no acknowledgement sent.
+
+    Celery 5.7 swallows an acknowledgement that fails because the broker went away and never frees its slot; with all slots
+    lost it consumes nothing any more, and says nothing. The row holds the work, so there is nothing to acknowledge for.
+    RabbitMQ would then push its whole queue into one worker, and notices a lost connection by itself: it keeps them.
+    """
+    exchange = Exchange(QUEUE, type="direct")  # type: ignore[no-untyped-call]
+    return Queue(  # type: ignore[no-untyped-call]
+        QUEUE, exchange, routing_key=QUEUE, no_ack=_is_redis(broker_url)
+    )
+
+
 def _transport_options(broker_url: str) -> dict[str, Any]:
-    if broker_url.startswith("redis"):
+    if _is_redis(broker_url):
         return {
             "socket_timeout": 5,
             "socket_connect_timeout": 3,
