@@ -1,4 +1,4 @@
-"""GET /api/0/: who am I; and GET /healthz: is this process alive."""
+"""GET /api/0/: who am I; its description; and GET /healthz: is this process alive."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from releases.access import authenticate
 from releases.commit_shapes import render_user
 from releases.door import answer, server
+from releases.openapi import describe
 
 routes = Blueprint("index", __name__)
 
@@ -30,3 +31,8 @@ def show_index() -> Response:
 @routes.get("/healthz")
 def show_health() -> Response:
     return answer({"status": "ok"})
+
+
+@routes.get("/api/0/openapi.json")
+def show_description() -> Response:
+    return answer(describe())

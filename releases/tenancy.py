@@ -100,7 +100,7 @@ def list_projects(connection: Connection, organization_id: int) -> Sequence[RowM
 def find_projects(connection: Connection, organization_id: int, named: Collection[int | str]) -> dict[int | str, RowMapping]:
     """The organization's projects under the slug (text) or id (number) they were asked for by."""
     ids = [name for name in named if isinstance(name, int) and 0 < name <= _LARGEST_ID]
-    slugs = [name for name in named if isinstance(name, str) and len(name) <= 100]
+    slugs = [name for name in named if isinstance(name, str) and _SLUG.fullmatch(name)]  # all others no database has
     conditions = [projects.c.slug.in_(slugs)] if slugs else []
     conditions += [projects.c.id.in_(ids)] if ids else []
     if not conditions:
@@ -113,6 +113,8 @@ def find_projects(connection: Connection, organization_id: int, named: Collectio
 
 def find_redirect(connection: Connection, organization_id: int, slug: str) -> str | None:
     """The slug that the project formerly called `slug` has now."""
+    if not _SLUG.fullmatch(slug):
+        return None
     table = project_redirects
     query = sa.select(projects.c.slug).join(table, table.c.project_id == projects.c.id)
     return connection.execute(

@@ -43,7 +43,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def database(template: Path, tmp_path: Path) -> Engine:
     """An empty SQLite file, migrated."""
-    path = tmp_path / "releases.sqlite3"
+    return own_copy(template, tmp_path)
+
+
+def own_copy(template: Path, folder: Path) -> Engine:
+    path = folder / "releases.sqlite3"
     shutil.copy(template, path)
     return make_engine(f"sqlite:///{path}")
 
