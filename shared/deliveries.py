@@ -105,12 +105,31 @@ def _again(connection: Connection, provider: str, delivery_id: str, now: datetim
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
     """(job id, whether it now waits). The same ref and commit announced by another delivery is the same job."""
-    key = job_key(work.target, push)
+    if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.WEBHOOK, now)) is not None:
+        return made, True
+    existing = _find_job(connection, job_key(work.target, push))
+    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED,))
+
+
+def queue_again(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
+    """A person's replay: a new job, or the one that failed or was cancelled, now as today's rules want it."""
+    if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.REPLAY, now)) is not None:
+        return made, True
+    existing = _find_job(connection, job_key(work.target, push))
+    statement = ledger.requeue(now).where(jobs.c.id == existing)
+    wanted = {"version": work.version, "spec": _spec(work), "delivery_seq": seq, "delivery_id": delivery_id}
+    return existing, connection.execute(statement.values(wanted)).rowcount == 1
+
+
+def _insert_new(
+    connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, trigger: Trigger, now: datetime
+) -> str | None:
+    """The new job's id, None when it is there already."""
     statement = (
         _insert(connection, jobs)
         .values(
             id=new_id(now),
-            key=key,
+            key=job_key(work.target, push),
             delivery_seq=seq,
             delivery_id=delivery_id,
             provider=push.repository.provider,
@@ -119,15 +138,9 @@ def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delive
             sha=push.sha,
             target=work.target,
             version=work.version,
-            spec={
-                "rule": work.rule,
-                "projects": list(work.projects),
-                "set_commits": work.set_commits,
-                "finalize": work.finalize,
-                "environment": work.environment,
-            },
+            spec=_spec(work),
             status=JobState.QUEUED,
-            trigger=Trigger.WEBHOOK,
+            trigger=trigger,
             attempts=0,
             attempts_allowed=ledger.BUDGET,
             next_attempt_at=now,
@@ -138,10 +151,22 @@ def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delive
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(jobs.c.id)
     )
-    if (made := connection.execute(statement).scalar_one_or_none()) is not None:
-        return made, True
-    existing: str = connection.execute(sa.select(jobs.c.id).where(jobs.c.key == key)).scalar_one()
-    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED,))
+    made: str | None = connection.execute(statement).scalar_one_or_none()
+    return made
+
+
+def _spec(work: Work) -> dict[str, Any]:
+    return {
+        "rule": work.rule,
+        "projects": list(work.projects),
+        "set_commits": work.set_commits,
+        "finalize": work.finalize,
+        "environment": work.environment,
+    }
+
+
+def _find_job(connection: Connection, key: str) -> str:
+    return str(connection.execute(sa.select(jobs.c.id).where(jobs.c.key == key)).scalar_one())
 
 
 def job_key(target: str, push: Push) -> str:

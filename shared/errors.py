@@ -67,6 +67,10 @@ class PermanentError(TagshipError):
         self.status = status
 
 
+class BadParameter(TagshipError):
+    """A parameter or field of an operator's request; the sentence names it."""
+
+
 class NotFound(TagshipError):
     """No such row."""
 

@@ -99,10 +99,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     if value:
         try:
             moment = parsedate_to_datetime(value)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return max(timedelta(0), moment - now)
         except (ValueError, TypeError, OverflowError):
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(timedelta(0), moment - now)
+            pass  # unreadable: the other header may still say it
     reset = headers.get("x-sentry-rate-limit-reset", "").strip()
     if reset.isascii() and reset.isdigit():
         return min(max(timedelta(0), timedelta(seconds=int(reset[:12]) - now.timestamp())), timedelta(days=1))

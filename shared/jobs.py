@@ -219,7 +219,13 @@ def replay(
     only: Sequence[JobState] = (JobState.FAILED, JobState.CANCELLED),
 ) -> bool:
     """Queue a finished job again with a fresh budget of attempts; its history stays."""
-    statement = move("replay", jobs.c.id == job_id, jobs.c.status.in_(only)).values(
+    statement = requeue(now).where(jobs.c.id == job_id, jobs.c.status.in_(only))
+    return connection.execute(statement).rowcount == 1
+
+
+def requeue(now: datetime) -> sa.Update:
+    """The update that replays; whoever uses it says which jobs."""
+    return move("replay").values(
         trigger=Trigger.REPLAY,
         attempts_allowed=jobs.c.attempts + BUDGET,
         next_attempt_at=now,
@@ -229,7 +235,6 @@ def replay(
         error=None,
         updated_at=now,
     )
-    return connection.execute(statement).rowcount == 1
 
 
 def postpone(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,16 @@ from shared.db import make_engine
 from shared.errors import SettingsError
 from shared.http import make_client
 from shared.models import SCHEMA
+from shared.names import RepositoryNames
 from shared.queue import TASK, make_celery
 from shared.settings import Settings
 from worker.forges import Forges
 from worker.gather import Gatherer
-from worker.names import RepositoryNames
 from worker.process import LONGEST_ATTEMPT_SECONDS, Tools
 from worker.sweeper import Sweeper
 from worker.tasks import Runner
+
+STOP_SECONDS = 24.0  # from SIGTERM to handing back what is not done
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -63,11 +68,26 @@ def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None
 
     def on_stopping(**_: Any) -> None:
         runner.stopping.set()
+        threading.Thread(target=_stop_in_time, args=(runner,), name="stop", daemon=True).start()
 
     # weak=False: Celery keeps no other reference to these functions.
     signals.setup_logging.connect(on_setup_logging, weak=False)
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(on_stopping, weak=False)
+
+
+def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:
+    """Celery waits for its threads without limit, platforms kill after thirty seconds: what is left then is handed back.
+
+    A call that is on its way may still arrive; the next worker's is then answered "existed", and a deploy is looked up
+    before it is sent again.
+    """
+    deadline = time.monotonic() + seconds
+    while not runner.is_idle():
+        if time.monotonic() > deadline:
+            runner.hand_back()
+            os._exit(0)
+        time.sleep(0.1)
 
 
 def make_sweeper(settings: Settings) -> Sweeper:

@@ -1,6 +1,6 @@
 """Collects the true commit range of a release: payload, commit log and forge, in the order of what each costs.
 
-Asks and stores; which range is right is decided in `worker/chain.py`, `worker/previous.py` and `worker/ranges.py`.
+Asks and stores; which range is right is decided in `worker/chain.py`, `worker/previous.py` and `shared/ranges.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from shared.errors import TransientError
 from shared.http import Deadline
 from shared.providers.forge import Comparison, Forge, Missing, Unrelated
 from shared.push import Commit, Push
+from shared.ranges import Range, payload_range, with_files
 from shared.rules import CommitRules
 from worker.chain import Chain, find_chain, is_link
 from worker.previous import Relation, candidates, choose_previous
-from worker.ranges import Range, payload_range, with_files
 from worker.tag_order import read_tag
 
 _LOOSE_END = 500  # commits at most where the log's chain ends before a base is found

@@ -19,15 +19,15 @@ from shared.errors import PermanentError, TransientError
 from shared.holds import held, hold
 from shared.http import Deadline
 from shared.jobs import Claimed
+from shared.names import RepositoryNames
+from shared.plan import Listed
 from shared.providers.forge import Forge, RateLimited
 from shared.push import Push
+from shared.ranges import Range, payload_range
 from shared.rules import CommitRules, Target
+from shared.sentry import SentryClient
 from worker.collect import Collector
 from worker.forges import Forges
-from worker.names import RepositoryNames
-from worker.plan import Listed
-from worker.ranges import Range, payload_range
-from worker.sentry import SentryClient
 from worker.waits import Snooze, decide_wait, snooze
 
 COLLECT_SECONDS = 60.0

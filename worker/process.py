@@ -12,13 +12,13 @@ import httpx2
 from shared.errors import PermanentError, Rejected
 from shared.http import Deadline
 from shared.jobs import Claimed
+from shared.plan import plan_release, smaller
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.push import Push
 from shared.rules import Rules, Target
+from shared.sentry import Sent, SentryClient
 from worker.gather import COLLECT_SECONDS, Gatherer
-from worker.plan import plan_release, smaller
-from worker.sentry import Sent, SentryClient
 
 SEND_SECONDS = 22.0  # all calls to the target of one attempt together
 LONGEST_ATTEMPT_SECONDS = COLLECT_SECONDS + SEND_SECONDS

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 from shared.http import make_client
 from shared.models import holds
 from shared.models import jobs as job_table
+from shared.names import RepositoryNames
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.rules import CommitRules, Rules
@@ -27,7 +28,6 @@ from webhook.local.environment import free_port
 from webhook.local.samples import SampleCommit, github_push, sign_github
 from worker.forges import Forges
 from worker.gather import Gatherer
-from worker.names import RepositoryNames
 from worker.process import Tools
 from worker.tasks import Runner
 

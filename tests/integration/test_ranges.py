@@ -17,6 +17,7 @@ from shared.db import make_engine
 from shared.http import Deadline, make_client
 from shared.models import SCHEMA
 from shared.push import Commit, Push, Ref, Repository
+from shared.ranges import Range
 from shared.rules import CommitRules
 from shared.settings import ForgeSettings
 from tests.forge import HISTORIES, Built, Forge, History, random_histories
@@ -25,7 +26,6 @@ from tests.integration.test_commit_log import store
 from webhook.local.samples import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 from worker.collect import Collector
 from worker.forges import Forges
-from worker.ranges import Range
 from worker.tag_order import may_precede, read_tag
 
 Kind = Literal["github", "gitlab"]

@@ -17,6 +17,7 @@ from shared import deliveries, jobs, target_states
 from shared.http import make_client
 from shared.models import attempts, payloads
 from shared.models import jobs as job_table
+from shared.names import RepositoryNames
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.push import Push
@@ -27,7 +28,6 @@ from webhook.local.environment import free_port
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github
 from worker.forges import Forges
 from worker.gather import Gatherer
-from worker.names import RepositoryNames
 from worker.process import Tools
 from worker.tasks import Runner
 
@@ -179,6 +179,7 @@ def test_retry_after_is_honoured(engine: Engine, http: httpx2.Client, target: Ta
         ((400, JSON, b'{"version": ["Release with name x is not allowed"]}'), "version_refused", "not allowed"),
         ((400, JSON, b'{"refs": ["Invalid repository names: x"]}'), "repository_unknown", "repository names"),
         ((400, JSON, b"nonsense"), "target_refused", "400"),
+        ((400, JSON, b"you sent Bearer s3cret"), "target_refused", "you sent Bearer ***"),
         ((404, JSON, b"{}"), "target_refused", "organization 'acme'"),
         ((302, {"Location": "http://evil.test/"}, b""), "target_refused", "redirect"),
     ],

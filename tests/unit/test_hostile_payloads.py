@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from shared.config import default_rules
 from shared.errors import BadPayload
+from shared.plan import MAX_AUTHOR_EMAIL, MAX_AUTHOR_NAME, MAX_PATH, MAX_REF, MAX_REPOSITORY, Listed, plan_release
 from shared.providers import PROVIDERS
 from shared.push import Ignored, Push
+from shared.ranges import payload_range
 from shared.rules import decide
 from tests.builders import NOW, event_of, examples, incoming, payload_files, settings
-from worker.plan import MAX_AUTHOR_EMAIL, MAX_AUTHOR_NAME, MAX_PATH, MAX_REF, MAX_REPOSITORY, Listed, plan_release
-from worker.ranges import payload_range
 
 RULES = default_rules(settings())
 EVENTS = {

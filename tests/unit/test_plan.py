@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from shared.plan import Listed, fit_repository, is_email, plan_commits, plan_release, smaller
 from shared.push import Commit, FileChange, Push
+from shared.ranges import payload_range, with_files
 from shared.versions import MAX_VERSION
 from tests.builders import NOW, commit, push
 from webhook.local.samples import ZERO, sha
-from worker.plan import Listed, fit_repository, is_email, plan_commits, plan_release, smaller
-from worker.ranges import payload_range, with_files
 
 SPEC: dict[str, Any] = {"projects": ["shop"], "set_commits": "auto", "finalize": True, "environment": None}
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)

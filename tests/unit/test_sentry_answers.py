@@ -8,8 +8,8 @@ import pytest
 
 from shared.errors import PermanentError, TransientError
 from shared.http import Answer
+from shared.sentry import refusal
 from tests.builders import NOW, target
-from worker.sentry import refusal
 
 TARGET = target("main", url="https://sentry.acme.test", org="acme", token_env="ACME_TOKEN")
 

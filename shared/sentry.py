@@ -17,8 +17,8 @@ import httpx2
 
 from shared.errors import PermanentError, TransientError
 from shared.http import Answer, Deadline, call, retry_after
+from shared.names import KnownRepository
 from shared.rules import Target
-from worker.names import KnownRepository
 
 _PASSING = {408, 409, 425, 429}
 _LONGEST_EXCERPT = 300
@@ -104,7 +104,9 @@ class SentryClient:
             body=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
         )
         if not 200 <= answer.status < 300:
-            raise refusal(answer, self._target, datetime.now(UTC))
+            # A proxy may echo what it was sent: the token must not reach a job's error by that way.
+            masked = Answer(answer.status, answer.headers, answer.body.replace(self._token.encode(), b"***"))
+            raise refusal(masked, self._target, datetime.now(UTC))
         return answer
 
     def _json(self, answer: Answer, wanted: type[Any]) -> Any:
