@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,11 @@ def test_lists_walk_an_index(database: Engine) -> None:
             plan = str(connection.execute(sa.text("EXPLAIN QUERY PLAN " + query.format(column))).all())
             assert f"ix_releases_organization_id_{column}_id" in plan
             assert "TEMP B-TREE" not in plan
+
+
+def test_the_table_in_docs_names_every_rule_test_and_none_that_is_not_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "releases-endpoint.md").read_text(encoding="utf-8")))
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    there = set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))
+    assert named <= there
+    assert {name for name in there if re.match(r"test_[012]_", name)} <= named
