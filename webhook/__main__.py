@@ -15,6 +15,7 @@ from shared.exits import run_command
 from shared.models import SCHEMA
 from shared.serve import serve as serve_app
 from shared.settings import Settings, from_env
+from webhook.ops.cli import GROUPS
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -82,6 +83,10 @@ def check(as_json: bool) -> None:
         return
     source = settings.config_path or "no file: the default rule"
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)} ({source})")
+
+
+for group in GROUPS:
+    main.add_command(group)
 
 
 def _settings() -> Settings:

@@ -14,6 +14,7 @@ from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
 from webhook import health, problems, receive
+from webhook.ops import api
 from webhook.refusals import Refusals
 
 
@@ -32,6 +33,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     )
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
+    api.register(app)
     problems.register(app)
     return app
 

@@ -12,13 +12,23 @@ from werkzeug.exceptions import HTTPException
 
 from shared import log
 from shared.asgi import Refusal
-from shared.errors import BadPayload, BadSignature, Conflict, NotFound, TagshipError, UnknownProvider, UnsupportedBody
+from shared.errors import (
+    BadParameter,
+    BadPayload,
+    BadSignature,
+    Conflict,
+    NotFound,
+    TagshipError,
+    UnknownProvider,
+    UnsupportedBody,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[TagshipError], int] = {
     UnknownProvider: 404,
     BadSignature: 401,
     BadPayload: 400,
+    BadParameter: 400,
     UnsupportedBody: 415,
     NotFound: 404,
     Conflict: 409,

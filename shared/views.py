@@ -1,0 +1,121 @@
+"""Rows as the contract's JSON (section 4), the same for API, command line and pages. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import sqlalchemy as sa
+
+from shared.states import JobState
+from shared.target_health import Health, TargetState
+
+Json = dict[str, Any]
+_WAITING = (JobState.QUEUED, JobState.RETRYING)
+
+
+def moment(value: datetime | None) -> str | None:
+    """RFC 3339 in UTC with `Z`."""
+    return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+def job(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
+    waits = row.status in _WAITING
+    return {
+        "id": row.id,
+        "delivery_id": row.delivery_id,
+        "provider": row.provider,
+        "repository": row.repository,
+        "ref": row.ref,
+        "sha": row.sha,
+        "target": row.target,
+        "status": row.status,
+        "version": row.version,
+        "attempts": row.attempts,
+        "next_attempt_at": moment(row.next_attempt_at) if waits else None,
+        "created_at": moment(row.created_at),
+        "updated_at": moment(row.updated_at),
+        "reason": row.reason,
+        "error": row.error,
+        "waiting": waiting(row, healths) if waits else None,
+        "outcome": row.outcome,
+        "release_url": row.release_url,
+        "range": row.range,
+    }
+
+
+def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
+    """What a job waits for without spending an attempt: a paused target is read from the target, not from the job."""
+    if row.waiting is not None:
+        return dict(row.waiting)
+    health = healths.get(row.target)
+    if health is None or health.state is TargetState.OK or health.probe_job == row.id:
+        return None
+    why = health.detail or "its target is paused"
+    return {"code": "target_paused", "detail": why, "until": moment(health.paused_until)}
+
+
+def attempt(row: sa.Row[Any]) -> Json:
+    return {
+        "number": row.number,
+        "trigger": row.trigger,
+        "started_at": moment(row.started_at),
+        "finished_at": moment(row.finished_at),
+        "outcome": row.outcome,
+        "http_status": row.http_status,
+        "error": row.error,
+    }
+
+
+def delivery(row: sa.Row[Any]) -> Json:
+    return {
+        "id": row.delivery_id,
+        "provider": row.provider,
+        "repository": row.repository,
+        "event": row.event,
+        "ref": row.ref,
+        "status": row.status,
+        "reason": row.reason,
+        "detail": row.detail,
+        "created_at": moment(row.created_at),
+    }
+
+
+def whole_delivery(row: sa.Row[Any]) -> Json:
+    """`why`: the rules tried in order and the one that decided. `headers` and `payload` are null once they have expired."""
+    tried = row.why or []
+    decided = next((step["rule"] for step in tried if step["matched"]), None)
+    return {
+        **delivery(row),
+        "why": {"rules": tried, "decided": decided},
+        "jobs": list(row.jobs),
+        "headers": row.headers,
+        "payload": None if row.body is None else _payload(row.body),
+    }
+
+
+def _payload(body: bytes) -> Any:
+    """The JSON that was sent, also out of GitHub's form."""
+    text = body.decode("utf-8", "replace")
+    if text.startswith("payload="):
+        text = parse_qs(text).get("payload", [""])[0]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def target(name: str, url: str | None, org: str | None, health: Health, waiting_jobs: int) -> Json:
+    return {
+        "name": name,
+        "url": url,
+        "org": org,
+        "state": health.state.value,
+        "reason": health.reason,
+        "detail": health.detail,
+        "paused_until": moment(health.paused_until),
+        "waiting_jobs": waiting_jobs,
+    }

@@ -1,0 +1,49 @@
+"""Prints rows for people. Texts out of payloads are attacker-written: nothing in them may steer a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+_WIDEST = 60
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], following: str | None) -> None:
+    """One line a row, each column as wide as its widest text."""
+    if not rows:
+        return
+    lines = [tuple(columns), *(tuple(_text(row.get(column)) for column in columns) for row in rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    for line in lines:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    if following is not None:
+        click.echo(f"more: --cursor {following}")
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """One line a fact; what is not known stays away."""
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        if value is not None:
+            text = json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+            click.echo(f"{name.ljust(width)}  {printable(text)}")
+    click.echo()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = printable(str(value))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Every character that a terminal would obey or that reorders text, written out."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
