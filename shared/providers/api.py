@@ -16,6 +16,7 @@ from shared.errors import PermanentError, TransientError
 from shared.http import Answer, Deadline, call
 from shared.providers.answers import said
 from shared.providers.forge import ForgeAccess, Missing, RateLimited
+from shared.push import is_valid_ref
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str | int]]
@@ -23,8 +24,10 @@ Query = Sequence[tuple[str, str | int]]
 REDIRECTS = (301, 302, 307, 308)
 _PASSING = (408, 425, 429)
 _LONGEST_HOLD = timedelta(days=1)
+_LONGEST_ADDRESS = 8_000
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_FULL_NAME = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}(?:/[A-Za-z0-9_.-]{1,255}){1,20}")
+_FULL_NAME = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}(?:/[A-Za-z0-9_.-]{1,255}){1,30}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,6 @@ class Api:
         self._access = access
         self._dialect = dialect
         self._root = access.base_url + dialect.root
-        self._origin = _origin(access.base_url)
         self._readable: set[str] = set()  # repositories that have answered: a 404 there is about a sha or ref
         self._moved: dict[str, str] = {}  # repository's path -> where its redirect led
         self.host = urlsplit(access.base_url).netloc
@@ -72,7 +74,8 @@ class Api:
             unchanged: T = kept.value
             return unchanged
         value = read(self._judge(repository, answer, ()))
-        if etag := answer.headers.get("etag", ""):
+        etag = answer.headers.get("etag", "")
+        if _ETAG.fullmatch(etag):
             self._access.pages.keep(url, etag, value)
         return value
 
@@ -91,13 +94,19 @@ class Api:
         return f"{root}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def _send(self, repository: str, url: str, extra: Mapping[str, str], deadline: Deadline) -> Answer:
-        """One request, and one more when the repository has moved within the host."""
+        """One request, and one more when the repository has moved within the host: a renamed one answers 301 for good."""
         headers = {**self._dialect.headers, **extra}
         self.calls += 1
         answer = call(self._access.client, "GET", url, headers=headers, deadline=deadline)
         if answer.status not in REDIRECTS:
             return answer
-        place = self._redirect(url, answer)
+        place = _place_within(self._root, url, answer.headers.get("location", ""))
+        if place is None:
+            raise PermanentError(
+                f"{self.host} redirects to another place, which is not followed: check {self._dialect.base_variable}",
+                reason="forge_refused",
+                status=answer.status,
+            )
         self.calls += 1
         answer = call(self._access.client, "GET", place, headers=headers, deadline=deadline)
         if answer.status in REDIRECTS:
@@ -106,22 +115,6 @@ class Api:
         if suffix != url and place.endswith(suffix) and repository not in self._moved:
             self._moved[repository] = place[: len(place) - len(suffix)]
         return answer
-
-    def _redirect(self, url: str, answer: Answer) -> str:
-        """Where a redirect leads, when that is the configured API itself: the token must not reach another host."""
-        try:
-            place = urljoin(url, answer.headers.get("location", ""))
-            parts = urlsplit(place)
-            inside = _origin(place) == self._origin and not (parts.username or parts.password)
-        except ValueError:
-            inside = False
-        if not inside or not parts.path.startswith(urlsplit(self._root).path + "/") or "/../" in parts.path:
-            raise PermanentError(
-                f"{self.host} redirects to another place, which is not followed: check {self._dialect.base_variable}",
-                reason="forge_refused",
-                status=answer.status,
-            )
-        return place
 
     def _judge(self, repository: str, answer: Answer, reads: Collection[int]) -> Answer:
         if answer.status == 200 or answer.status in reads:
@@ -160,6 +153,27 @@ def check_full_name(repository: str) -> str:
     if len(repository) > 512 or not _FULL_NAME.fullmatch(repository):
         raise ValueError("a repository must be named as owner/name")
     return repository
+
+
+def check_tag_name(name: str) -> str:
+    """The same for a tag's name without `refs/tags/`."""
+    if not is_valid_ref(f"refs/tags/{name}"):
+        raise ValueError("a tag must have a name that git allows")
+    return name
+
+
+def _place_within(root: str, url: str, location: str) -> str | None:
+    """Where a redirect leads, None unless that is below `root` on the same scheme, host and port: the token goes along."""
+    if not (location.isascii() and location.isprintable() and len(location) <= _LONGEST_ADDRESS):
+        return None
+    try:
+        place = urljoin(url, location)
+        parts = urlsplit(place)
+        is_same_host = _origin(place) == _origin(root) and "@" not in parts.netloc
+    except ValueError:
+        return None
+    is_below = parts.path.startswith(f"{urlsplit(root).path}/") and ".." not in parts.path.split("/")
+    return place if is_same_host and is_below else None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

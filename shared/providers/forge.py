@@ -96,7 +96,8 @@ class Forge(Protocol):
     """One forge, asked on behalf of one job. `repository` is a full name, `owner/name`; shas are checked before use.
 
     Every function raises RateLimited, TransientError and PermanentError; those that name a sha or a tag raise Missing.
-    A sha that was read from a push is fine as it is; nothing else of a payload may come here (no URLs).
+    A repository, sha or tag name that could not stand in an address is a ValueError: what was read from a push is checked
+    already, what a person typed may not be.
     """
 
     @property

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from shared.errors import PermanentError
 from shared.http import Answer, Deadline
 from shared.providers.answers import merge_changes, message, read_list, read_object, said
-from shared.providers.api import Api, Dialect, Query, check_full_name, check_sha
+from shared.providers.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.providers.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
 from shared.providers.gathering import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
 from shared.providers.github.answers import (
@@ -125,7 +125,7 @@ class GitHubForge:
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """The ref, then each tag object in turn: https://docs.github.com/en/rest/git/tags#get-a-tag"""
-        path = f"/git/ref/tags/{quote(name, safe='')}"
+        path = f"/git/ref/tags/{quote(check_tag_name(name), safe='')}"
         for _ in range(_DEEPEST_TAG):
             answer = self._api.get(_path(repository), path, (), deadline, reads=(404, 409))
             if answer.status != 200:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from shared.errors import PermanentError
 from shared.http import Answer, Deadline
 from shared.providers.answers import merge_changes, message, read_list, read_object, said
-from shared.providers.api import Api, Dialect, Query, check_full_name, check_sha
+from shared.providers.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.providers.forge import Comparison, ForgeAccess, Missing, Relation, Tag, Unrelated
 from shared.providers.gathering import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
 from shared.providers.gitlab.answers import (
@@ -111,7 +111,7 @@ class GitLabForge:
 
     def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
         """By name, so that the pages hold still; the search only saves pages: https://docs.gitlab.com/api/tags/"""
-        search = (("search", f"^{prefix}"),) if prefix else ()
+        search = (("search", f"^{prefix}"),) if prefix and not prefix.endswith("$") else ()
 
         def page(number: int) -> tuple[list[Tag], bool]:
             query = (*search, ("order_by", "name"), ("sort", "asc"), ("per_page", PAGE), ("page", number))
@@ -121,7 +121,7 @@ class GitLabForge:
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """`target` is the tag object of an annotated tag, `commit` what it leads to."""
-        path = f"/repository/tags/{quote(name, safe='')}"
+        path = f"/repository/tags/{quote(check_tag_name(name), safe='')}"
         answer = self._api.get(_path(repository), path, (), deadline, reads=(404,))
         if answer.status != 200:
             raise self._api.missing(_path(repository), name, deadline)
