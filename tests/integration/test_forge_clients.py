@@ -120,7 +120,7 @@ def _peeled(made: testing.Built, name: str) -> str:
     return testing.git(made.path, "rev-parse", f"refs/tags/{name}^{{commit}}").decode().strip()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=testing.random_histories(), data=st.data())
 def test_random_histories(
     history: testing.History,
@@ -346,6 +346,9 @@ def test_names_and_shas_are_checked_before_they_stand_in_an_address(server: test
             client.files(REPOSITORY, sha, soon())
         with pytest.raises(ValueError, match="hexadecimal"):
             client.compare(REPOSITORY, UNKNOWN, sha, soon())
+    for name in ("", ".", "..", "a..b", "a/../b", "-/.x", "a b", "a\n", "/a", "a/", "\ud800"):
+        with pytest.raises(ValueError):
+            client.tag(REPOSITORY, name, soon())
     assert server.total_calls == 0
 
 
@@ -568,6 +571,35 @@ def test_no_answer_ends_in_another_exception(
     server.script.extend([testing.reply(junk, status)] * 12)
     with suppress(TransientError, PermanentError):
         QUESTIONS[question](opened(server, http))
+
+
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
+        | st.sampled_from(["0", "9" * 11, "-1", "Tue, 99", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+        | st.sampled_from(["application/json", "gzip", "/" + "x" * 70_000, '"' + "e" * 5_000 + '"', "/%00", "http://[", "//"])
+        for name in ("Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit-Reset", "Date", "ETag", "Link",
+                     "Location", "Content-Type", "Content-Encoding", "X-Next-Page")
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    headers=HEADERS, status=st.sampled_from([200, 301, 304, 307, 403, 404, 429, 503]), question=st.sampled_from(list(QUESTIONS))
+)
+def test_no_header_ends_in_another_exception(
+    headers: dict[str, str], status: int, question: str, server: testing.Forge, http: httpx2.Client
+) -> None:
+    """Asked twice of one process: what was kept from the first answer goes into the second request."""
+    access = ForgeAccess(client=http, base_url=server.url, token="secret")
+    body = b'[{"name": "v1", "commit": {"sha": "%s", "id": "%s"}}]' % (SHA.encode(), SHA.encode())
+    server.script.clear()
+    server.script.extend([testing.Reply(status, b"" if status == 304 else body, headers)] * 12)
+    for _ in range(2):
+        with suppress(TransientError, PermanentError):
+            QUESTIONS[question](PROVIDERS[server.kind].open_forge(access))
 
 
 @pytest.mark.parametrize("question", list(QUESTIONS))
