@@ -121,8 +121,22 @@ def queue_again(connection: Connection, push: Push, work: Work, seq: int, delive
     return existing, connection.execute(statement.values(wanted)).rowcount == 1
 
 
+def adopt(connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime) -> tuple[str, bool]:
+    """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
+    if (made := _insert_new(connection, push, work, None, None, trigger, now)) is not None:
+        return made, True
+    existing = _find_job(connection, job_key(work.target, push))
+    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED, JobState.CANCELLED))
+
+
 def _insert_new(
-    connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, trigger: Trigger, now: datetime
+    connection: Connection,
+    push: Push,
+    work: Work,
+    seq: int | None,
+    delivery_id: str | None,
+    trigger: Trigger,
+    now: datetime,
 ) -> str | None:
     """The new job's id, None when it is there already."""
     statement = (

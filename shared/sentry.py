@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,8 @@ from shared.rules import Target
 
 _PASSING = {408, 409, 425, 429}
 _LONGEST_EXCERPT = 300
-_LIST_PAGES = 10
+_REPOSITORY_PAGES = 10
+_RELEASE_PAGES = 200
 _LIST_SECONDS = 8.0
 
 
@@ -67,21 +68,28 @@ class SentryClient:
 
     def list_repositories(self) -> list[KnownRepository]:
         """The organization's repositories at the target, up to a thousand. Raises TransientError, PermanentError."""
-        found: list[KnownRepository] = []
+        entries = self._list("repos/?", _REPOSITORY_PAGES, Deadline(_LIST_SECONDS))
+        return [
+            KnownRepository(name, url if isinstance(url := entry.get("url"), str) else None)
+            for entry in entries
+            if isinstance(name := entry.get("name"), str)
+        ]
+
+    def list_versions(self, deadline: Deadline) -> set[str]:
+        """Every release's version, archived ones too, up to 20,000. Raises TransientError, PermanentError."""
+        entries = self._list("releases/?status=", _RELEASE_PAGES, deadline)
+        return {version for entry in entries if isinstance(version := entry.get("version"), str)}
+
+    def _list(self, path: str, pages: int, deadline: Deadline) -> Iterator[dict[str, Any]]:
+        """The objects of a list, page by page. Only the cursor is taken from the header: the address is always our own."""
         cursor = ""
-        deadline = Deadline(_LIST_SECONDS)
-        for _ in range(_LIST_PAGES):
-            answer = self._call("GET", f"repos/?per_page=100{cursor}", deadline, None, None)
-            for entry in self._json(answer, list):
-                if isinstance(entry, dict) and isinstance(name := entry.get("name"), str):
-                    url = entry.get("url")
-                    found.append(KnownRepository(name, url if isinstance(url, str) else None))
-            # Only the cursor is taken from the header: the address is always our own.
+        for _ in range(pages):
+            answer = self._call("GET", f"{path}&per_page=100{cursor}", deadline, None, None)
+            yield from (entry for entry in self._json(answer, list) if isinstance(entry, dict))
             following = re.search(r'rel="next";\s*results="true";\s*cursor="([0-9:.-]{1,100})"', answer.headers.get("link", ""))
             if following is None:
-                break
+                return
             cursor = f"&cursor={following[1]}"
-        return found
 
     def release_url(self, version: str) -> str:
         """Sentry's page of the release (the embedded endpoint serves the same path)."""

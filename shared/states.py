@@ -21,6 +21,8 @@ class Trigger(StrEnum):
     RETRY = "retry"
     REPLAY = "replay"  # a person, or the sender's redelivery
     RESCUE = "rescue"  # the worker before it vanished
+    RECONCILE = "reconcile"  # the tag is at the forge, its webhook never came
+    BACKFILL = "backfill"  # a person asked for the releases of the past
 
 
 class Outcome(StrEnum):

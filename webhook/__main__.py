@@ -16,6 +16,7 @@ from shared.models import SCHEMA
 from shared.serve import serve as serve_app
 from shared.settings import Settings, from_env
 from webhook.ops.cli import GROUPS
+from webhook.ops.questions import backfill, explain, reconcile
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -85,8 +86,8 @@ def check(as_json: bool) -> None:
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)} ({source})")
 
 
-for group in GROUPS:
-    main.add_command(group)
+for command in (*GROUPS, explain, reconcile, backfill):
+    main.add_command(command)
 
 
 def _settings() -> Settings:

@@ -18,9 +18,9 @@ from shared.providers.forge import Comparison, Forge, Missing, Unrelated
 from shared.push import Commit, Push
 from shared.ranges import Range, payload_range, with_files
 from shared.rules import CommitRules
+from shared.tag_order import read_tag
 from worker.chain import Chain, find_chain, is_link
 from worker.previous import Relation, candidates, choose_previous
-from worker.tag_order import read_tag
 
 _LOOSE_END = 500  # commits at most where the log's chain ends before a base is found
 

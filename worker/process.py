@@ -15,7 +15,7 @@ from shared.jobs import Claimed
 from shared.plan import plan_release, smaller
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
-from shared.push import Push
+from shared.push import Push, Ref, Repository
 from shared.rules import Rules, Target
 from shared.sentry import Sent, SentryClient
 from worker.gather import COLLECT_SECONDS, Gatherer
@@ -102,7 +102,11 @@ def _open(target: Target, tools: Tools) -> SentryClient:
 
 
 def read_push(job: Claimed) -> Push:
-    """The push of the stored payload, read again as the door read it."""
+    """The push of the stored payload, read again as the door read it. A tag needs none: its row says all there is."""
+    ref = Ref(job.ref)
+    if job.body is None and ref.kind == "tag":  # made by reconcile or backfill, or older than payloads are kept
+        repository = Repository(job.provider, job.repository)
+        return Push(repository=repository, ref=ref, before="0" * len(job.sha), after=job.sha, sha=job.sha)
     if job.body is None or job.headers is None:
         raise PermanentError("the payload of this delivery has expired; push again or backfill", reason="missed_webhook")
     try:

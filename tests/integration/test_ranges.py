@@ -20,13 +20,13 @@ from shared.push import Commit, Push, Ref, Repository
 from shared.ranges import Range
 from shared.rules import CommitRules
 from shared.settings import ForgeSettings
+from shared.tag_order import may_precede, read_tag
 from tests.forge import HISTORIES, Built, Forge, History, random_histories
 from tests.forge.histories import long
 from tests.integration.test_commit_log import store
 from webhook.local.samples import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 from worker.collect import Collector
 from worker.forges import Forges
-from worker.tag_order import may_precede, read_tag
 
 Kind = Literal["github", "gitlab"]
 NAME = "acme/shop"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.tag_order import is_floating, may_precede, read_tag
 from tests.unit.test_chain import Graph, between, graphs, reach
 from worker.previous import Relation, candidates, choose_previous
-from worker.tag_order import is_floating, may_precede, read_tag
 
 
 def linear(*names: str) -> Graph:

@@ -1,0 +1,88 @@
+"""`explain` gives the verdict that the receiver then gives, and the body that the worker would begin with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from shared import config
+from shared.settings import Settings
+from webhook.explain import explain
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = sorted((ROOT / "tests" / "payloads").glob("*/*.json"))
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+EVENTS = {"push_hook": "Push Hook", "tag_push_hook": "Tag Push Hook", "system_hook": "System Hook"}
+
+
+def event_of(sample: Path) -> str:
+    word = sample.name.partition("__")[0]
+    if sample.parent.name == "github":
+        return word
+    return EVENTS.get(word, word.replace("_", " ").title())
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
+    from shared.db import make_engine
+    from shared.models import SCHEMA
+    from webhook.factory import create_app
+    from webhook.local.samples import sign_github, sign_gitlab
+
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path / 'ledger.sqlite3'}",
+        webhook_secrets={"github": ("s",), "gitlab": ("s",)},
+        sentry_url="http://127.0.0.1:1",
+    )
+    engine: Engine = make_engine(settings.database_url)
+    SCHEMA.upgrade(engine)
+    app = create_app(settings)
+    payload, event = json.loads(sample.read_bytes()), event_of(sample)
+    signed = (
+        sign_github(payload, "s", event=event) if sample.parent.name == "github" else sign_gitlab(payload, "s", event=event)
+    )
+    answer = app.test_client().post(f"/webhooks/{signed.provider}", data=signed.body, headers=dict(signed.headers)).json
+    said = explain(signed.provider, event, sample.read_bytes(), config.load(settings), NOW)
+    assert answer is not None
+    assert (said.status, said.decision.reason) == (answer["status"], answer.get("reason"))
+    assert len(said.releases) == len(answer.get("jobs", []))
+    app.extensions["door"].knocker.stop()
+    app.extensions["door"].engine.dispose()
+    engine.dispose()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "webhook", "explain", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_prints_the_exact_body_and_the_rule_that_decided() -> None:
+    sample = ROOT / "tests" / "payloads" / "github" / "push__annotated_tag.json"
+    done = run(str(sample), "--provider", "github", "--event", "push", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["status"]) == (0, "accepted")
+    assert said["why"][-1]["matched"] is True
+    assert said["releases"][0]["body"]["version"] == said["ref"].removeprefix("refs/tags/")
+
+
+def test_a_payload_that_makes_no_release_is_exit_3_and_a_broken_one_exit_2(tmp_path: Path) -> None:
+    sample = ROOT / "tests" / "payloads" / "github" / "push__branch_not_default.json"
+    assert run(str(sample), "--provider", "github").returncode == 3
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"ref": 7}')
+    done = run(str(broken), "--provider", "github")
+    assert (done.returncode, "repository" in done.stderr) == (2, True)
+    assert run(str(sample), "--provider", "gitea").returncode == 2

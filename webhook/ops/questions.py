@@ -1,0 +1,124 @@
+"""`python -m webhook explain|reconcile|backfill`: what would happen, and what should have happened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from shared import config
+from shared.db import make_engine
+from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
+from shared.exits import FAILED, NOTHING_MATCHED, WRONG_USE
+from shared.http import make_client
+from shared.models import SCHEMA
+from shared.settings import from_env
+from shared.states import Trigger
+from webhook import explain as explaining
+from webhook import reconcile as reconciling
+from webhook.ops.table import print_json, printable
+
+MIGRATE = "python -m webhook db upgrade"
+RECENT_TAGS = 50
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--provider", required=True, help="github or gitlab.")
+@click.option("--event", help="The event: push, tag_push, ping, or as the provider's header says it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
+def explain(files: Sequence[Path], provider: str, event: str | None, as_json: bool) -> None:
+    """Say what a payload would do under the rules in force, and why. Writes nothing. Exit 3: no release at all."""
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    rules = config.load(settings)
+    releases = 0
+    for file in files:
+        body = file.read_bytes()
+        try:
+            said = explaining.explain(provider, event or explaining.guess_event(provider, body), body, rules, datetime.now(UTC))
+        except (BadPayload, UnknownProvider) as problem:
+            click.echo(f"tagship: {file.name}: {printable(str(problem))}", err=True)
+            sys.exit(WRONG_USE)
+        releases += len(said.releases)
+        if as_json:
+            print_json({"file": str(file), **said.as_json()})
+        else:
+            _print_explanation(file, said)
+    if not releases:
+        sys.exit(NOTHING_MATCHED)
+
+
+def _print_explanation(file: Path, said: explaining.Explanation) -> None:
+    because = f" ({said.decision.reason}: {said.decision.detail})" if said.decision.reason else ""
+    click.echo(printable(f"{file.name}: {said.status}{because}"))
+    click.echo(printable(f"  {said.event} of {said.repository or 'no repository'}, {said.ref or 'no ref'}"))
+    for step in said.decision.trail:
+        mark = "x" if step.matched else "-"
+        click.echo(printable(f"  {mark} rule {step.rule!r}: {step.compared}: {step.outcome}"))
+    for release in said.releases:
+        click.echo(printable(f"  POST {release['url']}/api/0/organizations/{release['org']}/releases/"))
+        print_json(release["body"])
+        if release["set_commits"] == "auto":
+            click.echo("  (commits as the payload has them; the worker takes the whole range from log and forge)")
+
+
+def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bool, as_json: bool) -> None:
+    try:
+        where = reconciling.read_repository(repository)
+    except BadParameter as problem:
+        raise click.UsageError(str(problem)) from None
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    rules = config.load(settings)
+    engine = make_engine(settings.database_url)
+    SCHEMA.check(engine, remedy=MIGRATE)
+    with make_client() as client:
+        try:
+            found = reconciling.compare(where, settings, rules, engine, client, limit)
+        except (PermanentError, TransientError) as problem:
+            click.echo(f"tagship: {printable(str(problem))}", err=True)
+            sys.exit(FAILED)
+    queued: list[str] = []
+    if not dry_run:
+        jobs = reconciling.queue(found, engine, trigger, lambda: datetime.now(UTC))
+        with click.progressbar(jobs, length=len(found.missing), label="queueing", file=sys.stderr) as progress:
+            queued = [job_id for job_id in progress if job_id is not None]
+    if as_json:
+        missing = [item.as_json() for item in found.missing]
+        print_json(
+            {"repository": where.key, "tags": found.tags, "missing": missing, "refused": found.refused, "queued": queued}
+        )
+    else:
+        _print_comparison(where.key, found, queued, dry_run)
+    if not found.missing:
+        sys.exit(NOTHING_MATCHED)
+
+
+def _print_comparison(key: str, found: reconciling.Comparison, queued: Sequence[str], dry_run: bool) -> None:
+    for item in found.missing:
+        click.echo(printable(f"missing  {item.tag}  {item.work.version} at {item.work.target}  ({item.why})"))
+    click.echo(f"{key}: {found.tags} tags, {len(found.missing)} releases missing, {len(found.refused)} tags without a release")
+    if found.missing and not dry_run:
+        click.echo(f"queued: {len(queued)}; the sweeper feeds them out at the target's pace")
+
+
+@click.command()
+@click.argument("repository", metavar="REPO")
+@click.option("--dry-run", is_flag=True, help="List what is missing, create nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def reconcile(repository: str, dry_run: bool, as_json: bool) -> None:
+    """Create the releases of REPO's newest tags that no webhook told us of. Exit 3: nothing is missing."""
+    _comparing(repository, RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
+
+
+@click.command()
+@click.argument("repository", metavar="REPO")
+@click.option("--limit", type=click.IntRange(1, 100_000), help="The newest so many tags only.")
+@click.option("--dry-run", is_flag=True, help="List what is missing, create nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def backfill(repository: str, limit: int | None, dry_run: bool, as_json: bool) -> None:
+    """Create the releases of all of REPO's tags, oldest first. Exit 3: nothing is missing."""
+    _comparing(repository, limit, Trigger.BACKFILL, dry_run, as_json)
