@@ -60,6 +60,8 @@ class GitHub:
             case ("git", "commits", sha):
                 found = repository.resolve(sha)
                 return reply({"sha": sha}) if found == sha else not_found()
+            case ("git", "ref", *name) if any("%2f" in part.lower() for part in name):
+                return not_found()  # as older Enterprise Servers do
             case ("git", "ref", *name):
                 return self._refs(repository, unquote("/".join(name)), is_exact=True)
             case ("git", "matching-refs", *name):

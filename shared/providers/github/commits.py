@@ -124,8 +124,11 @@ class GitHubForge:
         return [tag for tag in gather_tags(page) if tag.name.startswith(prefix)]
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
-        """The ref, then each tag object in turn: https://docs.github.com/en/rest/git/tags#get-a-tag"""
-        path = f"/git/ref/tags/{quote(check_tag_name(name), safe='')}"
+        """The ref, then each tag object in turn: https://docs.github.com/en/rest/git/tags#get-a-tag
+
+        Slashes stay as they are: Enterprise Servers answered 404 to %2F (https://github.com/google/go-github/issues/1432).
+        """
+        path = f"/git/ref/tags/{quote(check_tag_name(name))}"
         for _ in range(_DEEPEST_TAG):
             answer = self._api.get(_path(repository), path, (), deadline, reads=(404, 409))
             if answer.status != 200:
