@@ -573,6 +573,24 @@ def test_no_answer_ends_in_another_exception(
         QUESTIONS[question](opened(server, http))
 
 
+@pytest.mark.parametrize("etag", ['"\xe9"', "e" * 5_000, '"a\tb"', "W/", '"a" , "b"'])
+def test_odd_etag_is_not_sent_back(etag: str, server: testing.Forge, http: httpx2.Client) -> None:
+    access = ForgeAccess(client=http, base_url=server.url)
+    server.script.extend([testing.Reply(200, b"[]", {"ETag": etag})] * 2)
+    for _ in range(2):
+        assert PROVIDERS[server.kind].open_forge(access).tags(REPOSITORY, "", soon()) == []
+    assert "if-none-match" not in server.requests[-1].headers
+
+
+@pytest.mark.parametrize("tail", ["x" * 40_000, "\xe9", "../x", "a/../../x"])
+def test_odd_redirect_within_the_host_is_refused(tail: str, server: testing.Forge, http: httpx2.Client) -> None:
+    root = server.url + ("/api/v4" if server.kind == "gitlab" else "")
+    server.script.append(testing.Reply(301, headers={"Location": f"{root}/{tail}"}))
+    with pytest.raises(PermanentError, match="redirects to another place"):
+        opened(server, http).tags(REPOSITORY, "", soon())
+    assert server.total_calls == 1
+
+
 HEADERS = st.fixed_dictionaries(
     {},
     optional={
