@@ -7,20 +7,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from shared.db import Schema, UtcDateTime
+from shared.metadata import BigId as _BigId
+from shared.metadata import Json as _Json
+from shared.metadata import metadata as metadata
+from shared.page_tables import audit as audit  # so that whoever migrates knows those tables too
 
-# Named constraints, so that a later migration can alter them on SQLite as well.
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
 SCHEMA = Schema(Path(__file__).parent / "migrations", "alembic_version")
-
-_Json = sa.JSON(none_as_null=True)
-_BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite's rowid must be INTEGER
 
 deliveries = sa.Table(
     "deliveries",
@@ -52,6 +44,7 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_status", "status", "seq"),
     sa.Index("ix_deliveries_repository", "repository", "seq"),
     sa.Index("ix_deliveries_created_at", "created_at"),
+    sa.Index("ix_deliveries_provider", "provider", "seq"),
     sa.Index(
         "ix_deliveries_to_log",
         "provider",
@@ -107,10 +100,26 @@ jobs = sa.Table(
     sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
     sa.Index("ix_jobs_due", "target", "repository", "knock_at", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)),
     sa.Index("ix_jobs_status", "status", "id"),
     sa.Index("ix_jobs_repository", "repository", "id"),
+    sa.Index("ix_jobs_target", "target", "id"),
+    sa.Index(
+        "ix_jobs_reason",
+        "reason",
+        "id",
+        sqlite_where=sa.text("reason IS NOT NULL"),
+        postgresql_where=sa.text("reason IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_jobs_replay_seq",
+        "replay_seq",
+        "status",
+        sqlite_where=sa.text("replay_seq IS NOT NULL"),
+        postgresql_where=sa.text("replay_seq IS NOT NULL"),
+    ),
     sa.Index(
         "ix_jobs_leased",
         "lease_until",
@@ -138,6 +147,7 @@ attempts = sa.Table(
     sa.Column("outcome", sa.String(10)),
     sa.Column("http_status", sa.Integer),
     sa.Column("error", sa.Text),
+    sa.Index("ix_attempts_finished_at", "finished_at"),
 )
 
 # The commit log: what every authentic push said, also one that no rule wants. Outlives deliveries and payloads.
