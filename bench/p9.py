@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.databases import NewDatabase, postgresql, sqlite
 from bench.load import requests_a_second
 from bench.peers.releases_floor import AUTHORS, REPOSITORY
 from bench.row import Result, Side, compare
@@ -22,21 +23,25 @@ _HEADERS = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/js
 
 
 def measure(runs: int) -> list[Result]:
-    with tempfile.TemporaryDirectory(prefix="tagship-bench-") as folder:
-        ours, floor = free_port(), free_port()
-        return _compare(Path(folder), ours, floor, runs)
+    results: list[Result] = []
+    for kind, databases in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
+        with tempfile.TemporaryDirectory(prefix="tagship-bench-") as folder, databases(Path(folder)) as new_database:
+            results += _compare(kind, Path(folder), new_database, runs)
+    return results
 
 
-def _compare(folder: Path, ours: int, floor: int, runs: int) -> list[Result]:
+def _compare(kind: str, folder: Path, new_database: NewDatabase, runs: int) -> list[Result]:
+    ours, floor = free_port(), free_port()
     environ = {
         "DATA_DIR": str(folder),
         "RELEASES_PORT": str(ours),
         "SENTRY_ORG": "local",
         "SENTRY_PROJECT": "app",
         "SENTRY_AUTH_TOKEN": _TOKEN,
-        "RELEASES_DATABASE_URL": f"sqlite:///{folder / 'ours.sqlite3'}",
+        "WEB_CONCURRENCY": "2",
+        "RELEASES_DATABASE_URL": new_database("ours"),
     }
-    peer = {"RELEASES_DATABASE_URL": f"sqlite:///{folder / 'floor.sqlite3'}"}
+    peer = {"RELEASES_DATABASE_URL": new_database("floor")}
     with (
         Served(["-m", "releases", "serve"], environ, ours) as our_address,
         Served(["-m", "bench.peers.releases_floor", str(floor)], peer, floor) as floor_address,
@@ -44,7 +49,7 @@ def _compare(folder: Path, ours: int, floor: int, runs: int) -> list[Result]:
         return [
             compare(
                 "P9",
-                f"POST a release with {commits} commit{'s' if commits > 1 else ''}, SQLite",
+                f"POST a release with {commits} commit{'s' if commits > 1 else ''}, {kind}",
                 "releases/s",
                 Side(name="endpoint", measure=_side(our_address, commits, count)),
                 Side(name="floor", measure=_side(floor_address, commits, count)),

@@ -108,6 +108,11 @@ def _limits(connection: Connection, credential_id: int) -> frozenset[int]:
     return frozenset(connection.execute(query).scalars())
 
 
+_ORGANIZATION = sa.select(organizations.c.id, organizations.c.slug)
+_ORGANIZATION_BY_ID = _ORGANIZATION.where(organizations.c.id == sa.bindparam("name"))
+_ORGANIZATION_BY_SLUG = _ORGANIZATION.where(organizations.c.slug == sa.bindparam("name"))
+
+
 def enter(connection: Connection, caller: Caller, org: str, scopes: Sequence[str]) -> Organization:
     """The organization of the address. Raises Refused: 404 unknown, 403 another's or a scope short."""
     found = find_organization(connection, org)
@@ -123,6 +128,6 @@ def find_organization(connection: Connection, org: str) -> Organization | None:
     if len(org) > 50 or not org.isascii() or not org.isprintable():
         return None
     is_number = org.isdigit() and len(org) < 19
-    condition = organizations.c.id == int(org) if is_number else organizations.c.slug == org
-    row = connection.execute(sa.select(organizations.c.id, organizations.c.slug).where(condition)).one_or_none()
+    query = _ORGANIZATION_BY_ID if is_number else _ORGANIZATION_BY_SLUG
+    row = connection.execute(query, {"name": int(org) if is_number else org}).one_or_none()
     return None if row is None else Organization(row.id, row.slug)

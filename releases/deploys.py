@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from releases import store
 from releases.schema import NewDeploy
 from releases.shapes import DEPLOYS
-from releases.tables import deploys, environments, last_deploys, releases
+from releases.tables import deploys, environments, last_deploys
 from releases.upsert import insert_new
 
 MOST_LISTED = 1_000
@@ -32,7 +32,7 @@ def record(
         "date_added": now,
     }
     deploy_id = connection.execute(sa.insert(deploys).values(values).returning(deploys.c.id)).scalar_one()
-    count = sa.func.coalesce(releases.c.deploy_count, 0) + 1
+    count = (release["deploy_count"] or 0) + 1  # the caller holds the release's lock
     store.change(connection, release["id"], {"deploy_count": count, "last_deploy_id": deploy_id})
     _remember_last(connection, release["id"], environment_id, deploy_id, sorted(project_ids))
     return connection.execute(DEPLOYS.where(deploys.c.id == deploy_id)).mappings().one()

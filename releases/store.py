@@ -19,6 +19,7 @@ _FIND = sa.select(releases).where(
     releases.c.organization_id == sa.bindparam("organization_id"), releases.c.version == sa.bindparam("version")
 )
 _FIND_LOCKED = _FIND.with_for_update()
+_CHANGE = sa.update(releases).where(releases.c.id == sa.bindparam("release_id")).returning(*releases.c)
 _PROJECTS_OF = (
     sa.select(projects.c.id, projects.c.slug)
     .join(release_projects, release_projects.c.project_id == projects.c.id)
@@ -55,8 +56,8 @@ def create_or_find(
         **sort_columns(new.version),
         **extra,
     }
-    statement = ignoring(connection, releases).values(values).returning(*releases.c)
-    made = connection.execute(statement).mappings().one_or_none()
+    statement = ignoring(connection.dialect.name, releases, tuple(releases.c))
+    made = connection.execute(statement, values).mappings().one_or_none()
     if made is not None:
         return made, True
     found = find(connection, organization_id, new.version, lock=True)
@@ -87,8 +88,7 @@ def record_released(connection: Connection, release_id: int, project_ids: Collec
 
 def change(connection: Connection, release_id: int, values: dict[str, Any]) -> RowMapping:
     """Write columns of one release and return its row."""
-    statement = sa.update(releases).where(releases.c.id == release_id).values(values).returning(*releases.c)
-    return connection.execute(statement).mappings().one()
+    return connection.execute(_CHANGE, {**values, "release_id": release_id}).mappings().one()
 
 
 def remove(connection: Connection, release_id: int) -> None:

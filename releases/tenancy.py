@@ -97,16 +97,20 @@ def list_projects(connection: Connection, organization_id: int) -> Sequence[RowM
     return connection.execute(query).mappings().all()
 
 
+_PROJECTS = sa.select(projects).where(projects.c.organization_id == sa.bindparam("organization_id"))
+_PROJECTS_BY_SLUG = _PROJECTS.where(projects.c.slug.in_(sa.bindparam("wanted", expanding=True)))
+_PROJECTS_BY_ID = _PROJECTS.where(projects.c.id.in_(sa.bindparam("wanted", expanding=True)))
+
+
 def find_projects(connection: Connection, organization_id: int, named: Collection[int | str]) -> dict[int | str, RowMapping]:
     """The organization's projects under the slug (text) or id (number) they were asked for by."""
     ids = [name for name in named if isinstance(name, int) and 0 < name <= _LARGEST_ID]
     slugs = [name for name in named if isinstance(name, str) and _SLUG.fullmatch(name)]  # all others no database has
-    conditions = [projects.c.slug.in_(slugs)] if slugs else []
-    conditions += [projects.c.id.in_(ids)] if ids else []
-    if not conditions:
-        return {}
-    query = sa.select(projects).where(projects.c.organization_id == organization_id, sa.or_(*conditions))
-    rows = connection.execute(query).mappings().all()
+    rows: list[RowMapping] = []
+    for query, wanted in ((_PROJECTS_BY_SLUG, slugs), (_PROJECTS_BY_ID, ids)):
+        if wanted:
+            found = connection.execute(query, {"organization_id": organization_id, "wanted": wanted})
+            rows += found.mappings().all()
     keyed: dict[int | str, RowMapping] = {row["slug"]: row for row in rows} | {row["id"]: row for row in rows}
     return {name: keyed[name] for name in named if name in keyed}
 

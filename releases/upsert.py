@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,10 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 
-def ignoring(connection: Connection, table: sa.Table) -> Any:
+@lru_cache(maxsize=64)  # building a statement costs more than sending it
+def ignoring(dialect: str, table: sa.Table, returned: tuple[sa.Column[Any], ...] = ()) -> Any:
     """An INSERT that skips a row whose unique key is taken, also by a transaction that commits at this moment."""
-    module = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return module.insert(table).on_conflict_do_nothing()
+    module = postgresql if dialect == "postgresql" else sqlite
+    statement = module.insert(table).on_conflict_do_nothing()
+    return statement.returning(*returned) if returned else statement
 
 
 def insert_new(
@@ -22,10 +25,10 @@ def insert_new(
     """Insert those that are new; the answer holds `returned` of these alone, in no particular order."""
     if not rows:
         return []
-    return connection.execute(ignoring(connection, table).returning(*returned), list(rows)).all()
+    return connection.execute(ignoring(connection.dialect.name, table, tuple(returned)), list(rows)).all()
 
 
 def add_new(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same where nobody needs to know which were new."""
     if rows:
-        connection.execute(ignoring(connection, table), list(rows))
+        connection.execute(ignoring(connection.dialect.name, table), list(rows))

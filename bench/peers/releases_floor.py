@@ -24,6 +24,7 @@ from releases.tables import (
     release_projects,
     releases,
 )
+from releases.upsert import add_new
 from shared.asgi import FlaskInAsgi
 from shared.db import make_engine
 from shared.serve import serve
@@ -41,7 +42,8 @@ def create() -> FlaskInAsgi:
         project, _ = tenancy.ensure_project(connection, org, "app", now)
         repository, _ = tenancy.ensure_repository(connection, org, REPOSITORY, None, None, now)
         rows = [{"organization_id": org, "email": f"author{n}@acme.test", "name": f"Author {n}"} for n in range(AUTHORS)]
-        found = connection.execute(sa.insert(authors).returning(authors.c.email, authors.c.id), rows)
+        add_new(connection, authors, rows)
+        found = connection.execute(sa.select(authors.c.email, authors.c.id))
         author_ids = {row.email: row.id for row in found}
     app = Flask(__name__)
 
