@@ -30,7 +30,8 @@ def once(
     connection.execute(kept_answers.delete().where(*mine, kept_answers.c.created_at < now - KEEP))
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     claim = insert(kept_answers).values(scope=scope, key=key, digest=digest, created_at=now)
-    if connection.execute(claim.on_conflict_do_nothing(index_elements=["scope", "key"])).rowcount:
+    claim = claim.on_conflict_do_nothing(index_elements=["scope", "key"]).returning(kept_answers.c.key)
+    if connection.execute(claim).first() is not None:
         answer = act()
         connection.execute(kept_answers.update().where(*mine).values(body=answer))
         return answer

@@ -70,7 +70,7 @@ def of_repository(
             jobs.c.knock_at <= until,
             jobs.c.next_attempt_at <= now,
         )
-        .order_by(jobs.c.knock_at)
+        .order_by(jobs.c.knock_at, jobs.c.id)
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())

@@ -102,7 +102,9 @@ jobs = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
-    sa.Index("ix_jobs_due", "target", "repository", "knock_at", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)),
+    sa.Index(
+        "ix_jobs_due", "target", "repository", "knock_at", "id", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)
+    ),
     sa.Index("ix_jobs_status", "status", "id"),
     sa.Index("ix_jobs_repository", "repository", "id"),
     sa.Index("ix_jobs_target", "target", "id"),

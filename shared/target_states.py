@@ -90,10 +90,9 @@ def take_turn(connection: Connection, name: str, *, pace: float, calls: int, now
     )
     taken = connection.execute(statement).scalar_one_or_none()
     if taken is None:
-        if not _insert_missing(connection, name, now):
-            return None
-        taken = connection.execute(statement).scalar_one()
-    return max(0.0, float(taken) - cost - BURST_SECONDS - moment)
+        _insert_missing(connection, name, now)
+        taken = connection.execute(statement).scalar_one_or_none()
+    return None if taken is None else max(0.0, float(taken) - cost - BURST_SECONDS - moment)
 
 
 def _change(connection: Connection, name: str, change: Callable[[Health], Health], now: datetime) -> tuple[Health, Health]:
@@ -107,10 +106,10 @@ def _change(connection: Connection, name: str, change: Callable[[Health], Health
     return before, after
 
 
-def _insert_missing(connection: Connection, name: str, now: datetime) -> bool:
+def _insert_missing(connection: Connection, name: str, now: datetime) -> None:
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = insert(target_states).values(name=name, updated_at=now, **asdict(Health()))
-    return bool(connection.execute(values.on_conflict_do_nothing(index_elements=["name"])).rowcount)
+    connection.execute(values.on_conflict_do_nothing(index_elements=["name"]))
 
 
 def _health(row: sa.Row[Any]) -> Health:

@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_due",
         "jobs",
-        ["target", "repository", "knock_at"],
+        ["target", "repository", "knock_at", "id"],
         sqlite_where=sa.text(_DUE),
         postgresql_where=sa.text(_DUE),
     )

@@ -1,0 +1,268 @@
+"""Targets that are ill: when one is paused, what waits, who probes it, and the pace that all workers keep together."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import jobs, target_states
+from shared.models import jobs as job_table
+from shared.models import target_states as table
+from shared.target_health import Health, Seen, Sign, TargetState
+from tests.integration.test_ledger import NOW, accept, claim, make_push, make_work, row
+from tests.integration.test_worker import JSON, history, http, make_due, rules, runner, target  # noqa: F401
+from tests.integration.test_worker import accept as accept_tag
+from tests.target import Target
+from worker.feeding import Feeder
+
+
+def accept_one(engine: Engine, n: int) -> str:
+    """The n-th tag, one millisecond after the one before, for a release of its own."""
+    moment = NOW + timedelta(milliseconds=n)
+    return accept(engine, push=make_push(f"refs/tags/v{n}"), work=(make_work(version=f"v{n}"),), now=moment).jobs[0]
+
+
+ILL = Seen(Sign.ILL, "503")
+
+
+def record(engine: Engine, job_id: str, seen: Seen, now: datetime = NOW) -> Health:
+    with engine.begin() as connection:
+        return target_states.record(connection, "default", job_id, seen, now=now)[1]
+
+
+def make_ill(engine: Engine, now: datetime = NOW) -> None:
+    for _ in range(5):
+        record(engine, "some job", ILL, now)
+
+
+def choose(engine: Engine, now: datetime) -> list[str]:
+    feeder = Feeder(engine, {})
+    return feeder.choose(feeder.waiting(), now=now, until=now, room=100)
+
+
+def test_a_job_of_a_paused_target_is_not_claimed_and_spends_nothing(engine: Engine) -> None:
+    job_id = accept(engine).jobs[0]
+    make_ill(engine)
+    assert claim(engine, job_id) is None
+    assert (row(engine, job_id).status, row(engine, job_id).attempts) == ("queued", 0)
+
+
+def test_a_success_in_between_begins_the_count_anew(engine: Engine) -> None:
+    for _ in range(4):
+        record(engine, "a", ILL)
+    record(engine, "a", Seen(Sign.WELL))
+    assert record(engine, "a", ILL).state is TargetState.OK
+
+
+def test_of_many_failures_at_once_each_is_counted(engine: Engine) -> None:
+    threads = [threading.Thread(target=record, args=(engine, str(n), ILL)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with engine.begin() as connection:
+        assert target_states.find(connection)["default"].failures == 4
+
+
+def test_while_paused_nobody_is_knocked_for_then_exactly_one_probe_then_all(engine: Engine) -> None:
+    ids = [accept_one(engine, n) for n in range(3)]
+    make_ill(engine)
+    assert choose(engine, NOW + timedelta(seconds=4)) == []
+    later = NOW + timedelta(seconds=20)
+    (probe,) = choose(engine, later)
+    assert probe == ids[0]
+    assert choose(engine, later) == [probe], "the same one again, until its message has been stamped"
+    assert [claim(engine, job_id, later) is not None for job_id in ids] == [True, False, False]
+    assert choose(engine, later) == [], "the probe is under way"
+    assert record(engine, probe, Seen(Sign.WELL), later).state is TargetState.OK
+    assert choose(engine, later) == ids[1:]
+
+
+def test_a_failed_probe_pauses_for_twice_as_long_and_the_next_is_another_job(engine: Engine) -> None:
+    ids = [accept_one(engine, n) for n in range(2)]
+    make_ill(engine)
+    later = NOW + timedelta(seconds=20)
+    assert choose(engine, later) == ids[:1]
+    job = claim(engine, ids[0], later)
+    assert job is not None
+    with engine.begin() as connection:
+        jobs.retry_later(
+            connection, job.id, 1, at=later + timedelta(hours=1), reason=None, error="503", http_status=503, now=later
+        )
+    assert record(engine, ids[0], ILL, later).paused_until == later + timedelta(seconds=10)
+    assert choose(engine, later + timedelta(seconds=10)) == ids[1:]
+
+
+def test_two_sweepers_elect_one_probe(engine: Engine) -> None:
+    for n in range(2):
+        accept_one(engine, n)
+    make_ill(engine)
+    later = NOW + timedelta(seconds=20)
+    assert choose(engine, later) == choose(engine, later)
+
+
+def test_a_probe_that_was_cancelled_is_replaced(engine: Engine) -> None:
+    ids = [accept_one(engine, n) for n in range(2)]
+    make_ill(engine)
+    later = NOW + timedelta(seconds=20)
+    assert choose(engine, later) == ids[:1]
+    with engine.begin() as connection:
+        assert jobs.cancel(connection, ids[0], now=later)
+    choose(engine, later)
+    assert choose(engine, later) == ids[1:]
+
+
+def test_paused_by_a_person_it_stays_so_until_a_person_resumes_it(engine: Engine) -> None:
+    job_id = accept(engine).jobs[0]
+    with engine.begin() as connection:
+        target_states.pause(connection, "default", now=NOW)
+    later = NOW + timedelta(days=30)
+    assert record(engine, "other", Seen(Sign.WELL), later).state is TargetState.PAUSED
+    assert choose(engine, later) == []
+    with engine.begin() as connection:
+        target_states.resume(connection, "default", now=later)
+    assert choose(engine, later) == [job_id]
+
+
+def test_another_target_is_not_touched(engine: Engine) -> None:
+    make_ill(engine)
+    job_id = accept(engine, work=(make_work("eu"),)).jobs[0]
+    assert claim(engine, job_id) is not None
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_fails_the_job_and_pauses_the_target_for_a_person(
+    engine: Engine,
+    http: httpx2.Client,  # noqa: F811
+    target: Target,  # noqa: F811
+    status: int,
+) -> None:
+    target.answers = [(status, JSON, b"{}")]
+    in_force = rules(target.url)
+    first, second = accept_tag(engine, in_force), accept_tag(engine, in_force, "v2.0.0")
+    runner(engine, http, in_force).run([first, second])
+    assert [row(engine, job_id).status for job_id in (first, second)] == ["failed", "queued"]
+    with engine.begin() as connection:
+        health = target_states.find(connection)["main"]
+    assert (health.state, health.reason, health.paused_until) == ("paused", "target_auth", None)
+    assert "T" in str(health.detail)
+    assert len(target.posts) == 1
+
+
+def test_five_answers_of_429_pause_for_what_the_last_asked(
+    engine: Engine,
+    http: httpx2.Client,  # noqa: F811
+    target: Target,  # noqa: F811
+) -> None:
+    target.answers = [(429, {"X-Sentry-Rate-Limit-Reset": str(int(datetime.now(UTC).timestamp()) + 40)}, b"{}")] * 5
+    in_force = rules(target.url)
+    ids = [accept_tag(engine, in_force, f"v{n}") for n in range(6)]
+    runner(engine, http, in_force).run(ids)
+    with engine.begin() as connection:
+        until = target_states.find(connection)["main"].paused_until
+    assert until is not None
+    assert timedelta(seconds=30) < until - datetime.now(UTC) < timedelta(seconds=45)
+    assert row(engine, ids[5]).attempts == 0
+
+
+def test_a_refusal_of_one_release_is_a_sign_of_health(
+    engine: Engine,
+    http: httpx2.Client,  # noqa: F811
+    target: Target,  # noqa: F811
+) -> None:
+    target.answers = [(503, JSON, b"{}"), (503, JSON, b"{}"), (400, JSON, b"{}")]
+    in_force = rules(target.url)
+    runner(engine, http, in_force).run([accept_tag(engine, in_force, f"v{n}") for n in range(3)])
+    with engine.begin() as connection:
+        assert target_states.find(connection)["main"].failures == 0
+
+
+def test_an_outage_follows_the_schedule_and_everything_completes_after_it(
+    engine: Engine,
+    http: httpx2.Client,  # noqa: F811
+    target: Target,  # noqa: F811
+) -> None:
+    """Ten minutes of outage in simulated time: only probes knock, at most one a pause."""
+    target.answers = [(503, JSON, b"{}")] * 1_000
+    in_force = rules(target.url)
+    ids = [accept_tag(engine, in_force, f"v{n}") for n in range(20)]
+    run, feeder = runner(engine, http, in_force), Feeder(engine, {})
+    run.run(ids)
+    assert len(target.posts) == 5, "the target was paused after five"
+    start = datetime.now(UTC)
+    for seconds in range(0, 600, 5):
+        now = start + timedelta(seconds=seconds)
+        for job_id in feeder.choose(feeder.waiting(), now=now, until=now, room=100):
+            make_due(engine, job_id)  # the worker's clock is real
+            run.run([job_id])
+            with engine.begin() as connection:  # what the worker wrote in real time, moved to the simulated one
+                wait = connection.execute(sa.select(table.c.failures)).scalar_one()
+                until = now + min(timedelta(seconds=60), timedelta(seconds=5) * 2 ** min(wait - 5, 5))
+                connection.execute(table.update().values(paused_until=until))
+                connection.execute(
+                    job_table.update()
+                    .where(job_table.c.id == job_id)
+                    .values(next_attempt_at=now + timedelta(minutes=10), knock_at=now + timedelta(minutes=10))
+                )
+    probes = len(target.posts) - 5
+    assert 8 <= probes <= 14, probes  # 5 + 10 + 20 + 40 + 60 + 60 ...
+    target.answers = []
+    with engine.begin() as connection:
+        connection.execute(table.update().values(paused_until=datetime.now(UTC)))
+    for _ in range(3):
+        with engine.begin() as connection:
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            connection.execute(job_table.update().values(next_attempt_at=past, knock_at=past))
+        run.run(feeder.choose(feeder.waiting(), now=datetime.now(UTC), until=datetime.now(UTC), room=100))
+    assert {row(engine, job_id).status for job_id in ids} == {"succeeded"}
+    assert max(item.number for job_id in ids for item in history(engine, job_id)) < jobs.BUDGET
+
+
+def test_all_workers_together_keep_to_the_pace(engine: Engine) -> None:
+    turns: list[float] = []
+    barrier = threading.Barrier(4)
+
+    def draw() -> None:
+        barrier.wait()
+        for _ in range(10):
+            with engine.begin() as connection:
+                wait = target_states.take_turn(connection, "default", pace=50.0, calls=1, now=NOW)
+            assert wait is not None
+            turns.append(wait)
+
+    threads = [threading.Thread(target=draw) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    turns.sort()
+    assert turns[:25] == [0.0] * 25, "an idle target may be sent half a second's worth at once"
+    assert [round(turn, 3) for turn in turns[25:]] == [round(0.02 * n, 3) for n in range(15)] or turns[-1] < 0.35
+
+
+def test_a_turn_too_far_off_is_not_waited_for_and_the_job_stays_untouched(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for _ in range(10):
+            target_states.take_turn(connection, "default", pace=1.0, calls=1, now=NOW)
+        assert target_states.take_turn(connection, "default", pace=1.0, calls=1, now=NOW) is None
+
+
+def test_a_slow_pace_leaves_jobs_queued_for_the_sweeper(
+    engine: Engine,
+    http: httpx2.Client,  # noqa: F811
+    target: Target,  # noqa: F811
+) -> None:
+    in_force = rules(target.url)
+
+    slow = replace(in_force, targets={"main": replace(in_force.targets["main"], pace=0.1)})
+    ids = [accept_tag(engine, slow, f"v{n}") for n in range(3)]
+    runner(engine, http, slow).run(ids)
+    stored = [row(engine, job_id) for job_id in ids]
+    assert [(item.status, item.attempts) for item in stored] == [("succeeded", 1), ("queued", 0), ("queued", 0)]
+    assert stored[1].knock_at <= datetime.now(UTC)
