@@ -42,8 +42,8 @@ class LoggedPush:
         return self.total == len(self.commit_ids) and (self.sha in self.commit_ids or self.sha == self.before)
 
 
-def write_pending(connection: Connection, *, provider: str, repository: str) -> int:
-    """Log the pushes of this repository that wait for it; returns how many were handled. Repeats do no harm."""
+def write_pending(connection: Connection, *, provider: str, repository: str, is_one_step: bool = False) -> int:
+    """Log the pushes of this repository that wait for it, all or one step's worth; returns how many were handled."""
     statement = (
         sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
         .join(payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
@@ -58,6 +58,8 @@ def write_pending(connection: Connection, *, provider: str, repository: str) -> 
                 _write(connection, row.seq, push, row.created_at)
         connection.execute(deliveries.update().where(deliveries.c.seq.in_([row.seq for row in rows])).values(to_log=False))
         handled += len(rows)
+        if is_one_step:
+            break
     return handled
 
 

@@ -91,5 +91,6 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:
 
 
 def make_sweeper(settings: Settings) -> Sweeper:
-    paces = {target.name: target.pace for target in config.load(settings).targets.values()}
-    return Sweeper(make_engine(settings.database_url), make_celery(settings.broker_url), paces)
+    rules = config.load(settings)
+    paces = {target.name: target.pace for target in rules.targets.values()}
+    return Sweeper(make_engine(settings.database_url), make_celery(settings.broker_url), paces, rules.commits.keep)

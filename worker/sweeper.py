@@ -20,7 +20,9 @@ from shared.queue import publish, queue_length
 from shared.rescue import has_expired_lease, rescue
 from shared.retention import Retention
 from shared.states import JobState
+from shared.tallies import Folding
 from worker.feeding import Feeder
+from worker.log_keeping import LogKeeper
 
 INTERVAL = timedelta(seconds=1)
 BUSY_INTERVAL = timedelta(seconds=0.25)  # while there is more to feed than one sweep may
@@ -34,11 +36,19 @@ logger = log.get(__name__)
 class Sweeper:
     """`tick` is one sweep; `run` sweeps until `stopping` is set."""
 
-    def __init__(self, engine: Engine, app: Celery, paces: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        app: Celery,
+        paces: Mapping[str, float] | None = None,
+        keep_commits: timedelta = timedelta(days=365),
+    ) -> None:
         self._engine = engine
         self._app = app
         self._feeder = Feeder(engine, paces or {})
         self._retention = Retention(engine)
+        self._folding = Folding(engine)
+        self._log_keeper = LogKeeper(engine, keep_commits)
         self._broker_is_down = False
         self.stopping = threading.Event()
 
@@ -50,7 +60,9 @@ class Sweeper:
                 now = datetime.now(UTC)
                 if self.tick(now) >= WINDOW // 4:
                     pause = min(BUSY_INTERVAL, interval)
+                self._folding.step(now)
                 self._retention.step(now)
+                self._log_keeper.step(now)
             except Exception:  # the database is away for a moment, or a fault of ours: the next tick tries again
                 logger.exception("sweep.failed")
 

@@ -17,6 +17,7 @@ from shared.providers.incoming import Incoming
 from shared.push import Commit, FileChange
 from shared.rules import Decision
 from webhook.local.samples import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from worker.log_keeping import LogKeeper
 
 KEY = "github:acme/shop"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -154,3 +155,14 @@ def test_what_other_repositories_put_into_a_release_is_found(engine: Engine) -> 
         others = commit_log.others_contributions(connection, target="t", version="v", repository_key="gitlab:acme/api")
     assert others == {KEY: ["d"]}
     assert json.dumps(others)
+
+
+def test_the_sweeper_takes_over_pushes_that_nobody_needed_and_forgets_old_ones(engine: Engine) -> None:
+    for number in range(150):
+        store(engine, push(MAIN, sha("zero"), f"c{number}"), NOW - timedelta(days=400 if number < 50 else 1))
+    keeper = LogKeeper(engine, timedelta(days=365))
+    for second in range(4):
+        keeper.step(NOW + timedelta(seconds=second))
+    with engine.begin() as connection:
+        assert commit_log.repositories_to_log(connection, 10) == []
+        assert connection.execute(sa.select(sa.func.count()).select_from(pushes)).scalar_one() == 100

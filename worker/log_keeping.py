@@ -1,0 +1,41 @@
+"""Keeps the commit log in small steps: takes over pushes that nobody needed yet, and forgets what is too old."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.engine import Engine
+
+from shared import commit_log
+from shared.db import reading
+
+WRITE_EVERY = timedelta(seconds=5)
+FORGET_EVERY = timedelta(minutes=1)
+_REPOSITORIES = 10  # a step: each is one short transaction
+
+
+class LogKeeper:
+    """`step` does what is due. A payload may only expire once its push is in the log, so every push gets there."""
+
+    def __init__(self, engine: Engine, keep: timedelta) -> None:
+        self._engine = engine
+        self._keep = keep
+        self._write_at: datetime | None = None
+        self._forget_at: datetime | None = None
+
+    def step(self, now: datetime) -> None:
+        if self._write_at is None or now >= self._write_at:
+            self._write_at = now if self._write() else now + WRITE_EVERY
+        if self._forget_at is None or now >= self._forget_at:
+            with self._engine.begin() as connection:
+                dropped = commit_log.forget(connection, before=now - self._keep)
+            self._forget_at = now if dropped else now + FORGET_EVERY
+
+    def _write(self) -> int:
+        with reading(self._engine).begin() as connection:
+            waiting = commit_log.repositories_to_log(connection, _REPOSITORIES)
+        written = 0
+        for provider, repository in waiting:
+            with self._engine.begin() as connection:
+                written += commit_log.write_pending(connection, provider=provider, repository=repository, is_one_step=True)
+        return written
