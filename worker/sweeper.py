@@ -21,7 +21,6 @@ from shared.rescue import has_expired_lease, rescue
 from shared.retention import Retention
 from shared.states import JobState
 from shared.tallies import Folding
-from shared.tallies import Folding
 from worker.feeding import Feeder
 from worker.log_keeping import LogKeeper
 
@@ -49,7 +48,6 @@ class Sweeper:
         self._feeder = Feeder(engine, paces or {})
         self._retention = Retention(engine)
         self._folding = Folding(engine)
-        self._folding = Folding(engine)
         self._log_keeper = LogKeeper(engine, keep_commits)
         self._broker_is_down = False
         self.stopping = threading.Event()
@@ -62,7 +60,6 @@ class Sweeper:
                 now = datetime.now(UTC)
                 if self.tick(now) >= WINDOW // 4:
                     pause = min(BUSY_INTERVAL, interval)
-                self._folding.step(now)
                 self._folding.step(now)
                 self._retention.step(now)
                 self._log_keeper.step(now)
