@@ -30,6 +30,7 @@ class AnyText(PathConverter):
     """A delivery id is the provider's: it may hold any visible character, slashes too."""
 
     regex = ".+?"
+    part_isolating = False
 
 
 def register(app: Flask) -> None:
