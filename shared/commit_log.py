@@ -52,6 +52,7 @@ def write_pending(connection: Connection, *, provider: str, repository: str, is_
         .limit(_BATCH)
     )
     handled = 0
+    _lock(connection, f"{provider}:{repository}")
     while rows := connection.execute(statement).all():
         for row in rows:
             if (push := _read(provider, row)) is not None:
@@ -104,6 +105,7 @@ def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
 
 def save_commits(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
     """Keep commits; one that is known already gains its file list if it had none."""
+    _lock(connection, repository_key)
     rows = [
         {
             "repository_key": repository_key,
@@ -230,6 +232,12 @@ def forget(connection: Connection, *, before: datetime, limit: int = 500) -> int
         old = sa.select(*keys).where(age < before).limit(limit)
         dropped += connection.execute(sa.delete(table).where(sa.tuple_(*keys).in_(old))).rowcount
     return dropped
+
+
+def _lock(connection: Connection, repository_key: str) -> None:
+    """One writer a repository: two that insert the same commits in another order would lock each other out."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"commits {repository_key}"))))
 
 
 def _logged(row: Any) -> LoggedPush:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -166,3 +167,24 @@ def test_the_sweeper_takes_over_pushes_that_nobody_needed_and_forgets_old_ones(e
     with engine.begin() as connection:
         assert commit_log.repositories_to_log(connection, 10) == []
         assert connection.execute(sa.select(sa.func.count()).select_from(pushes)).scalar_one() == 100
+
+
+def test_writers_that_meet_in_opposite_orders_do_not_lock_each_other_out(engine: Engine) -> None:
+    found = [Commit(id=f"{number:040x}", message="m") for number in range(400)]
+    faults: list[Exception] = []
+
+    def write_half(order: int) -> None:
+        try:
+            for _ in range(5):
+                with engine.begin() as connection:
+                    for start in range(0, 400, 20)[::order]:
+                        commit_log.save_commits(connection, KEY, found[start : start + 20][::order], NOW)
+        except Exception as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=write_half, args=(order,)) for order in (1, -1, 1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
