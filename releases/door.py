@@ -18,7 +18,7 @@ from releases.access import Caller, Organization
 from releases.body import BodyError, read_json
 from releases.cursors import Cursor, Turn, parse_cursor, parse_page_size, render_link
 from releases.fields import Fault
-from releases.refusals import Refused, bad_request, busy, commits_are_locked, invalid
+from releases.refusals import Refused, bad_request, busy, commits_are_locked, conflicts, invalid
 
 T = TypeVar("T")
 _TRIES = 4
@@ -81,6 +81,8 @@ def write(work: Callable[[Connection], T]) -> T:
                 raise commits_are_locked() from problem
             if state not in _RUN_AGAIN or not left:
                 raise busy() from problem
+        except sa.exc.IntegrityError as problem:
+            raise conflicts() from problem
     raise AssertionError("unreachable")
 
 

@@ -13,6 +13,12 @@ from releases.schema import Ref
 from releases.tables import commits, release_heads, release_projects, release_ranges, releases, repositories
 from releases.upsert import add_new
 
+_CHUNK = 500  # names in one IN (...): both databases bound their parameters
+_REPOSITORIES = sa.select(repositories.c.name, repositories.c.id).where(
+    repositories.c.organization_id == sa.bindparam("organization_id"),
+    repositories.c.name.in_(sa.bindparam("names", expanding=True)),
+)
+
 
 def set_heads(connection: Connection, organization_id: int, release_id: int, refs: Sequence[Ref], now: datetime) -> None:
     """Store the head of each ref; of two for one repository the last counts. Raises Refused (400) for unknown ones."""
@@ -69,10 +75,10 @@ def clear_heads(connection: Connection, release_id: int) -> None:
 
 def _known_repositories(connection: Connection, organization_id: int, refs: Sequence[Ref]) -> dict[str, int]:
     names = sorted({ref.repository for ref in refs})
-    query = sa.select(repositories.c.name, repositories.c.id).where(
-        repositories.c.organization_id == organization_id, repositories.c.name.in_(names)
-    )
-    ids = {row.name: row.id for row in connection.execute(query)}
+    ids: dict[str, int] = {}
+    for start in range(0, len(names), _CHUNK):
+        some = {"organization_id": organization_id, "names": names[start : start + _CHUNK]}
+        ids |= {row.name: row.id for row in connection.execute(_REPOSITORIES, some)}
     if unknown := [name for name in names if name not in ids]:
         raise invalid({"refs": [f"Invalid repository names: {','.join(unknown)}"]})
     return ids

@@ -41,5 +41,9 @@ def commits_are_locked() -> Refused:
     return Refused(409, {"detail": "Release commits are currently being processed"})
 
 
+def conflicts() -> Refused:
+    return Refused(409, {"detail": "Could not create the release it conflicts with existing data"})
+
+
 def busy() -> Refused:
     return Refused(503, {"detail": "The database is busy; try again"}, {"Retry-After": "1"})

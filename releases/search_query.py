@@ -14,6 +14,7 @@ Operator = Literal["=", ">", ">=", "<", "<="]
 
 KEYS = ("release", "release.version", "release.package", "release.build", "release.stage", "finalized")
 _MOST_CONDITIONS = 20
+_MOST_VALUES = 50  # of one condition: a database bounds how deep an expression may nest
 _TOKEN = re.compile(r'(?P<no>!?)(?P<key>[A-Za-z_][A-Za-z0-9_.]*):(?P<value>"[^"]*"|\[[^\]]*\]|\S*)(?=\s|$)')
 _OPERATOR = re.compile(r"(>=|<=|>|<)?(.*)", re.DOTALL)
 _BUILD_IN_BRACKETS = re.compile(r"(.*\S)\s*\(([^()]*)\)", re.DOTALL)
@@ -69,6 +70,8 @@ def _condition(match: re.Match[str]) -> Condition:
     if key in ("release.version", "release.build") and (parts := _OPERATOR.fullmatch(value)) and parts[1]:
         operator, value = parts[1], parts[2]  # type: ignore[assignment]
     values = _values(value)
+    if len(values) > _MOST_VALUES:
+        raise QueryError(f"Parse error: more than {_MOST_VALUES} values")
     if not all(values):
         raise QueryError(f"Empty string after '{key}:'")
     if key == "finalized" and values not in (("true",), ("false",)):

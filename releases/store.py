@@ -9,11 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from releases.refusals import busy
 from releases.schema import NewRelease
 from releases.tables import activities, release_projects, releases
 from releases.tenant_tables import projects
 from releases.upsert import ignoring, insert_new
 from releases.version_info import sort_columns
+
+_TRIES = 3
 
 _FIND = sa.select(releases).where(
     releases.c.organization_id == sa.bindparam("organization_id"), releases.c.version == sa.bindparam("version")
@@ -43,7 +46,10 @@ def _is_storable(text: str) -> bool:
 def create_or_find(
     connection: Connection, organization_id: int, new: NewRelease, extra: dict[str, Any], now: datetime
 ) -> tuple[RowMapping, bool]:
-    """(row, whether it is new). Of two that come at once one waits for the other here, and finds its release."""
+    """(row, whether it is new). Of two that come at once one waits for the other here, and finds its release.
+
+    Raises Refused (503).
+    """
     values = {
         "organization_id": organization_id,
         "version": new.version,
@@ -57,13 +63,14 @@ def create_or_find(
         **extra,
     }
     statement = ignoring(connection.dialect.name, releases, tuple(releases.c))
-    made = connection.execute(statement, values).mappings().one_or_none()
-    if made is not None:
-        return made, True
-    found = find(connection, organization_id, new.version, lock=True)
-    if found is None:
-        raise LookupError("the release went away between two statements")
-    return found, False
+    for _ in range(_TRIES):  # one that was in the way may be deleted before it can be read
+        made = connection.execute(statement, values).mappings().one_or_none()
+        if made is not None:
+            return made, True
+        found = find(connection, organization_id, new.version, lock=True)
+        if found is not None:
+            return found, False
+    raise busy()
 
 
 def projects_of(connection: Connection, release_id: int) -> Sequence[RowMapping]:

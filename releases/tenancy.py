@@ -14,6 +14,7 @@ from releases.tenant_tables import members, organizations, project_redirects, pr
 from releases.upsert import insert_new
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
+_CHUNK = 500  # names in one IN (...): both databases bound their parameters
 _LARGEST_ID = 2**63 - 1
 
 
@@ -108,9 +109,9 @@ def find_projects(connection: Connection, organization_id: int, named: Collectio
     slugs = [name for name in named if isinstance(name, str) and _SLUG.fullmatch(name)]  # all others no database has
     rows: list[RowMapping] = []
     for query, wanted in ((_PROJECTS_BY_SLUG, slugs), (_PROJECTS_BY_ID, ids)):
-        if wanted:
-            found = connection.execute(query, {"organization_id": organization_id, "wanted": wanted})
-            rows += found.mappings().all()
+        for start in range(0, len(wanted), _CHUNK):
+            some = {"organization_id": organization_id, "wanted": wanted[start : start + _CHUNK]}
+            rows += connection.execute(query, some).mappings().all()
     keyed: dict[int | str, RowMapping] = {row["slug"]: row for row in rows} | {row["id"]: row for row in rows}
     return {name: keyed[name] for name in named if name in keyed}
 

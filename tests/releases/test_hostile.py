@@ -80,6 +80,26 @@ RAW = [
 ]
 
 
+MANY: list[dict[str, Any]] = [
+    {"projects": [f"p{n}" for n in range(40_000)]},
+    {"projects": list(range(10, 40_000))},
+    {"refs": [{"repository": f"r{n}", "commit": "a"} for n in range(40_000)]},
+]
+
+
+@pytest.mark.parametrize("fields", MANY, ids=["slugs", "ids", "refs"])
+def test_more_names_than_a_database_takes_at_once_are_400(either_api: Caller, fields: dict[str, Any]) -> None:
+    assert either_api.release(**fields).status_code == 400
+
+
+def test_more_repositories_than_a_database_takes_at_once(either_api: Caller) -> None:
+    many = [{"id": f"c{n}", "repository": f"r{n}", "author_name": f"a{n}"} for n in range(2_500)]
+    either_api.made(commits=many)
+    refs = [{"repository": f"r{n}", "commit": f"d{n}"} for n in range(1_200)]
+    assert either_api.release("2.0", refs=refs).status_code == 201
+    either_api.settle()
+
+
 @pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
 def test_odd_bytes_are_400(either_api: Caller, raw: bytes) -> None:
     answer = either_api.call("POST", "releases/", raw=raw)

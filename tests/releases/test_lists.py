@@ -64,7 +64,7 @@ def test_2_1_query(filled: Caller) -> None:
     "query",
     [
         *("unknown:1", "release.version:", "release.version:>", "release.version:x", "release.build:>x", "finalized:maybe"),
-        *('a"b', "release:a " * 21, "a\0b", "x" * 5_000),
+        *('a"b', "release:a " * 21, "a\0b", "x" * 5_000, f"release:[{'a,' * 60}a]"),
     ],
 )
 def test_2_1_bad_query_is_400(api: Caller, query: str) -> None:
