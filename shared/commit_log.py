@@ -188,35 +188,6 @@ def lost_base(connection: Connection, repository_key: str, ref: str, before: str
     ).scalar_one_or_none()
 
 
-def contribute(
-    connection: Connection, *, target: str, version: str, repository_key: str, commit_ids: Sequence[str], at: datetime
-) -> None:
-    """Remember what this repository puts into the release."""
-    statement = _insert(connection, contributions).values(
-        target=target, version=version, repository_key=repository_key, commit_ids=list(commit_ids), at=at
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["target", "version", "repository_key"],
-            set_={"commit_ids": statement.excluded.commit_ids, "at": statement.excluded.at},
-        )
-    )
-
-
-def others_contributions(connection: Connection, *, target: str, version: str, repository_key: str) -> dict[str, list[str]]:
-    """{repository key: commit ids, newest first} of the other repositories that share this release."""
-    statement = (
-        sa.select(contributions.c.repository_key, contributions.c.commit_ids)
-        .where(
-            contributions.c.target == target,
-            contributions.c.version == version,
-            contributions.c.repository_key != repository_key,
-        )
-        .order_by(contributions.c.repository_key)
-    )
-    return {row.repository_key: row.commit_ids for row in connection.execute(statement)}
-
-
 def forget(connection: Connection, *, before: datetime, limit: int = 500) -> int:
     """Drop up to `limit` rows of each kind that are older than `before`; returns how many went. Call it until it is 0."""
     dropped = 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log
+from shared import commit_log, contributions
 from shared.errors import PermanentError, TransientError
 from shared.holds import held, hold
 from shared.http import Deadline
@@ -131,7 +131,7 @@ class Gatherer:
         key = push.repository.key
         with self.engine.begin() as connection:
             commit_log.save_commits(connection, key, found.commits, now)
-            commit_log.contribute(
+            contributions.contribute(
                 connection,
                 target=job.target,
                 version=job.version,
@@ -139,6 +139,6 @@ class Gatherer:
                 commit_ids=[commit.id for commit in found.commits],
                 at=now,
             )
-            others = commit_log.others_contributions(connection, target=job.target, version=job.version, repository_key=key)
+            others = contributions.others_contributions(connection, target=job.target, version=job.version, repository_key=key)
             parts = {other: (ids, commit_log.known_commits(connection, other, ids)) for other, ids in others.items()}
         return {other: [known[sha] for sha in ids if sha in known] for other, (ids, known) in parts.items()}

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import commit_log, deliveries
+from shared import commit_log, contributions, deliveries
 from shared.models import commits, pushes
 from shared.models import deliveries as delivery_table
 from shared.providers import PROVIDERS
@@ -152,8 +152,8 @@ def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
 def test_what_other_repositories_put_into_a_release_is_found(engine: Engine) -> None:
     with engine.begin() as connection:
         for key, ids in ((KEY, ["a"]), ("gitlab:acme/api", ["b", "c"]), (KEY, ["d"])):
-            commit_log.contribute(connection, target="t", version="v", repository_key=key, commit_ids=ids, at=NOW)
-        others = commit_log.others_contributions(connection, target="t", version="v", repository_key="gitlab:acme/api")
+            contributions.contribute(connection, target="t", version="v", repository_key=key, commit_ids=ids, at=NOW)
+        others = contributions.others_contributions(connection, target="t", version="v", repository_key="gitlab:acme/api")
     assert others == {KEY: ["d"]}
     assert json.dumps(others)
 
