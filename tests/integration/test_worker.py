@@ -236,11 +236,25 @@ def test_a_missing_token_is_told_by_its_variable(engine: Engine, http: httpx2.Cl
     assert (row(engine, job_id).reason, row(engine, job_id).error[:2]) == ("target_auth", "T,")
 
 
-def test_an_expired_payload_fails_and_says_so(engine: Engine, http: httpx2.Client, target: Target) -> None:
-    in_force = rules(target.url)
-    job_id = accept(engine, in_force)
+def expire_payloads(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(payloads))
+
+
+def test_a_tag_whose_payload_has_expired_is_released_from_its_row(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    expire_payloads(engine)
+    runner(engine, http, in_force).run([job_id])
+    assert (row(engine, job_id).status, target.posts[0][1]["version"]) == ("succeeded", "v1.0.0")
+
+
+def test_a_branch_push_whose_payload_has_expired_fails_and_says_so(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force)
+    expire_payloads(engine)
+    with engine.begin() as connection:
+        connection.execute(job_table.update().values(ref="refs/heads/main"))
     runner(engine, http, in_force).run([job_id])
     assert "expired" in row(engine, job_id).error
 
