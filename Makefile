@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help demo run test lint format bench lock clean
+.PHONY: help demo run test drill lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -19,6 +19,9 @@ run: $(VENV)/.runtime ## the whole stack on this machine, until Ctrl-C
 
 test: $(VENV)/.dev ## every test, with the real servers they need
 	@$(BIN)/python -m pytest
+
+drill: $(VENV)/.dev ## failure drills: real processes killed at random, a hostile target (DRILL_DATABASE, DRILL_BROKER, DRILL_SEED, ...)
+	@$(BIN)/python -m tests.drill
 
 lint: $(VENV)/.dev ## format check, linter, types, import rules
 	@$(BIN)/ruff format --check .
