@@ -16,6 +16,7 @@ from releases.fields import Fault
 from releases.refusals import bad_request, invalid, missing
 from releases.schema import NewRelease, read_change, read_new_release
 from releases.search import narrow
+from shared import log
 
 routes = Blueprint("releases", __name__)
 _LONGEST_USER_AGENT = 256
@@ -48,6 +49,8 @@ def finished(outcome: Outcome) -> Response:
     """The answer; what was stored may let refs become commits, here or elsewhere."""
     if outcome.to_find is not None:
         server().after_commit(outcome.to_find)
+    counts = {"commits": outcome.body["commitCount"], "status": outcome.status}
+    log.get(__name__).info("releases.stored", version=outcome.body["version"], **counts)
     return answer(outcome.body, outcome.status)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 
 from releases import credentials, tenancy
@@ -24,6 +25,9 @@ def open_database(settings: Settings) -> Engine:
     except (sa.exc.OperationalError, OSError) as problem:
         reason = str(getattr(problem, "orig", problem)).strip().splitlines()[0]
         raise SettingsError([f"RELEASES_DATABASE_URL cannot be opened: {reason}"]) from problem
+    except CommandError as problem:
+        reason = "it was migrated by another version of this program"
+        raise SettingsError([f"RELEASES_DATABASE_URL cannot be used: {reason} ({problem})"]) from problem
     return engine
 
 

@@ -1,4 +1,7 @@
-"""The tables of who may do what: organizations, projects, users, credentials; and how our columns are spelled."""
+"""The tables of who may do what: organizations, projects, users, credentials; and how our columns are spelled.
+
+Every table of the endpoint is called rel_...: where a machine has but one database, the receiver's tables lie beside them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def moment(name: str = "date_added", *, nullable: bool = False) -> sa.Column[obj
 
 
 organizations = sa.Table(
-    "organizations",
+    "rel_organizations",
     metadata,
     row_id(),
     sa.Column("slug", sa.String(50), nullable=False, unique=True),
@@ -41,10 +44,10 @@ organizations = sa.Table(
 )
 
 projects = sa.Table(
-    "projects",
+    "rel_projects",
     metadata,
     row_id(),
-    reference("organization_id", "organizations"),
+    reference("organization_id", "rel_organizations"),
     sa.Column("slug", sa.String(100), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("platform", sa.String(64)),
@@ -53,15 +56,15 @@ projects = sa.Table(
 )
 
 project_redirects = sa.Table(
-    "project_redirects",
+    "rel_project_redirects",
     metadata,
-    reference("organization_id", "organizations", key=True),
+    reference("organization_id", "rel_organizations", key=True),
     sa.Column("slug", sa.String(100), primary_key=True),
-    reference("project_id", "projects"),
+    reference("project_id", "rel_projects"),
 )
 
 users = sa.Table(
-    "users",
+    "rel_users",
     metadata,
     row_id(),
     sa.Column("username", sa.String(128), nullable=False, unique=True),
@@ -72,35 +75,35 @@ users = sa.Table(
 )
 
 members = sa.Table(
-    "members",
+    "rel_members",
     metadata,
-    reference("organization_id", "organizations", key=True),
-    reference("user_id", "users", key=True),
-    sa.Index("ix_members_user_id", "user_id"),
+    reference("organization_id", "rel_organizations", key=True),
+    reference("user_id", "rel_users", key=True),
+    sa.Index("ix_rel_members_user_id", "user_id"),
 )
 
 credentials = sa.Table(
-    "credentials",
+    "rel_credentials",
     metadata,
     row_id(),
-    reference("organization_id", "organizations"),
+    reference("organization_id", "rel_organizations"),
     sa.Column("kind", sa.String(8), nullable=False),  # token (Bearer) or key (Basic user name)
     sa.Column("digest", sa.String(64), nullable=False),  # SHA-256, hex: the secret itself is never stored
     sa.Column("hint", sa.String(8), nullable=False),  # its last characters, so that people can tell theirs apart
     sa.Column("label", sa.String(64)),  # who made it: a person, or the setting SENTRY_AUTH_TOKEN
     sa.Column("scopes", sa.Text, nullable=False),
-    reference("user_id", "users", nullable=True),
+    reference("user_id", "rel_users", nullable=True),
     sa.Column("is_limited", sa.Boolean, nullable=False, default=False),  # to the projects of credential_projects
     moment("expires_at", nullable=True),
     moment("revoked_at", nullable=True),
     moment(),
     sa.UniqueConstraint("kind", "digest"),
-    sa.Index("ix_credentials_organization_id", "organization_id"),
+    sa.Index("ix_rel_credentials_organization_id", "organization_id"),
 )
 
 credential_projects = sa.Table(
-    "credential_projects",
+    "rel_credential_projects",
     metadata,
-    reference("credential_id", "credentials", key=True),
-    reference("project_id", "projects", key=True),
+    reference("credential_id", "rel_credentials", key=True),
+    reference("project_id", "rel_projects", key=True),
 )

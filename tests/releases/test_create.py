@@ -143,7 +143,7 @@ def test_1_4_6_a_project_the_caller_may_not_see(grant: Any) -> None:
 
 def test_1_4_7_what_the_database_itself_refuses_is_409(api: Caller, database: Engine) -> None:
     with database.begin() as connection:
-        connection.execute(sa.text("CREATE TRIGGER no BEFORE INSERT ON releases BEGIN SELECT RAISE(ABORT, 'no'); END"))
+        connection.execute(sa.text("CREATE TRIGGER no BEFORE INSERT ON rel_releases BEGIN SELECT RAISE(ABORT, 'no'); END"))
     answer = api.release()
     assert answer.status_code == 409
     assert answer.json == {"detail": "Could not create the release it conflicts with existing data"}

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,10 @@ from releases import startup
 from releases.app import create_app
 from releases.limits import Limiter, read_limit
 from releases.tables import metadata
+from shared.db import make_engine
 from shared.errors import SettingsError
+from shared.models import SCHEMA as LEDGER
+from shared.models import metadata as ledger
 from shared.settings import from_env
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, ROOT, TOKEN, serving
@@ -92,6 +96,18 @@ def test_start_up_faults_are_a_sentence_each_and_exit_2(tmp_path: Path, environ:
         assert line.startswith(f"releases: {sentence}")
 
 
+def test_a_database_of_a_newer_program_is_a_sentence_and_exit_2(tmp_path: Path, template: Path) -> None:
+    shutil.copy(template, tmp_path / "releases.sqlite3")
+    engine = make_engine(f"sqlite:///{tmp_path / 'releases.sqlite3'}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE releases_alembic_version SET version_num = 'r9999'"))
+    engine.dispose()
+    done = run(tmp_path, "org", "list")
+    assert done.returncode == 2
+    assert done.stderr.startswith("releases: RELEASES_DATABASE_URL cannot be used: it was migrated by another version")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_served_process_answers_and_stops_and_refuses_a_second(tmp_path: Path) -> None:
     started = serving({**ENVIRON, "DATA_DIR": str(tmp_path)})
     with started as address:
@@ -128,9 +144,19 @@ def test_the_schema_is_what_the_tables_say(either_database: Engine) -> None:
     from alembic.migration import MigrationContext
 
     with either_database.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "releases_alembic_version"})
+        opts = {
+            "version_table": "releases_alembic_version",
+            "include_name": lambda name, kind, _: kind != "table" or "rel_" in name,
+        }
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
         assert startup.SCHEMA.current(either_database) == startup.SCHEMA.head()
+
+
+def test_one_database_holds_the_ledger_and_the_endpoint(either_database: Engine) -> None:
+    LEDGER.upgrade(either_database)
+    assert startup.SCHEMA.upgrade(either_database) == startup.SCHEMA.current(either_database)
+    assert not {table.name for table in metadata.sorted_tables} & {table.name for table in ledger.sorted_tables}
 
 
 def test_the_rate_limit_is_off_by_default(api: Caller) -> None:
@@ -179,11 +205,11 @@ def test_a_wrong_rate_limit_is_a_setting_error() -> None:
 
 def test_lists_walk_an_index(database: Engine) -> None:
     """A page of a long list must not sort the whole of it."""
-    query = "SELECT * FROM releases WHERE organization_id = 1 ORDER BY {0} DESC, id DESC LIMIT 101"
+    query = "SELECT * FROM rel_releases WHERE organization_id = 1 ORDER BY {0} DESC, id DESC LIMIT 101"
     with database.begin() as connection:
         for column in ("date_added", "date_sort"):
             plan = str(connection.execute(sa.text("EXPLAIN QUERY PLAN " + query.format(column))).all())
-            assert f"ix_releases_organization_id_{column}_id" in plan
+            assert f"ix_rel_releases_organization_id_{column}_id" in plan
             assert "TEMP B-TREE" not in plan
 
 

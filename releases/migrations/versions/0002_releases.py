@@ -1,4 +1,4 @@
-"""Releases with their commits, heads, authors, deploys."""
+"""Releases with their commits, heads and authors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from alembic import op
 
 from shared.db import UtcDateTime
 
-revision = "0002"
-down_revision = "0001"
+revision = "r0002"
+down_revision = "r0001"
 branch_labels = None
 depends_on = None
 
@@ -17,30 +17,19 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.create_table(
-        "authors",
+        "rel_authors",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("organization_id", ID, nullable=False),
         sa.Column("email", sa.String(length=75), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=True),
         sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_authors_organization_id"), ondelete="CASCADE"
+            ["organization_id"], ["rel_organizations.id"], name=op.f("fk_rel_authors_organization_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_authors")),
-        sa.UniqueConstraint("organization_id", "email", name=op.f("uq_authors_organization_id_email")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rel_authors")),
+        sa.UniqueConstraint("organization_id", "email", name=op.f("uq_rel_authors_organization_id_email")),
     )
     op.create_table(
-        "environments",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("organization_id", ID, nullable=False),
-        sa.Column("name", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_environments_organization_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_environments")),
-        sa.UniqueConstraint("organization_id", "name", name=op.f("uq_environments_organization_id_name")),
-    )
-    op.create_table(
-        "releases",
+        "rel_releases",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("organization_id", ID, nullable=False),
         sa.Column("version", sa.String(length=200), nullable=False),
@@ -65,20 +54,20 @@ def upgrade() -> None:
         sa.Column("build_code", sa.String(length=200), nullable=True),
         sa.Column("build_number", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_releases_organization_id"), ondelete="CASCADE"
+            ["organization_id"], ["rel_organizations.id"], name=op.f("fk_rel_releases_organization_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_releases_owner_id"), ondelete="SET NULL"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
-        sa.UniqueConstraint("organization_id", "version", name=op.f("uq_releases_organization_id_version")),
+        sa.ForeignKeyConstraint(["owner_id"], ["rel_users.id"], name=op.f("fk_rel_releases_owner_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rel_releases")),
+        sa.UniqueConstraint("organization_id", "version", name=op.f("uq_rel_releases_organization_id_version")),
     )
     op.create_index(
-        "ix_releases_organization_id_date_added_id", "releases", ["organization_id", "date_added", "id"], unique=False
+        "ix_rel_releases_organization_id_date_added_id", "rel_releases", ["organization_id", "date_added", "id"], unique=False
     )
     op.create_index(
-        "ix_releases_organization_id_date_sort_id", "releases", ["organization_id", "date_sort", "id"], unique=False
+        "ix_rel_releases_organization_id_date_sort_id", "rel_releases", ["organization_id", "date_sort", "id"], unique=False
     )
     op.create_table(
-        "repositories",
+        "rel_repositories",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("organization_id", ID, nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -86,164 +75,131 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=64), nullable=True),
         sa.Column("date_added", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_repositories_organization_id"), ondelete="CASCADE"
+            ["organization_id"], ["rel_organizations.id"], name=op.f("fk_rel_repositories_organization_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_repositories")),
-        sa.UniqueConstraint("organization_id", "name", name=op.f("uq_repositories_organization_id_name")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rel_repositories")),
+        sa.UniqueConstraint("organization_id", "name", name=op.f("uq_rel_repositories_organization_id_name")),
     )
     op.create_table(
-        "activities",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("release_id", ID, nullable=False),
-        sa.Column("project_id", ID, nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("date_added", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_activities_project_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_activities_release_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_activities")),
-    )
-    op.create_index("ix_activities_release_id", "activities", ["release_id"], unique=False)
-    op.create_table(
-        "commits",
+        "rel_commits",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("repository_id", ID, nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("author_id", ID, nullable=True),
         sa.Column("date_added", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["author_id"], ["authors.id"], name=op.f("fk_commits_author_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["author_id"], ["rel_authors.id"], name=op.f("fk_rel_commits_author_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
-            ["repository_id"], ["repositories.id"], name=op.f("fk_commits_repository_id"), ondelete="CASCADE"
+            ["repository_id"], ["rel_repositories.id"], name=op.f("fk_rel_commits_repository_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_commits")),
-        sa.UniqueConstraint("repository_id", "key", name=op.f("uq_commits_repository_id_key")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rel_commits")),
+        sa.UniqueConstraint("repository_id", "key", name=op.f("uq_rel_commits_repository_id_key")),
     )
     op.create_table(
-        "deploys",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("release_id", ID, nullable=False),
-        sa.Column("environment_id", ID, nullable=False),
-        sa.Column("name", sa.String(length=64), nullable=True),
-        sa.Column("url", sa.Text(), nullable=True),
-        sa.Column("date_started", UtcDateTime(), nullable=True),
-        sa.Column("date_finished", UtcDateTime(), nullable=False),
-        sa.Column("date_added", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["environment_id"], ["environments.id"], name=op.f("fk_deploys_environment_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_deploys_release_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deploys")),
-    )
-    op.create_index("ix_deploys_release_id_date_finished", "deploys", ["release_id", "date_finished"], unique=False)
-    op.create_table(
-        "release_authors",
+        "rel_release_authors",
         sa.Column("release_id", ID, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("author_id", ID, nullable=False),
-        sa.ForeignKeyConstraint(["author_id"], ["authors.id"], name=op.f("fk_release_authors_author_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["release_id"], ["releases.id"], name=op.f("fk_release_authors_release_id"), ondelete="CASCADE"
+            ["author_id"], ["rel_authors.id"], name=op.f("fk_rel_release_authors_author_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("release_id", "position", name=op.f("pk_release_authors")),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["rel_releases.id"], name=op.f("fk_rel_release_authors_release_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("release_id", "position", name=op.f("pk_rel_release_authors")),
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "release_projects",
+        "rel_release_projects",
         sa.Column("release_id", ID, nullable=False),
         sa.Column("project_id", ID, nullable=False),
         sa.ForeignKeyConstraint(
-            ["project_id"], ["projects.id"], name=op.f("fk_release_projects_project_id"), ondelete="CASCADE"
+            ["project_id"], ["rel_projects.id"], name=op.f("fk_rel_release_projects_project_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
-            ["release_id"], ["releases.id"], name=op.f("fk_release_projects_release_id"), ondelete="CASCADE"
+            ["release_id"], ["rel_releases.id"], name=op.f("fk_rel_release_projects_release_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("release_id", "project_id", name=op.f("pk_release_projects")),
+        sa.PrimaryKeyConstraint("release_id", "project_id", name=op.f("pk_rel_release_projects")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_release_projects_project_id_release_id", "release_projects", ["project_id", "release_id"], unique=False)
+    op.create_index(
+        "ix_rel_release_projects_project_id_release_id", "rel_release_projects", ["project_id", "release_id"], unique=False
+    )
     op.create_table(
-        "release_ranges",
+        "rel_release_ranges",
         sa.Column("release_id", ID, nullable=False),
         sa.Column("repository_id", ID, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("start_key", sa.String(length=64), nullable=True),
         sa.Column("end_key", sa.String(length=64), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_release_ranges_release_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["repository_id"], ["repositories.id"], name=op.f("fk_release_ranges_repository_id"), ondelete="CASCADE"
+            ["release_id"], ["rel_releases.id"], name=op.f("fk_rel_release_ranges_release_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("release_id", "repository_id", name=op.f("pk_release_ranges")),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["rel_repositories.id"], name=op.f("fk_rel_release_ranges_repository_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("release_id", "repository_id", name=op.f("pk_rel_release_ranges")),
     )
     op.create_index(
-        "ix_release_ranges_repository_id_release_id", "release_ranges", ["repository_id", "release_id"], unique=False
+        "ix_rel_release_ranges_repository_id_release_id", "rel_release_ranges", ["repository_id", "release_id"], unique=False
     )
     op.create_table(
-        "commit_files",
+        "rel_commit_files",
         sa.Column("commit_id", ID, nullable=False),
         sa.Column("path", sa.String(length=510), nullable=False),
         sa.Column("type", sa.String(length=1), nullable=False),
-        sa.ForeignKeyConstraint(["commit_id"], ["commits.id"], name=op.f("fk_commit_files_commit_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("commit_id", "path", name=op.f("pk_commit_files")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "last_deploys",
-        sa.Column("release_id", ID, nullable=False),
-        sa.Column("project_id", ID, nullable=False),
-        sa.Column("environment_id", ID, nullable=False),
-        sa.Column("deploy_id", ID, nullable=False),
-        sa.ForeignKeyConstraint(["deploy_id"], ["deploys.id"], name=op.f("fk_last_deploys_deploy_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["environment_id"], ["environments.id"], name=op.f("fk_last_deploys_environment_id"), ondelete="CASCADE"
+            ["commit_id"], ["rel_commits.id"], name=op.f("fk_rel_commit_files_commit_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_last_deploys_project_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_last_deploys_release_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("release_id", "project_id", "environment_id", name=op.f("pk_last_deploys")),
+        sa.PrimaryKeyConstraint("commit_id", "path", name=op.f("pk_rel_commit_files")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_last_deploys_environment_id_release_id", "last_deploys", ["environment_id", "release_id"], unique=False)
     op.create_table(
-        "release_commits",
+        "rel_release_commits",
         sa.Column("release_id", ID, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("commit_id", ID, nullable=False),
-        sa.ForeignKeyConstraint(["commit_id"], ["commits.id"], name=op.f("fk_release_commits_commit_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["release_id"], ["releases.id"], name=op.f("fk_release_commits_release_id"), ondelete="CASCADE"
+            ["commit_id"], ["rel_commits.id"], name=op.f("fk_rel_release_commits_commit_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("release_id", "position", name=op.f("pk_release_commits")),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["rel_releases.id"], name=op.f("fk_rel_release_commits_release_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("release_id", "position", name=op.f("pk_rel_release_commits")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_release_commits_commit_id", "release_commits", ["commit_id"], unique=False)
+    op.create_index("ix_rel_release_commits_commit_id", "rel_release_commits", ["commit_id"], unique=False)
     op.create_table(
-        "release_heads",
+        "rel_release_heads",
         sa.Column("release_id", ID, nullable=False),
         sa.Column("repository_id", ID, nullable=False),
         sa.Column("commit_id", ID, nullable=False),
-        sa.ForeignKeyConstraint(["commit_id"], ["commits.id"], name=op.f("fk_release_heads_commit_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_release_heads_release_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["repository_id"], ["repositories.id"], name=op.f("fk_release_heads_repository_id"), ondelete="CASCADE"
+            ["commit_id"], ["rel_commits.id"], name=op.f("fk_rel_release_heads_commit_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("release_id", "repository_id", name=op.f("pk_release_heads")),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["rel_releases.id"], name=op.f("fk_rel_release_heads_release_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["rel_repositories.id"], name=op.f("fk_rel_release_heads_repository_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("release_id", "repository_id", name=op.f("pk_rel_release_heads")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_release_heads_repository_id_release_id", "release_heads", ["repository_id", "release_id"], unique=False)
+    op.create_index(
+        "ix_rel_release_heads_repository_id_release_id", "rel_release_heads", ["repository_id", "release_id"], unique=False
+    )
 
 
 def downgrade() -> None:
-    op.drop_table("release_heads")
-    op.drop_table("release_commits")
-    op.drop_table("last_deploys")
-    op.drop_table("commit_files")
-    op.drop_table("release_ranges")
-    op.drop_table("release_projects")
-    op.drop_table("release_authors")
-    op.drop_table("deploys")
-    op.drop_table("commits")
-    op.drop_table("activities")
-    op.drop_table("repositories")
-    op.drop_table("releases")
-    op.drop_table("environments")
-    op.drop_table("authors")
+    op.drop_table("rel_release_heads")
+    op.drop_table("rel_release_commits")
+    op.drop_table("rel_commit_files")
+    op.drop_table("rel_release_ranges")
+    op.drop_table("rel_release_projects")
+    op.drop_table("rel_release_authors")
+    op.drop_table("rel_commits")
+    op.drop_table("rel_repositories")
+    op.drop_table("rel_releases")
+    op.drop_table("rel_authors")
