@@ -32,15 +32,20 @@ class ReleasesApp(Flask):
         server.engine.dispose()
 
 
-def create_app(engine: Engine, *, rate_limit: int | None = None) -> ReleasesApp:
-    """The app over a database whose schema is up to date. `rate_limit`: requests a second, None for none."""
+def create_app(engine: Engine, *, rate_limit: int | None = None, trusts_local: bool = True) -> ReleasesApp:
+    """The app over a database whose schema is up to date. `rate_limit`: requests a second, None for none.
+
+    `trusts_local`: the pages ask nobody on this machine to sign in.
+    """
     app = ReleasesApp(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", _limit_lock_waits)
     app.finder = Finder(engine)
-    app.extensions["releases"] = door.Server(engine=engine, reader=reading(engine), clock=_now, after_commit=app.finder.ask)
+    app.extensions["releases"] = door.Server(
+        engine=engine, reader=reading(engine), clock=_now, trusts_local=trusts_local, after_commit=app.finder.ask
+    )
     app.register_blueprint(index_routes.routes)
     for module in (release_routes, commit_routes, deploy_routes, project_routes):
         app.register_blueprint(module.routes, url_prefix=_API)

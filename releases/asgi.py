@@ -8,6 +8,7 @@ import sys
 
 from releases.app import create_app
 from releases.limits import read_limit
+from releases.pages.visitors import read_setting
 from shared import log
 from shared.asgi import FlaskInAsgi, Refusal
 from shared.db import make_engine
@@ -17,7 +18,8 @@ from shared.settings import from_env
 def create() -> FlaskInAsgi:
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     log.setup(settings.log_format, settings.log_level)
-    app = create_app(make_engine(settings.releases_database_url), rate_limit=read_limit(settings))
+    engine = make_engine(settings.releases_database_url)
+    app = create_app(engine, rate_limit=read_limit(settings), trusts_local=read_setting(settings))
     return FlaskInAsgi(app, refuse=_refuse)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from releases import access, credentials, startup, tenancy
 from releases.credentials import NewCredential
 from releases.limits import read_limit
+from releases.pages import visitors
 from releases.times import render_time
 from shared import log
 from shared.errors import SettingsError
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 def serve_until_stopped(settings: Settings) -> int:
     log.setup(settings.log_format, settings.log_level)
     read_limit(settings)
+    visitors.read_setting(settings)
     _refuse_taken_port(settings.host, settings.releases_port)  # first: a second server must not touch the first one's token
     engine = startup.open_database(settings)
     startup.seed(engine, settings)

@@ -33,6 +33,7 @@ class Server:
     engine: Engine
     reader: Engine
     clock: Callable[[], datetime]
+    trusts_local: bool  # the pages are open to visitors from this machine
     after_commit: Callable[[int], None]  # release id: its refs may have become findable, or others' have
 
 

@@ -14,7 +14,7 @@ from releases.access import Organization
 from releases.cursors import Cursor, parse_cursor
 from releases.door import server
 from releases.pages import reading
-from releases.pages.visitors import Visitor, recognise
+from releases.pages.visitors import Approach, Visitor, recognise
 from releases.refusals import Refused
 from releases.search import storable
 
@@ -56,8 +56,13 @@ def protect(response: Response) -> Response:
 @contextmanager
 def _visit() -> Iterator[tuple[Connection, Visitor]]:
     with server().reader.begin() as connection:
-        remote = request.remote_addr or ""
-        visitor = recognise(connection, remote, request.host, dict(request.headers), server().clock())
+        approach = Approach(
+            remote=request.remote_addr or "",
+            host=request.host,
+            protocol=request.environ.get("SERVER_PROTOCOL", ""),
+            headers=dict(request.headers),
+        )
+        visitor = recognise(connection, approach, server().clock(), trusts_local=server().trusts_local)
         if visitor is None:
             raise _SignIn
         yield connection, visitor

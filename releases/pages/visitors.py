@@ -19,7 +19,11 @@ from releases import access
 from releases.access import Caller
 from releases.credentials import READ
 from releases.refusals import Refused
+from shared.errors import SettingsError
+from shared.settings import Settings
 
+SETTING = "RELEASES_PAGES"
+_WORDS = ("local", "sign-in")
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
 
 
@@ -37,13 +41,37 @@ class Visitor:
         return None if self.caller is None else self.caller.projects
 
 
-def recognise(connection: Connection, remote: str, host: str, headers: Mapping[str, str], now: datetime) -> Visitor | None:
+def read_setting(settings: Settings) -> bool:
+    """Whether this machine's own visitors see the pages without signing in. Raises SettingsError."""
+    word = settings.environ.get(SETTING, "local")
+    if word not in _WORDS:
+        raise SettingsError([f"{SETTING} must be one of {', '.join(_WORDS)}, not {word!r}"])
+    return word == "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approach:
+    """How a request reached the server."""
+
+    remote: str
+    host: str
+    protocol: str
+    headers: Mapping[str, str]
+
+    def is_local(self) -> bool:
+        """Proxies announce themselves by a header, or by HTTP/1.0, which no browser speaks; one that does neither needs
+        RELEASES_PAGES=sign-in."""
+        if self.protocol == "HTTP/1.0" or any(name in self.headers for name in _PROXY_HEADERS):
+            return False
+        return _is_loopback(self.remote) and _is_own_name(self.host)
+
+
+def recognise(connection: Connection, approach: Approach, now: datetime, *, trusts_local: bool) -> Visitor | None:
     """The visitor, None for one who has to sign in."""
-    given = headers.get("Authorization")
+    given = approach.headers.get("Authorization")
     if given is not None:
         return _signed_in(connection, given, now)
-    is_local = _is_loopback(remote) and _is_own_name(host) and not any(name in headers for name in _PROXY_HEADERS)
-    return Visitor(None) if is_local else None
+    return Visitor(None) if trusts_local and approach.is_local() else None
 
 
 def _signed_in(connection: Connection, header: str, now: datetime) -> Visitor | None:

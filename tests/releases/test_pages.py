@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.engine import Engine
 
-from releases.app import ReleasesApp
+from releases.app import ReleasesApp, create_app
+from releases.pages.visitors import read_setting
+from shared.errors import SettingsError
+from shared.settings import from_env
 from tests.releases.caller import Caller, header
 from tests.releases.conftest import TOKEN
 from tests.releases.test_refs import commit, ref
@@ -131,16 +135,27 @@ STRANGERS = [
     {"environ_base": {"REMOTE_ADDR": "192.0.2.1"}},
     {"base_url": "http://evil.test"},
     {"headers": {"X-Forwarded-For": "192.0.2.1"}},
+    {"environ_overrides": {"SERVER_PROTOCOL": "HTTP/1.0"}},
     {"headers": {"Authorization": "Bearer wrong"}},
 ]
 
 
-@pytest.mark.parametrize("more", STRANGERS, ids=["other machine", "foreign name", "proxy", "wrong token"])
+@pytest.mark.parametrize("more", STRANGERS, ids=["other machine", "foreign name", "proxy", "older protocol", "wrong token"])
 def test_from_elsewhere_one_signs_in(app: ReleasesApp, more: dict[str, Any]) -> None:
     for path in ("/", ONE):
         answer = app.test_client().get(path, **more)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith('Basic realm="releases"')
+
+
+def test_the_setting_makes_everyone_sign_in(database: Engine) -> None:
+    assert read_setting(from_env({}))
+    assert not read_setting(from_env({"RELEASES_PAGES": "sign-in"}))
+    with pytest.raises(SettingsError):
+        read_setting(from_env({"RELEASES_PAGES": "open"}))
+    app = create_app(database, trusts_local=False)
+    assert app.test_client().get("/").status_code == 401
+    app.stop()
 
 
 def test_a_token_or_key_as_user_name_signs_in_to_its_organization(api: Caller, grant: Any, app: ReleasesApp) -> None:
