@@ -16,24 +16,28 @@ from releases.refusals import forbidden, missing, unauthenticated
 from releases.tenant_tables import credential_projects, credentials, organizations, users
 
 
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: int
+    slug: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """An authenticated credential. `projects` None: all of its organization's."""
 
     credential_id: int
-    organization_id: int
+    organization: Organization
     scopes: frozenset[str]
     projects: frozenset[int] | None
     user: RowMapping | None
 
+    @property
+    def organization_id(self) -> int:
+        return self.organization.id
+
     def may_see(self, project_id: int) -> bool:
         return self.projects is None or project_id in self.projects
-
-
-@dataclass(frozen=True, slots=True)
-class Organization:
-    id: int
-    slug: str
 
 
 def read_header(header: str | None) -> tuple[Kind, str]:
@@ -65,6 +69,7 @@ _FIND = (
     sa.select(
         credentials.c.id,
         credentials.c.organization_id,
+        organizations.c.slug,
         credentials.c.scopes,
         credentials.c.is_limited,
         credentials.c.expires_at,
@@ -75,7 +80,11 @@ _FIND = (
         users.c.name,
         users.c.is_active,
     )
-    .select_from(credentials.outerjoin(users, users.c.id == credentials.c.user_id))
+    .select_from(
+        credentials.join(organizations, organizations.c.id == credentials.c.organization_id).outerjoin(
+            users, users.c.id == credentials.c.user_id
+        )
+    )
     .where(credentials.c.kind == sa.bindparam("kind"), credentials.c.digest == sa.bindparam("digest"))
 )
 
@@ -96,7 +105,7 @@ def authenticate(connection: Connection, header: str | None, now: datetime) -> C
         raise unauthenticated("User inactive or deleted")
     return Caller(
         credential_id=row["id"],
-        organization_id=row["organization_id"],
+        organization=Organization(row["organization_id"], row["slug"]),
         scopes=frozenset(row["scopes"].split()),
         projects=_limits(connection, row["id"]) if row["is_limited"] else None,
         user=row if row["user_id"] is not None else None,
@@ -115,7 +124,8 @@ _ORGANIZATION_BY_SLUG = _ORGANIZATION.where(organizations.c.slug == sa.bindparam
 
 def enter(connection: Connection, caller: Caller, org: str, scopes: Sequence[str]) -> Organization:
     """The organization of the address. Raises Refused: 404 unknown, 403 another's or a scope short."""
-    found = find_organization(connection, org)
+    own = caller.organization
+    found = own if org in (own.slug, str(own.id)) else find_organization(connection, org)
     if found is None:
         raise missing()
     if found.id != caller.organization_id or caller.scopes.isdisjoint(scopes):

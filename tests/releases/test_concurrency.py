@@ -88,6 +88,7 @@ def test_a_release_locked_for_too_long_is_409(either_api: Caller, either_databas
 
     def hurry(connection: Any, _: Any, __: Any) -> None:
         connection.cursor().execute(short)
+        connection.commit()
 
     with either_database.begin() as holding:
         holding.execute(sa.select(releases).with_for_update()).all()
