@@ -735,6 +735,27 @@ def test_gitlab_that_takes_no_ranges_is_asked_to_compare(
         check_pair(client, made, base, head)
 
 
+def test_gitlab_whose_list_is_not_the_range_is_asked_to_compare(
+    built: Callable[[str], testing.Built], http: httpx2.Client
+) -> None:
+    """A list that begins with another commit than the head is not believed."""
+    made = built("linear")
+    base, head = made.sha["v1.0.0"], made.sha["v1.2.0"]
+    with testing.Forge("gitlab") as server:
+        server.add(REPOSITORY, made.path)
+        server.script.extend([None, testing.reply([_commit(base)])])
+        found = opened(server, http).compare(REPOSITORY, base, head, soon())
+        assert set(ids(found)) == made.range(base, head)
+
+
+def test_hundred_tags_without_a_link_are_asked_on(http: httpx2.Client) -> None:
+    """A proxy may leave the Link header out: a full page is then followed by another question."""
+    with testing.Forge("github") as server:
+        tags = [{"name": f"v{number}", "commit": {"sha": f"{number:040x}"}} for number in range(130)]
+        server.script.extend([testing.reply(tags[:100]), testing.reply(tags[100:])])
+        assert len(opened(server, http).tags(REPOSITORY, "", soon())) == 130
+
+
 def test_gitlab_compare_that_may_be_cut_says_so(three_thousand: testing.Built, http: httpx2.Client) -> None:
     made = three_thousand
     base, head = made.sha["v1.0.0"], made.sha["v2.0.0"]
