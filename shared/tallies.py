@@ -191,6 +191,11 @@ def add(connection: Connection, fold: Fold) -> None:
     )
 
 
+def has_more(connection: Connection, mark: datetime, now: datetime) -> bool:
+    """Whether something happened between the mark and what is old enough to be folded."""
+    return _next_event(connection, mark, now - LATENESS) is not None
+
+
 def find_mark(connection: Connection) -> datetime | None:
     """Up to when the figures tell everything."""
     return _find_mark(connection)

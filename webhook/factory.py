@@ -13,7 +13,8 @@ from shared.db import make_engine
 from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
-from webhook import health, problems, receive
+from webhook import accept_times, health, metrics, problems, receive
+from webhook.dashboard import register as dashboard
 from webhook.ops import api
 from webhook.refusals import Refusals
 
@@ -34,6 +35,8 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)
+    dashboard.register(app)
+    metrics.register(app, accept_times.register(app, engine))
     problems.register(app)
     return app
 

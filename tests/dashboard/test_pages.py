@@ -1,0 +1,182 @@
+"""Every page: what it shows, that nothing in it runs, and what an empty ledger says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.engine import Engine
+
+from shared import tallies
+from tests.dashboard import ledger
+from tests.dashboard.ledger import HOSTILE, Filled
+
+VOID = ("meta", "link", "input", "br", "line", "rect", "circle", "polyline")
+
+
+class Outline(HTMLParser):
+    """Tags left open, what could run, what is loaded from where, headings in order, and controls without a label."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.suspects: list[str] = []
+        self.loads: list[str] = []
+        self.headings: list[int] = []
+        self.labels: set[str] = set()
+        self.controls: list[dict[str, str | None]] = []
+        self.svgs: list[dict[str, str | None]] = []
+        self.captions = self.tables = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name.startswith("on") or name == "style" or (value or "").lower().startswith("javascript:"):
+                self.suspects.append(f"{tag} {name}")
+            if name == "src" or (tag == "link" and name == "href"):
+                self.loads.append(value or "")
+        if tag in ("style", "iframe", "img") or (tag == "script" and not given.get("src")):
+            self.suspects.append(tag)
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append(int(tag[1]))
+        if tag == "label":
+            self.labels.add(given.get("for") or "")
+        if tag in ("input", "select", "textarea") and given.get("type") != "hidden":
+            self.controls.append(given)
+        if tag == "svg":
+            self.svgs.append(given)
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, tag
+
+
+def test_every_page_is_whole_labelled_and_runs_nothing(operator: FlaskClient, filled: Filled) -> None:
+    for address in ledger.addresses(filled):
+        answer = operator.get(address)
+        assert answer.status_code == 200, address
+        outline = Outline(answer.text)
+        assert outline.open == [], address
+        assert outline.suspects == [], address
+        assert all(load.startswith("/dashboard-static/") for load in outline.loads), address
+        assert outline.headings.count(1) == 1, address
+        assert outline.headings[0] == 1, address
+        assert all(control.get("id") in outline.labels for control in outline.controls), address
+        assert all(svg.get("role") == "img" and svg.get("aria-labelledby") for svg in outline.svgs), address
+        assert outline.tables == outline.captions, address
+
+
+def test_headers_of_a_page_allow_nothing_foreign_and_no_keeping(operator: FlaskClient, filled: Filled) -> None:
+    for address in ledger.addresses(filled):
+        headers = operator.get(address).headers
+        policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        assert headers["Content-Security-Policy"] == policy
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_hostile_texts_are_shown_as_text_on_every_page(engine: Engine, operator: FlaskClient) -> None:
+    filled = ledger.fill(engine, ledger.rules(), message=HOSTILE)
+    _, job = ledger.accept(engine, ledger.rules(), name=f"v9{HOSTILE}")
+    assert job is not None
+    ledger.make_hostile(engine)
+    while tallies.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
+        pass
+    shown = 0
+    for address in [*ledger.addresses(filled), f"/jobs/{job}"]:
+        text = operator.get(address).text
+        assert "<img" not in text, address
+        assert Outline(text).suspects == [], address
+        shown += "&lt;img/src=x/onerror" in text
+    assert shown >= 14
+
+
+def test_a_failed_job_says_why_and_what_to_do(operator: FlaskClient, filled: Filled) -> None:
+    text = operator.get(f"/jobs/{filled.failed}").text
+    for part in (
+        "Why it failed",
+        "project_unknown",
+        "no project for Fix the till",
+        "What to do:",
+        "Create the project",
+        "Replay",
+    ):
+        assert part in text
+    assert f"/deliveries/{filled.delivery}" in text
+
+
+def test_a_delivery_shows_the_rules_tried_the_one_that_decided_and_the_payload(operator: FlaskClient, filled: Filled) -> None:
+    text = operator.get(f"/deliveries/{filled.delivery}").text
+    assert text.index('row">never<') < text.index('row">tags<')
+    for part in ("Decided by the rule <strong>tags</strong>", "repo is not gitlab:none/*", "till.py", "x-hub-signature-256"):
+        assert part in text
+    assert "sha256=" not in text  # the signature is masked
+    ignored = operator.get(f"/deliveries/{filled.ignored}").text
+    assert "No rule matched" in ignored
+    assert "branch_not_matched" in ignored
+
+
+def test_tabs_count_jobs_and_filters_live_in_the_address(operator: FlaskClient, filled: Filled) -> None:
+    text = operator.get("/jobs?status=failed&repository=acme/shop").text
+    assert 'failed <span class="number">1</span>' in text
+    assert filled.failed in text
+    assert filled.queued not in text
+    assert "No job matches" in operator.get("/jobs?repository=acme/other").text
+    assert filled.queued in operator.get("/jobs?status=&target=main").text
+
+
+def test_a_wrong_word_of_a_filter_is_a_page_that_says_so(operator: FlaskClient) -> None:
+    for address in ("/jobs?status=ill", "/jobs?since=soon", "/deliveries?sinse=2h", "/jobs?cursor=abc", "/audit?before=x"):
+        answer = operator.get(address)
+        assert answer.status_code == 400, address
+        assert "<h1>That cannot be read</h1>" in answer.text
+
+
+@pytest.mark.parametrize("address", ["/jobs/" + "0" * 32, "/deliveries/none", "/replays/99"])
+def test_what_is_not_there_is_a_404_page(operator: FlaskClient, address: str) -> None:
+    assert operator.get(address).status_code == 404
+
+
+def test_an_empty_ledger_says_the_next_step_on_every_page(operator: FlaskClient) -> None:
+    for address, hint in (
+        ("/", "webhooks/github"),
+        ("/deliveries", "push a tag"),
+        ("/jobs", "See the rules"),
+        ("/releases", "Push a tag"),
+        ("/repositories", "None has pushed yet"),
+    ):
+        assert hint in operator.get(address).text, address
+
+
+def test_lists_go_on_where_the_page_before_ended(engine: Engine, operator: FlaskClient) -> None:
+    jobs = [ledger.accept(engine, ledger.rules(), name=f"v{number}")[1] for number in range(60)]
+    seen: list[str] = []
+    address: str | None = "/jobs?status=queued&target=main"
+    while address:
+        text = operator.get(address).text
+        seen += [job for job in jobs if job and f'"/jobs/{job}"' in text]
+        found = [part for part in text.split('"') if part.startswith("/jobs?") and "cursor=" in part]
+        address = found[0].replace("&amp;", "&") if found else None
+    assert sorted(seen) == sorted(job for job in jobs if job)
+
+
+def test_the_overview_counts_the_last_day_and_names_rules_and_repositories(
+    engine: Engine, operator: FlaskClient, filled: Filled
+) -> None:
+    while tallies.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
+        pass
+    text = operator.get("/").text
+    assert "<strong>1 job failed</strong>" in text
+    assert "<b>7</b> received" in text
+    assert "<b>1</b> released" in text
+    assert "1 released, 1 ignored, 1 retried, 1 failed" in text
+    assert "paused" in text
+    assert "acme/shop" in operator.get("/repositories").text
+    assert '<td class="number">5</td>' in operator.get("/rules").text

@@ -1,0 +1,71 @@
+"""What the pages show, read from the ledger: a bounded number of rows each. Never writes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared import bounded_lists, counts, repositories, tallies, target_states, views
+from shared.filters import DeliveryFilter, Page
+from shared.models import jobs
+from shared.rules import Rules
+from shared.states import JobState
+from shared.target_health import Health, TargetState
+from webhook.dashboard import charts
+
+MOST_SILENT = 5
+LAST_EVENTS = 10
+
+
+def read_overview(connection: Connection, rules: Rules, now: datetime) -> dict[str, Any]:
+    last = tallies.hour_of(now)
+    rows = tallies.since(connection, last - timedelta(hours=charts.HOURS - 1))
+    hours = charts.by_hour(rows, last)
+    sums = {kind: sum(hour.counts.get(kind, 0) for hour in hours) for kind in charts.KINDS}
+    received = sum(row.number for row in rows if row.series == "deliveries")
+    job_counts = bounded_lists.count_jobs(connection)
+    targets = read_targets(connection, rules)
+    return {
+        "hours": hours,
+        "bars": charts.draw_bars(hours),
+        "times": charts.draw_times(hours),
+        "sums": sums,
+        "received": received,
+        "counts": job_counts,
+        "failed_jobs": job_counts[JobState.FAILED],
+        "waiting": job_counts[JobState.QUEUED] + job_counts[JobState.RETRYING],
+        "as_of": tallies.find_mark(connection),
+        "oldest": counts.oldest_waiting_at(connection),
+        "targets": targets,
+        "ill": [target for target in targets if target["state"] != TargetState.OK],
+        "silent": repositories.list_silent(connection, now=now, limit=MOST_SILENT),
+        "events": bounded_lists.list_deliveries(connection, DeliveryFilter(), Page(LAST_EVENTS)).rows,
+    }
+
+
+def read_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
+    """Those of the configuration, and those gone from it of which something is still known."""
+    healths = target_states.find(connection)
+    names = [*rules.targets, *sorted(set(healths) - set(rules.targets))]
+    found = []
+    for name in names:
+        known = rules.targets.get(name)
+        waiting = bounded_lists.count_waiting(connection, name)
+        shown = views.target(
+            name, known.url if known else None, known.org if known else None, healths.get(name, Health()), waiting
+        )
+        found.append({**shown, "paused_until": healths.get(name, Health()).paused_until})
+    return found
+
+
+def read_rule_hits(connection: Connection) -> dict[str, int]:
+    return {row.label: row.number for row in tallies.of_all_time(connection) if row.series == "rules"}
+
+
+def read_progress(connection: Connection, seq: int) -> dict[str, int]:
+    """Where the jobs of a bulk replay stand; only its own rows are read."""
+    statement = sa.select(jobs.c.status, sa.func.count().label("n")).where(jobs.c.replay_seq == seq).group_by(jobs.c.status)
+    return {row.status: row.n for row in connection.execute(statement)}

@@ -1,0 +1,104 @@
+"""How pages say things: times, durations, counts, payloads, and what to do about a reason code. Pure, but for the clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.bounded_lists import MOST_COUNTED
+
+_LONGEST_PAYLOAD = 60_000  # characters shown
+_STEPS = ((60.0, 1.0, "s"), (3600.0, 60.0, "min"), (86_400.0, 3600.0, "h"), (float("inf"), 86_400.0, "d"))
+
+# What a person can do, by reason code (contract section 4).
+ADVICE: Mapping[str, str] = {
+    "ping": "Nothing: the provider only tried the address out.",
+    "event_ignored": "Nothing: this kind of event never makes a release. Leave it out at the provider if you like.",
+    "branch_not_matched": "If this branch should make releases, add it to a rule's refs in tagship.toml, then replay.",
+    "no_rule": "If it should make a release, add a rule to tagship.toml, restart, and replay the delivery.",
+    "ref_deleted": "Nothing: a release is never deleted for a deleted tag or branch.",
+    "signature_wrong": "Set the same secret here and at the provider, then redeliver there.",
+    "payload_refused": "The sender is authentic, its request is not readable: check content type and events at the provider.",
+    "version_refused": "Sentry refuses this name: change the rule's release template, then replay the delivery.",
+    "repository_unknown": "Add the repository at the target, or name it under [targets.NAME.repositories], then replay.",
+    "project_unknown": "Create the project at the target or mend the rule's projects, then replay.",
+    "target_auth": "The target refused the token: renew it (scope project:releases), restart, resume the target, then replay.",
+    "target_paused": "The target is paused: it is tried again by itself, or when someone resumes it.",
+    "target_refused": "The target refused the request for good: read its answer above, mend the cause, then replay.",
+    "rate_limited": "Nothing: it goes on by itself when the limit ends. More calls need a token for the provider's API.",
+    "forge_unreachable": "Nothing yet: the provider's API is asked again by itself, and the release goes out in any case.",
+    "broker_down": "Start the broker again; jobs wait in the database and start by themselves.",
+    "commits_partial": "The release is there. Its list is completed when the provider's API answers; give it a token to help.",
+    "missed_webhook": "The stored payload cannot be used any more: push or redeliver the tag again at the provider.",
+    "attempts_exhausted": "Every attempt failed. Read the last error, mend its cause, then replay.",
+    "worker_stopping": "Nothing: another worker goes on with it at once.",
+}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def span(seconds: float | timedelta | None) -> str:
+    """A duration in one unit: `230 ms`, `12 s`, `3 min`."""
+    if seconds is None:
+        return "–"
+    length = abs(seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds))
+    if length < 0.9995:
+        return f"{length * 1000:.0f} ms"
+    for limit, unit, name in _STEPS:
+        if length < limit:
+            number = length / unit
+            return f"{number:.1f} {name}" if number < 9.95 and name == "s" and number != int(number) else f"{number:.0f} {name}"
+    return "–"
+
+
+def ago(moment: datetime, present: datetime) -> str:
+    passed = (present - moment).total_seconds()
+    if abs(passed) < 1:
+        return "now"
+    return f"{span(passed)} ago" if passed > 0 else f"in {span(passed)}"
+
+
+def full(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def stamp(moment: datetime) -> str:
+    """For a machine: RFC 3339."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def parsed(text: str | None) -> datetime | None:
+    """A time out of stored JSON."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+
+
+def some(number: int, most: int = MOST_COUNTED) -> str:
+    """A bounded count: `1,000+` beyond what was counted."""
+    return f"{most:,}+" if number > most else f"{number:,}"
+
+
+def pretty(payload: Any) -> tuple[str, bool]:
+    """JSON for reading, bounded; the second value says whether it was cut."""
+    text = payload if isinstance(payload, str) else json.dumps(payload, indent=2, ensure_ascii=False)
+    return text[:_LONGEST_PAYLOAD], len(text) > _LONGEST_PAYLOAD
+
+
+def short(ref: str | None) -> str:
+    """`v1.2` for refs/tags/v1.2."""
+    for start in ("refs/tags/", "refs/heads/"):
+        if ref is not None and ref.startswith(start):
+            return ref[len(start) :]
+    return ref or "–"
+
+
+def href(url: str | None) -> str | None:
+    """An address that may be a link: http and https only."""
+    return url if url is not None and url.startswith(("https://", "http://")) else None
