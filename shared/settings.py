@@ -85,12 +85,12 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
         sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
         is_target_embedded="SENTRY_URL" not in environ and "SENTRY_URL_FILE" not in environ,
-        sentry_auth_token=read.text("SENTRY_AUTH_TOKEN"),
+        sentry_auth_token=read.token("SENTRY_AUTH_TOKEN"),
         sentry_org=read.text("SENTRY_ORG") or "local",
         sentry_projects=read.several("SENTRY_PROJECT") or ("app",),
         config_path=Path(config) if config else default_config,
-        ops_token=read.text("OPS_TOKEN"),
-        ops_read_token=read.text("OPS_READ_TOKEN"),
+        ops_token=read.token("OPS_TOKEN"),
+        ops_read_token=read.token("OPS_READ_TOKEN"),
         log_format=read.choice("LOG_FORMAT", ("console", "json"), "console" if is_terminal else "json"),
         log_level=read.choice("LOG_LEVEL", _LOG_LEVELS, "INFO"),
         environ=dict(environ),
@@ -132,6 +132,14 @@ class _Reader:
             return None
         if not value:
             self.fault(name, f"names an empty file: {file}")
+            return None
+        return value
+
+    def token(self, name: str) -> str | None:
+        """A secret that goes into a header, which holds visible ASCII only."""
+        value = self.text(name)
+        if value is not None and not all("!" <= char <= "~" for char in value):
+            self.fault(name, "must be visible ASCII without spaces, as tokens are")
             return None
         return value
 
@@ -202,7 +210,7 @@ class _Reader:
         """The address `off` means: never ask this API."""
         if self._environ.get(url_name, "").strip().lower() == "off":
             return None
-        url, token = self.http_url(url_name, default), self.text(token_name)
+        url, token = self.http_url(url_name, default), self.token(token_name)
         return ForgeSettings(url, token, is_named=token is not None or url != default)
 
     def database_url(self, name: str, default: Path) -> str:

@@ -61,7 +61,8 @@ def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
 
 
 def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
-    source = (ROOT / "shared" / "settings.py").read_text(encoding="utf-8")
+    readers = [ROOT / "shared" / "settings.py", *(ROOT / "releases").glob("**/*.py")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in readers)
     names = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(names) > 20
     for name in names:

@@ -21,6 +21,7 @@ from shared.errors import BadParameter, PermanentError
 from shared.http import Deadline
 from shared.models import jobs
 from shared.providers import PROVIDERS
+from shared.providers.fields import is_full_name
 from shared.providers.forge import ForgeAccess, Tag
 from shared.push import Push, Ref, Repository
 from shared.rules import Rules, Work, decide
@@ -63,8 +64,8 @@ class Comparison:
 
 def read_repository(text: str) -> Repository:
     """`github:acme/web` as a value. Raises BadParameter."""
-    provider, colon, name = text.partition(":")
-    if not colon or provider not in PROVIDERS or "/" not in name:
+    provider, _, name = text.partition(":")
+    if provider not in PROVIDERS or not is_full_name(name):
         raise BadParameter(f"REPO must be provider:full name, such as github:acme/web, not {text!r}")
     return Repository(provider, name)
 

@@ -16,6 +16,7 @@ MAX_COMMITS = 10_000  # GitHub lists 2,048 at most, GitLab 20
 MAX_FILES = 10_000  # a commit; GitHub lists 3,000 at most
 MAX_MESSAGE = 65_536
 MAX_PATH = 4_096
+MAX_NAME = 512
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}"
@@ -63,6 +64,11 @@ def _is_too_deep(value: object) -> bool:
 def _children(item: dict[str, Any] | list[Any]) -> Iterator[Any]:
     children = item.values() if isinstance(item, dict) else item
     return (child for child in children if isinstance(child, (dict, list)))
+
+
+def is_full_name(text: str) -> bool:
+    """Whether it is `owner/name`, with more segments at GitLab: letters, digits and `_.-` only, safe in a URL path."""
+    return len(text) <= MAX_NAME and _FULL_NAME.fullmatch(text) is not None
 
 
 def clean(text: str) -> str:
@@ -176,9 +182,9 @@ class Fields:
         return Ref(value)
 
     def full_name(self, name: str) -> str:
-        """`owner/name`, with more segments at GitLab: letters, digits and `_.-` only, so it is safe in a URL path."""
-        value = self.text(name, 512)
-        if not _FULL_NAME.fullmatch(value):
+        """A repository's name, see `is_full_name`."""
+        value = self.text(name, MAX_NAME)
+        if not is_full_name(value):
             self.refuse(name, "must be a repository name such as owner/name")
         return value
 

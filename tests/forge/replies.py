@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ def reply(value: Any, status: int = 200, **headers: str) -> Reply:
 def used_up(seconds: float, status: int = 403) -> Reply:
     """GitHub's quota is used up; it is new in `seconds`."""
     body = {"message": "API rate limit exceeded for user ID 1.", "documentation_url": "https://docs.github.com/rest"}
-    return reply(body, status, X_RateLimit_Remaining="0", X_RateLimit_Reset=str(int(time.time() + seconds)))
+    return reply(body, status, X_RateLimit_Remaining="0", X_RateLimit_Reset=str(math.ceil(time.time() + seconds)))
 
 
 def secondary(retry_after: int | None = None, status: int = 403) -> Reply:
