@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from shared import jobs, log, target_states
 from shared.errors import PermanentError, TransientError
@@ -19,6 +19,8 @@ from worker.gather import Wait
 from worker.process import Done, LostLease, Tools, process
 from worker.retry import RetryAt, RetryPolicy, decide_retry, read_sign
 from worker.waits import Snooze, snooze
+
+RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 logger = log.get(__name__)
 
@@ -125,7 +127,20 @@ class Runner:
             return jobs.note(connection, job.id, job.number, **facts)
 
     def _close(self, job: jobs.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
-        """Write down how the attempt ended and what it says about the target, both or neither."""
+        """Write down how the attempt ended, however often it takes: the database may be away, or its disk full, for a moment.
+
+        What is never written down is found by its lease, and sent again.
+        """
+        for pause in RECORD_AGAIN_SECONDS:
+            try:
+                return self._close_once(job, seen, write)
+            except SQLAlchemyError as problem:
+                logger.warning("job.not_recorded_yet", error=type(problem).__name__)
+                self.stopping.wait(pause)
+        return self._close_once(job, seen, write)
+
+    def _close_once(self, job: jobs.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
+        """The attempt and what it says about the target, both or neither."""
         now = datetime.now(UTC)
         with self._engine.begin() as connection:
             if not write(connection, now):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import jobs
+from shared import due, jobs
 from shared.jobs import KNOCK_AGAIN_AFTER
+from shared.push import Repository
 from shared.queue import make_celery, publish, queue_length
 from tests.conftest import Broker
-from tests.integration.test_ledger import accept, claim, history, make_push, row
-from worker.sweeper import WINDOW, Sweeper
+from tests.integration.test_ledger import NOW, accept, claim, history, make_push, make_work, row
+from worker.feeding import Feeder
+from worker.sweeper import UNHEARD_AFTER, WINDOW, Sweeper
 
 LATER = KNOCK_AGAIN_AFTER + timedelta(seconds=1)
 
@@ -63,3 +69,54 @@ def test_two_sweepers_do_no_harm(engine: Engine, broker: Broker) -> None:
     app = make_celery(broker.url)
     assert Sweeper(engine, app).tick(now + LATER) == 5
     assert Sweeper(engine, app).tick(now + LATER) == 0
+
+
+def test_a_huge_repository_keeps_no_other_from_its_turn(engine: Engine) -> None:
+    for number in range(300):
+        accept(engine, push=make_push(f"refs/tags/v{number}"), work=(make_work(version=f"v{number}"),))
+    push = replace(make_push("refs/tags/late"), repository=Repository("github", "acme/small", "main"))
+    late = accept(engine, push=push, work=(make_work(version="late"),), now=NOW + timedelta(minutes=1)).jobs[0]
+    other = accept(engine, push=push, work=(make_work("eu", "late"),), now=NOW + timedelta(minutes=1)).jobs[0]
+    feeder, now = Feeder(engine, {"default": 5.0}), NOW + timedelta(minutes=5)
+    chosen = feeder.choose(feeder.waiting(), now=now, until=now, room=100)
+    assert {late, other} <= set(chosen[:4])
+    assert len(chosen) == 11, "two seconds of the pace of one target, and the one job of the other"
+
+
+def test_more_repositories_than_one_sweep_looks_at_all_get_their_turn(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "MOST_REPOSITORIES", 2)
+    for number in range(5):
+        push = replace(make_push(), repository=Repository("github", f"acme/r{number}", "main"))
+        accept(engine, push=push, work=(make_work(version=f"v{number}"),))
+    feeder, now = Feeder(engine, {}), NOW + timedelta(minutes=5)
+    chosen = [feeder.choose(feeder.waiting(), now=now, until=now, room=100) for _ in range(3)]
+    assert [len(ids) for ids in chosen] == [2, 2, 1]
+    assert len({job_id for ids in chosen for job_id in ids}) == 5
+
+
+def test_a_sweep_reads_the_backlog_by_its_index_alone(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by statistics, and scans a table as small as a test's")
+    plans: list[str] = []
+
+    def explain(connection: Any, _: Any, statement: str, parameters: Any, *__: Any) -> None:
+        if "FROM jobs" in statement and not statement.startswith("EXPLAIN"):
+            raw = connection.connection.driver_connection.execute("EXPLAIN QUERY PLAN " + statement, parameters)
+            plans.extend(step[3] for step in raw)
+
+    accept(engine)
+    sa.event.listen(engine, "before_cursor_execute", explain)
+    feeder, now = Feeder(engine, {}), NOW + timedelta(minutes=5)
+    assert len(feeder.choose(feeder.waiting(), now=now, until=now, room=100)) == 1
+    assert plans
+    assert {"ix_jobs_due" in plan for plan in plans} == {True}, plans
+
+
+def test_a_wiped_broker_is_noticed_before_the_messages_would_be_sent_again_anyway(engine: Engine, broker: Broker) -> None:
+    now = datetime.now(UTC)
+    accept(engine, now=now)
+    sweeper = Sweeper(engine, make_celery(broker.url))
+    assert sweeper.tick(now + LATER) == 1
+    broker.kill()
+    broker.start()
+    assert sweeper.tick(now + LATER + UNHEARD_AFTER) == 1
