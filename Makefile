@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime ## a throw-away stack: signed sample pushes in, their releases read back
 	@$(BIN)/python -m webhook demo
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## format the code and mend what the linter can
 
 bench: $(VENV)/.dev ## the benchmark with its peers, as ratios
 	@$(BIN)/python -m bench
+
+screenshots: $(VENV)/.dev ## pictures of every page, with made-up data (needs chromium)
+	@$(BIN)/python -m tests.dashboard.screenshots
 
 lock: $(VENV)/.dev ## make the requirements*.txt again from the .in files
 	@$(LOCK) requirements.in -o requirements.txt

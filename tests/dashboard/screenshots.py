@@ -1,0 +1,137 @@
+"""`make screenshots`: every page, light and dark, with made-up data, into docs/screenshots/."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import tallies, target_states
+from shared.db import make_engine
+from shared.models import SCHEMA, jobs
+from tests.dashboard import ledger
+from tests.dashboard.browser import MISSING, ROOT, Visit, find_chromium, opened, served
+
+FOLDER = ROOT / "docs" / "screenshots"
+REPOSITORIES = ("acme/shop-web", "acme/shop-api", "acme/billing", "acme/mobile", "acme/search")
+RULES = """
+[targets.main]
+url = "https://sentry.acme.example"
+org = "acme"
+token_env = "ACME_SENTRY_TOKEN"
+
+[targets.eu]
+url = "https://eu.sentry.acme.example"
+org = "acme-eu"
+token_env = "ACME_SENTRY_TOKEN"
+
+[[rules]]
+name = "shop tags"
+repo = "github:acme/shop-*"
+refs = ["refs/tags/v*", "!refs/tags/*-nightly*"]
+target = "main"
+projects = ["shop-web", "shop-api"]
+release = "{name}@{version}"
+environment = "production"
+
+[[rules]]
+name = "all other tags"
+repo = "github:acme/*"
+refs = ["refs/tags/v*"]
+target = ["main", "eu"]
+projects = ["app"]
+release = "{name}@{version}"
+"""
+
+
+def invent(engine: Engine, in_force: ledger.Rules) -> str:
+    """A day and a half of an ordinary company; the id of the failed job."""
+    dice, now, failed = random.Random(6), datetime.now(UTC), ""
+    for number in range(160):
+        at = now - timedelta(minutes=2100) * (1 - number / 160) - timedelta(minutes=3)
+        repository = dice.choice(REPOSITORIES)
+        if dice.random() < 0.3:
+            ledger.accept(engine, in_force, ref=f"refs/heads/topic-{number}", repository=repository, at=at)
+            continue
+        delivery, _ = ledger.accept(
+            engine, in_force, name=f"v2.{number // 10}.{number % 10}", repository=repository, at=at, message="Round to cents"
+        )
+        with engine.begin() as connection:
+            made = list(connection.execute(sa.select(jobs.c.id).where(jobs.c.delivery_id == delivery)).scalars())
+        for job in made:
+            moment = at + timedelta(seconds=dice.lognormvariate(0, 1.2))
+            if number > 156:
+                continue
+            if number in (60, 150):
+                ledger.end(engine, job, "failed", at=moment, error="400: projects: Invalid project ids or slugs: shop-web")
+                failed = job
+            elif number > 153:
+                ledger.end(engine, job, "retrying", at=now - timedelta(seconds=40))
+            else:
+                ledger.end(engine, job, "succeeded", at=moment)
+    with engine.begin() as connection:
+        target_states.pause(connection, "eu", now=now)
+    while tallies.advance(engine, now + tallies.LATENESS):
+        pass
+    return failed
+
+
+def take(folder: Path) -> None:
+    from shared import config
+    from shared.settings import from_env
+
+    database = f"sqlite:///{folder / 'ledger.sqlite3'}"
+    (folder / "tagship.toml").write_text(RULES, encoding="utf-8")
+    environ = {
+        "DATA_DIR": str(folder),
+        "DATABASE_URL": database,
+        "GITHUB_WEBHOOK_SECRET": "s",
+        "OPS_TOKEN": ledger.OPERATOR,
+        "ACME_SENTRY_TOKEN": "t",
+        "TAGSHIP_CONFIG": str(folder / "tagship.toml"),
+    }
+    engine = make_engine(database)
+    SCHEMA.upgrade(engine)
+    failed = invent(engine, config.load(from_env(environ)))
+    with engine.begin() as connection:
+        delivery = connection.execute(sa.select(jobs.c.delivery_id).where(jobs.c.id == failed)).scalar_one()
+    pages = {
+        "overview": "/",
+        "deliveries": "/deliveries",
+        "delivery": f"/deliveries/{delivery}",
+        "jobs": "/jobs",
+        "job": f"/jobs/{failed}",
+        "replay": "/jobs/replay?status=failed",
+        "releases": "/releases",
+        "repositories": "/repositories",
+        "targets": "/targets",
+        "rules": "/rules",
+        "audit": "/audit",
+    }
+    with served(environ) as url, opened() as browser:
+        for scheme in ("light", "dark"):
+            visit = Visit(browser, url, scheme=scheme)
+            visit.open("/sign-in").screenshot(path=FOLDER / f"sign-in-{scheme}.png")
+            visit.sign_in(ledger.OPERATOR)
+            for name, address in pages.items():
+                visit.open(address).screenshot(path=FOLDER / f"{name}-{scheme}.png")
+            visit.close()
+    engine.dispose()
+
+
+def main() -> None:
+    if find_chromium() is None:
+        sys.exit(MISSING)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        take(Path(folder))
+    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

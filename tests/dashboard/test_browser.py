@@ -1,0 +1,227 @@
+"""The pages in a real Chromium over the real server, with a real worker's runner: find the failed job, read why, replay it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import target_states
+from shared.db import make_engine
+from shared.http import make_client
+from shared.models import SCHEMA
+from shared.models import jobs as job_table
+from shared.names import RepositoryNames
+from shared.rules import Rules
+from tests.dashboard import ledger
+from tests.dashboard.browser import MISSING, Visit, find_chromium, opened, served
+from tests.dashboard.ledger import HOSTILE, OPERATOR, VIEWER
+from tests.target import Target
+from worker.forges import Forges
+from worker.gather import Gatherer
+from worker.process import Tools
+from worker.tasks import Runner
+
+pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    url: str
+    engine: Engine
+    rules: Rules
+    target: Target
+
+    def work(self) -> None:
+        """What the worker does when it is knocked for everything that waits."""
+        with make_client() as client:
+            gatherer = Gatherer(self.engine, Forges(client, {}), RepositoryNames(), self.rules.commits)
+            tools = Tools(client=client, rules=self.rules, token=lambda _: "t", gatherer=gatherer)
+            with self.engine.begin() as connection:
+                ids = list(connection.execute(sa.select(job_table.c.id).where(job_table.c.status == "queued")).scalars())
+            Runner(self.engine, tools).run(ids)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    target, url = Target(), f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    engine = make_engine(url)
+    SCHEMA.upgrade(engine)
+    environ = {
+        "DATA_DIR": str(tmp_path),
+        "DATABASE_URL": url,
+        "GITHUB_WEBHOOK_SECRET": "s",
+        "OPS_TOKEN": OPERATOR,
+        "OPS_READ_TOKEN": VIEWER,
+        "SENTRY_AUTH_TOKEN": "t",
+        "SENTRY_URL": target.url,
+    }
+    config = tmp_path / "tagship.toml"
+    config.write_text(
+        f'[targets.main]\nurl = "{target.url}"\norg = "acme"\ntoken_env = "SENTRY_AUTH_TOKEN"\n'
+        '[[rules]]\nname = "tags"\nrepo = "github:*"\nrefs = ["refs/tags/*"]\ntarget = "main"\nprojects = ["app"]\n'
+    )
+    with served({**environ, "TAGSHIP_CONFIG": str(config)}) as address:
+        yield Stack(address, engine, ledger.rules(target.url), target)
+    engine.dispose()
+    target.close()
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    with opened() as made:
+        yield made
+
+
+def resume(stack: Stack) -> None:
+    from datetime import UTC, datetime
+
+    with stack.engine.begin() as connection:
+        target_states.resume(connection, "main", now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
+def test_find_the_failed_job_read_why_replay_it_and_see_it_succeed(stack: Stack, browser: Any, has_script: bool) -> None:
+    ledger.fill(stack.engine, stack.rules)
+    resume(stack)
+    visit = Visit(browser, stack.url, has_script=has_script)
+    visit.sign_in(OPERATOR)
+    page = visit.page
+    assert "1 job failed" in page.get_by_role("status").inner_text()
+    page.get_by_role("link", name="1 failed", exact=True).first.click()
+    page.get_by_role("link", name="v1.1.0", exact=True).click()
+    assert page.get_by_role("heading", name="Why it failed").is_visible()
+    assert page.get_by_text("Create the project").is_visible()
+    page.get_by_role("button", name="Replay").click()
+    assert page.locator("h1 .badge").inner_text() == "queued"
+    stack.work()
+    if not has_script:
+        page.reload()
+    page.locator("h1 .badge.is-succeeded").wait_for(timeout=15_000)  # with a script the page finds out by itself
+    assert page.get_by_role("link", name="open at the target").get_attribute("href", timeout=1_000).startswith(stack.target.url)
+    page.get_by_role("link", name="Audit log").click()
+    assert page.get_by_role("rowheader", name="job replay").is_visible()
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("heading", name="Sign in").is_visible()
+    visit.close()
+
+
+def test_bulk_replay_counts_first_and_shows_progress_until_all_is_done(stack: Stack, browser: Any) -> None:
+    for number in range(12):
+        _, job = ledger.accept(stack.engine, stack.rules, name=f"v2.{number}")
+        assert job is not None
+        ledger.end(stack.engine, job, "failed")
+    visit = Visit(browser, stack.url)
+    visit.sign_in(OPERATOR)
+    page = visit.open("/jobs?status=failed")
+    page.get_by_role("link", name="Replay all that match").click()
+    assert page.get_by_role("heading", name="Replay 12 jobs?").is_visible()
+    page.get_by_role("button", name="Replay 12").click()
+    assert "0 of 12 done" in page.locator("h1").inner_text()
+    stack.work()
+    page.get_by_role("heading", name=re.compile("12 of 12 done")).wait_for(timeout=15_000)
+    visit.close()
+
+
+def test_hostile_texts_stay_text_and_nothing_foreign_is_asked_for(stack: Stack, browser: Any) -> None:
+    filled = ledger.fill(stack.engine, stack.rules, message=HOSTILE)
+    _, job = ledger.accept(stack.engine, stack.rules, name=f"v9{HOSTILE}")
+    ledger.make_hostile(stack.engine)
+    visit = Visit(browser, stack.url)
+    visit.sign_in(OPERATOR)
+    for address in [*ledger.addresses(filled), f"/jobs/{job}"]:
+        page = visit.open(address)
+        assert page.locator("img, iframe, [onerror]").count() == 0, address
+    assert HOSTILE in visit.open(f"/jobs/{filled.failed}").locator("main").inner_text()
+    visit.close()
+
+
+def test_keys_move_through_a_list_and_focus_is_always_visible(stack: Stack, browser: Any) -> None:
+    ledger.fill(stack.engine, stack.rules)
+    visit = Visit(browser, stack.url)
+    visit.sign_in(OPERATOR)
+    page = visit.open("/jobs")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    first = page.locator("[data-row] th a").first
+    assert first.evaluate("one => one === document.activeElement")
+    page.keyboard.press("/")
+    assert page.get_by_label("repository").evaluate("one => one === document.activeElement")
+    page = visit.open("/jobs?status=failed")
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    assert page.evaluate("document.activeElement.hasAttribute('data-replay')")
+    for address in ("/", "/jobs?status=failed", "/targets"):
+        page = visit.open(address)
+        for _ in range(25):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement === document.body"):
+                break  # through to the end
+            style = page.evaluate(
+                "(({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])(getComputedStyle(document.activeElement))"
+            )
+            assert style[0] == "solid", (address, page.evaluate("document.activeElement.outerHTML"))
+            assert style[1] == "3px"
+    visit.close()
+
+
+# What a person with a screen reader or weak eyes needs, asked of the page as the browser built it.
+_FAULTS = """() => {
+  const faults = [];
+  const named = (one) => (one.getAttribute("aria-label") || one.labels?.[0]?.textContent || one.textContent || "").trim();
+  for (const one of document.querySelectorAll("input:not([type=hidden]), select, button, a"))
+    if (!named(one) && one.offsetParent !== null) faults.push("no name: " + one.outerHTML.slice(0, 120));
+  for (const one of document.querySelectorAll("svg"))
+    if (one.getAttribute("role") !== "img" || !one.querySelector(":scope > title")) faults.push("svg without title");
+  let last = 0;
+  for (const one of document.querySelectorAll("h1, h2, h3")) {
+    const level = Number(one.tagName[1]);
+    if (level > last + 1) faults.push("heading leaps: " + one.textContent);
+    last = level;
+  }
+  for (const one of document.querySelectorAll("table"))
+    if (!one.caption || !one.querySelector("th[scope=col]")) faults.push("table without caption or heads");
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+  if (new Set(ids).size !== ids.length) faults.push("an id twice");
+  const {documentElement, title} = document;
+  if (!documentElement.lang || !document.querySelector("main") || !title) faults.push("no language, main or title");
+  const light = (text) => {
+    const parts = text.match(/[0-9.]+/g).slice(0, 3).map((one) => Number(one) / 255);
+    const [r, g, b] = parts.map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (one) => {
+    for (; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (!/, 0\\)$/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const one = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !one.getClientRects().length) continue;
+    if (one.closest("svg, .hidden, .skip, [hidden]")) continue;
+    const [a, b] = [light(getComputedStyle(one).color), light(ground(one))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) faults.push("contrast: " + one.outerHTML.slice(0, 120));
+  }
+  return faults;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_accessibility_fault(stack: Stack, browser: Any, scheme: str) -> None:
+    filled = ledger.fill(stack.engine, stack.rules)
+    visit = Visit(browser, stack.url, scheme=scheme)
+    assert visit.open("/sign-in").evaluate(_FAULTS) == []
+    visit.sign_in(OPERATOR)
+    for address in ledger.addresses(filled):
+        assert visit.open(address).evaluate(_FAULTS) == [], address
+    visit.close()
