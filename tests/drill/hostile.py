@@ -25,6 +25,7 @@ class HostileTarget:
         self.deploys: dict[str, list[dict[str, Any]]] = {}
         self.faults: Counter[str] = Counter()
         self.requests = 0
+        self.slow_seconds = 0.0  # of every answer
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         target = self
@@ -61,6 +62,7 @@ class HostileTarget:
 
     def _serve(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         fault = self._draw()
+        time.sleep(self.slow_seconds)
         if fault == "slow":
             time.sleep(1.5)
         elif fault == "reset":
