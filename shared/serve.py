@@ -28,7 +28,6 @@ def serve(factory: str, *, host: str, port: int, workers: int) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MILLISECONDS, keep_alive=True),
         respawn_failed_workers=True,
         respawn_interval=1.0,
-        workers_kill_timeout=20,
         log_level=LogLevels.warn,
         log_dictconfig={"loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}}},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from worker.tasks import Runner
 STOP_SECONDS = 24.0  # from SIGTERM to handing back what is not done
 
 MIGRATE = "python -m webhook db upgrade"
+
+_LOOK_AGAIN_SECONDS = 0.005
 
 logger = log.get(__name__)
 
@@ -61,7 +64,8 @@ def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None
     def on_setup_logging(**_: Any) -> None:
         log.setup(settings.log_format, settings.log_level)
 
-    def on_ready(**_: Any) -> None:
+    def on_ready(sender: Any, **_: Any) -> None:
+        runner.on_free = _waker(sender)
         logger.info("worker.ready", concurrency=settings.worker_concurrency)
         if ready_file is not None:
             ready_file.touch()
@@ -74,6 +78,20 @@ def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None
     signals.setup_logging.connect(on_setup_logging, weak=False)
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(on_stopping, weak=False)
+
+
+def _waker(consumer: Any) -> Callable[[], object]:
+    """What tells Celery that a thread is free. With prefetching off it fetches nothing while all are busy, and nobody
+    tells it when one is not: it would look again once a second, and a burst would pass at one job a thread and second."""
+    hub = getattr(consumer, "hub", None)
+    if hub is None:  # a broker whose transport has no event loop
+        return lambda: None
+    # Celery counts the thread as busy until a moment after our function returned: so it looks twice.
+    return lambda: hub.call_soon(hub.call_later, _LOOK_AGAIN_SECONDS, _nothing)
+
+
+def _nothing() -> None:
+    """The event loop's reason for one more turn."""
 
 
 def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:

@@ -38,9 +38,16 @@ class Runner:
         self._policy = policy or RetryPolicy()
         self._running: dict[str, jobs.Claimed] = {}
         self.stopping = tools.gatherer.stopping
+        self.on_free: Callable[[], object] = lambda: None  # called when a message is done and its thread free again
 
     def run(self, job_ids: Sequence[str]) -> None:
         """One message's worth. A fault in one job never keeps the next from its turn; the sweeper finds what was left."""
+        try:
+            self._run_all(job_ids)
+        finally:
+            self.on_free()
+
+    def _run_all(self, job_ids: Sequence[str]) -> None:
         for position, job_id in enumerate(job_ids):
             if self.stopping.is_set():
                 self._postpone(job_ids[position:])

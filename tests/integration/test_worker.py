@@ -363,3 +363,15 @@ def test_jobs_of_one_release_run_one_after_another(engine: Engine) -> None:
     with engine.begin() as connection:
         jobs.fail(connection, one, 1, reason="target_refused", error="no", http_status=400, now=datetime.now(UTC))
         assert jobs.claim(connection, other, now=datetime.now(UTC)) is not None
+
+
+def test_the_worker_is_told_when_a_message_is_done_whatever_became_of_its_jobs(
+    engine: Engine, http: httpx2.Client, target: Target
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force)
+    told: list[int] = []
+    run.on_free = lambda: told.append(len(target.posts))
+    run.run([accept(engine, in_force), accept(engine, in_force, "v2.0.0")])
+    run.run(["no such job"])
+    assert told == [2, 2]
