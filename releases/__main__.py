@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from releases import commands
 from shared.errors import SettingsError
+from shared.local_env import completed
 from shared.settings import from_env
 
 
@@ -15,7 +16,9 @@ def main(arguments: Sequence[str]) -> int:
     """0 done, 1 failed, 2 wrong use or configuration, 3 nothing matched."""
     options = commands.parse(arguments)
     try:
-        return commands.run(options, from_env(os.environ, is_terminal=sys.stderr.isatty()))
+        # A server takes what its supervisor gives; the other commands stand beside a running `make run`.
+        environ = os.environ if options.noun == "serve" else completed(os.environ)
+        return commands.run(options, from_env(environ, is_terminal=sys.stderr.isatty()))
     except SettingsError as problem:
         for fault in problem.faults:
             print(f"releases: {fault}", file=sys.stderr)

@@ -113,5 +113,6 @@ def count_jobs(connection: Connection) -> dict[str, int]:
 def count_waiting(connection: Connection, target: str) -> int:
     """Jobs that wait for a target, up to MOST_COUNTED + 1."""
     waits = sa.text("jobs.status IN ('queued', 'retrying')")  # as in the partial index: SQLite must see the words
-    some = sa.select(sa.literal(1)).select_from(jobs).where(waits, jobs.c.target == target).limit(MOST_COUNTED + 1).subquery()
+    mine = (waits, jobs.c.target == target, jobs.c.repository > "")  # the last makes SQLite take that index
+    some = sa.select(sa.literal(1)).select_from(jobs).where(*mine).limit(MOST_COUNTED + 1).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())

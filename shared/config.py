@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import re
 import tomllib
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from pydantic import (
 
 from shared.errors import SettingsError
 from shared.rules import CommitRules, Rule, Rules, Target
-from shared.settings import Settings
+from shared.settings import WEBHOOK_PROVIDERS, Settings
 from shared.versions import check_template
 
 DEFAULT_TARGET = "default"
@@ -57,7 +58,9 @@ class _Strict(BaseModel):
 class _TargetTable(_Strict):
     url: _Text
     org: Annotated[str, _like(r"[A-Za-z0-9_.-]{1,100}", "the organization's slug")]
-    token_env: Annotated[str, _like(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "the name of an environment variable, not the token")]
+    token_env: Annotated[
+        str, _like(r"[A-Z_][A-Z0-9_]{0,199}", "the name of an environment variable in capitals, not the token")
+    ]
     pace: Annotated[float, Field(gt=0, le=1000)] = DEFAULT_PACE
     repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
@@ -97,8 +100,10 @@ class _RuleTable(_Strict):
     @classmethod
     def _has_provider(cls, value: list[str]) -> list[str]:
         for pattern in value:
-            if not re.match(r"^[a-z*?]+:.", pattern):
-                raise ValueError(f"{pattern!r} must be provider:full name, such as github:acme/web")
+            provider, _, name = pattern.partition(":")
+            if not name or not any(fnmatch.fnmatchcase(known, provider) for known in WEBHOOK_PROVIDERS):
+                known = " or ".join(WEBHOOK_PROVIDERS)
+                raise ValueError(f"{pattern!r} must be provider:full name, such as github:acme/web; providers: {known}")
         return value
 
     @field_validator("refs")
@@ -107,6 +112,8 @@ class _RuleTable(_Strict):
         for pattern in value:
             if not pattern.removeprefix("!").startswith(("refs/heads/", "refs/tags/", "refs/*")):
                 raise ValueError(f"{pattern!r} must begin with refs/tags/ or refs/heads/ (after an optional !)")
+            if set(re.findall(r"\{[^}]*\}?", pattern)) - {"{default_branch}"}:
+                raise ValueError(f"{pattern!r} holds a placeholder that refs do not know: {{default_branch}} is the only one")
         if all(pattern.startswith("!") for pattern in value):
             raise ValueError("only excludes: add a pattern that includes, such as refs/tags/*")
         return value
@@ -176,7 +183,8 @@ def default_target(settings: Settings) -> Target:
 
 
 def _build(file: _File, settings: Settings, say: Callable[[str], str]) -> Rules:
-    faults: list[str] = []
+    names = [table.name for table in file.rules if table.name]
+    faults = [say(f"two rules are named {name!r}") for name in sorted({name for name in names if names.count(name) > 1})]
     targets = {
         name: Target(
             name=name,

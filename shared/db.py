@@ -129,7 +129,8 @@ class Schema:
         """Raise SchemaError unless the database is at this program's revision."""
         current, head = self.current(engine), self.head()
         if current != head:
-            raise SchemaError(f"the database's schema is at {current or 'nothing'}, this program needs {head}: run `{remedy}`")
+            where = engine.url.render_as_string(hide_password=True)
+            raise SchemaError(f"the schema of {where} is at {current or 'nothing'}, this program needs {head}: run `{remedy}`")
 
     def _config(self) -> AlembicConfig:
         config = AlembicConfig()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from shared.errors import SchemaError, SettingsError, TagshipError
 
 FAILED, WRONG_USE, NOTHING_MATCHED = 1, 2, 3
@@ -20,6 +22,12 @@ def run_command(main: Callable[[], object]) -> None:
         _end([str(problem)], WRONG_USE)
     except TagshipError as problem:
         _end([str(problem)], FAILED)
+    except SQLAlchemyError as problem:
+        # The driver's own words: they name host and cause, and never the password.
+        cause = " ".join(str(getattr(problem, "orig", None) or type(problem).__name__).split())
+        _end([f"the database cannot be used: {cause[:300]}"], FAILED)
+    except OSError as problem:
+        _end([f"{problem.strerror or type(problem).__name__}: {problem.filename or 'a file or port'}"], FAILED)
 
 
 def _end(sentences: list[str], code: int) -> None:

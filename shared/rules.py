@@ -154,7 +154,8 @@ def _mismatch(rule: Rule, push: Push) -> Step | None:
     if excluded:
         return Step(rule.name, False, push.ref.full, f"excluded by {excluded[0]}")
     if not any(_ref_matches(pattern, push) for pattern in rule.refs if not pattern.startswith("!")):
-        return Step(rule.name, False, push.ref.full, f"ref is not {' or '.join(rule.refs)}")
+        wanted = [pattern for pattern in rule.refs if not pattern.startswith("!")]
+        return Step(rule.name, False, push.ref.full, f"ref is not {' or '.join(wanted)}")
     return None
 
 

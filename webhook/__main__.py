@@ -12,6 +12,7 @@ from shared import config
 from shared.db import make_engine
 from shared.errors import SettingsError
 from shared.exits import run_command
+from shared.local_env import completed
 from shared.models import SCHEMA
 from shared.serve import serve as serve_app
 from shared.settings import Settings, from_env
@@ -29,7 +30,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Serve the receiver on HOST and PORT until SIGTERM."""
-    settings = _settings()
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     config.load(settings)
     if not settings.webhook_secrets:
         raise SettingsError(
@@ -91,7 +92,7 @@ for command in (*GROUPS, explain, reconcile, backfill):
 
 
 def _settings() -> Settings:
-    return from_env(os.environ, is_terminal=sys.stderr.isatty())
+    return from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from webhook.local.environment import free_port, read_env_file
+from shared.local_env import read_env_file
+from webhook.local.environment import free_port
 from webhook.local.samples import Sample
 
 ROOT = Path(__file__).resolve().parents[2]

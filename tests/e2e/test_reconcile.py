@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.local_env import read_env_file
 from tests.e2e.running import ROOT, SECRETS, Running, running, wait_until
 from tests.forge import Built, Forge, History
-from webhook.local.environment import read_env_file
 
 pytestmark = pytest.mark.e2e
 TAGS = ["v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0"]

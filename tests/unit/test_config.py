@@ -152,7 +152,7 @@ def test_every_fault_of_the_file_is_named_at_once(folder: Path) -> None:
         (TARGET.replace(".test", ".test:x") + RULE, "targets.main.url must be an http:// or https:// URL"),
         (
             TARGET.replace("ACME_TOKEN", "not a name") + RULE,
-            "targets.main.token_env must be the name of an environment variable, not the token",
+            "targets.main.token_env must be the name of an environment variable in capitals, not the token",
         ),
         (TARGET.replace("targets.main", 'targets."ma in"') + RULE, "targets.ma in must be a name of letters, digits, _ and -"),
         ("targets = 1\n", "targets should be a valid dictionary"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import SettingsError
-from webhook.local.environment import free_port, is_set, is_taken, read_env_file, with_secrets
+from webhook.local.environment import free_port, is_set, read_env_file, why_not_bound, with_secrets
 
 MADE = {"GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "OPS_TOKEN", "SENTRY_AUTH_TOKEN"}
 
@@ -89,9 +89,13 @@ def test_a_name_counts_as_set_when_empty_or_by_file(environ: dict[str, str], fou
     assert is_set(environ, "A") is found
 
 
+def test_an_address_of_another_machine_is_told_apart_from_a_port_in_use() -> None:
+    assert "cannot be listened on" in str(why_not_bound("192.0.2.1", 8000))
+
+
 def test_a_port_that_someone_listens_on_is_taken() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        assert is_taken("127.0.0.1", listening.getsockname()[1])
+        assert "is in use" in str(why_not_bound("127.0.0.1", listening.getsockname()[1]))
     assert 1 <= free_port() <= 65_535

@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-from webhook.local.environment import read_env_file
+from shared.local_env import read_env_file
 from webhook.local.stack import ROOT, build
 from webhook.local.supervisor import StackFailed, Supervisor
 

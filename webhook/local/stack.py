@@ -15,10 +15,11 @@ from urllib.request import urlopen
 from shared import config
 from shared.db import make_engine
 from shared.errors import SettingsError
+from shared.local_env import is_set
 from shared.models import SCHEMA
 from shared.settings import Settings, from_env
 from webhook.local.broker import broker_command
-from webhook.local.environment import free_port, is_set, is_taken, with_secrets
+from webhook.local.environment import free_port, why_not_bound, with_secrets
 from webhook.local.supervisor import Part
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,11 +79,9 @@ def _check_ports(settings: Settings, *, has_target: bool) -> None:
     wanted = [("PORT", settings.host, settings.port)]
     if not has_target:
         wanted.append(("RELEASES_PORT", "127.0.0.1", settings.releases_port))
-    faults = [
-        f"{name}: port {port} is in use; stop what listens there or choose another"
-        for name, host, port in wanted
-        if is_taken(host, port)
-    ]
+    faults = [f"{name}: {why}" for name, host, port in wanted if (why := why_not_bound(host, port)) is not None]
+    if not has_target and settings.port == settings.releases_port:
+        faults.append(f"PORT and RELEASES_PORT are both {settings.port}: the receiver and the endpoint need one each")
     if faults:
         raise SettingsError(faults)
 

@@ -17,7 +17,7 @@ from shared import answers, counts, filters, finding, jobs, log, replays, target
 from shared.db import reading
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.listing import all_targets
-from webhook.ops import auth
+from webhook.ops import auth, noting
 from webhook.receive import Door
 
 blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")
@@ -230,7 +230,13 @@ def _act(act: Callable[[Connection, datetime], Json]) -> Json:
     if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
         raise BadParameter("Idempotency-Key must be 1 to 200 visible ASCII characters")
     with _door().engine.begin() as connection:
+
+        def noted() -> Json:
+            answer = act(connection, now)
+            noting.note(connection, answer)
+            return answer
+
         if key is None:
-            return act(connection, now)
+            return noted()
         scope = f"{request.method} {request.path}"[:300]
-        return answers.once(connection, scope, key, request.get_data(), lambda: act(connection, now), now=now)
+        return answers.once(connection, scope, key, request.get_data(), noted, now=now)

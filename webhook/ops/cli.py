@@ -16,11 +16,12 @@ from typing import Any
 import click
 from sqlalchemy.engine import Engine
 
-from shared import config, counts, filters, finding, jobs, replays, target_states, views
+from shared import audit, config, counts, filters, finding, jobs, replays, target_states, views
 from shared.db import make_engine, reading
 from shared.errors import BadParameter, Conflict
 from shared.exits import NOTHING_MATCHED
 from shared.listing import all_targets
+from shared.local_env import completed
 from shared.models import SCHEMA
 from shared.rules import Rules
 from shared.settings import from_env
@@ -39,7 +40,7 @@ class Tools:
 
 
 def _tools() -> Tools:
-    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
     rules = config.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)
@@ -162,6 +163,8 @@ def _replay_in_steps(engine: Engine, wanted: filters.JobFilter, matched: int) ->
         while done < matched:
             with engine.begin() as connection:
                 queued = replays.replay_all(connection, wanted, now=datetime.now(UTC), limit=min(STEP, matched - done))
+                if queued:
+                    audit.record(connection, door="cli", role="operator", action="jobs_replay", detail={"replayed": queued})
             if not queued:
                 break  # someone else was faster with the rest
             done += queued
@@ -178,6 +181,7 @@ def cancel_job(job_id: str, as_json: bool) -> None:
 
 
 def _move(engine: Engine, job_id: str, verb: Callable[..., bool], done: str, *, dry_run: bool, as_json: bool) -> None:
+    action = {"replayed": "job_replay", "cancelled": "job_cancel"}[done]
     with (reading(engine) if dry_run else engine).begin() as connection:
         row = finding.find_job(connection, job_id)
         if row is None:
@@ -186,6 +190,8 @@ def _move(engine: Engine, job_id: str, verb: Callable[..., bool], done: str, *, 
         is_fit = row.status in replays.REPLAYABLE if dry_run else verb(connection, job_id, now=datetime.now(UTC))
         if not is_fit:
             raise Conflict(f"a job that is {row.status} cannot be {done}")
+        if not dry_run:
+            audit.record(connection, door="cli", role="operator", action=action, subject=job_id)
         found = views.job(finding.find_jobs(connection, [job_id])[0], target_states.find(connection))
     if as_json:
         print_json(found)
@@ -249,6 +255,8 @@ def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> No
             nothing("there is no delivery of this id")
             return
         made = replays.replay_delivery(connection, row, tools.rules, now=datetime.now(UTC))
+        done = {"jobs": made}
+        audit.record(connection, door="cli", role="operator", action="delivery_replay", subject=delivery_id, detail=done)
     if as_json:
         print_json({"jobs": made})
     else:
@@ -293,6 +301,8 @@ def _set_target(name: str, verb: Callable[..., None], done: str) -> None:
         known = name in tools.rules.targets or name in counts.waiting_by_target(connection)
         if known:
             verb(connection, name, now=datetime.now(UTC))
+            action = {"paused": "target_pause", "resumed": "target_resume"}[done]
+            audit.record(connection, door="cli", role="operator", action=action, subject=name)
     if not known:
         nothing(f"there is no target {name!r}; known are {', '.join(tools.rules.targets)}")
     click.echo(f"{name} {done}")

@@ -15,6 +15,7 @@ from shared.db import make_engine
 from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
 from shared.exits import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.http import make_client
+from shared.local_env import completed
 from shared.models import SCHEMA
 from shared.settings import from_env
 from shared.states import Trigger
@@ -33,7 +34,7 @@ RECENT_TAGS = 50
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
 def explain(files: Sequence[Path], provider: str, event: str | None, as_json: bool) -> None:
     """Say what a payload would do under the rules in force, and why. Writes nothing. Exit 3: no release at all."""
-    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
     rules = config.load(settings)
     releases = 0
     for file in files:
@@ -57,7 +58,7 @@ def _print_explanation(file: Path, said: explaining.Explanation) -> None:
     click.echo(printable(f"{file.name}: {said.status}{because}"))
     click.echo(printable(f"  {said.event} of {said.repository or 'no repository'}, {said.ref or 'no ref'}"))
     for step in said.decision.trail:
-        mark = "x" if step.matched else "-"
+        mark = "+" if step.matched else "-"
         click.echo(printable(f"  {mark} rule {step.rule!r}: {step.compared}: {step.outcome}"))
     for release in said.releases:
         click.echo(printable(f"  POST {release['url']}/api/0/organizations/{release['org']}/releases/"))
@@ -71,7 +72,7 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
         where = reconciling.read_repository(repository)
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
-    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
     rules = config.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)

@@ -19,7 +19,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], follo
     """One line a row, each column as wide as its widest text."""
     if not rows:
         return
-    lines = [tuple(columns), *(tuple(_text(row.get(column)) for column in columns) for row in rows)]
+    lines = [tuple(columns), *(tuple(_text(row.get(column), column) for column in columns) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
@@ -37,11 +37,12 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     click.echo()
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, column: str) -> str:
+    """An id is never cut: it is there to be copied."""
     if value is None:
         return "-"
     text = printable(str(value))
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return text if len(text) <= _WIDEST or column.endswith("id") else text[: _WIDEST - 1] + "…"
 
 
 def printable(text: str) -> str:
