@@ -116,6 +116,7 @@ def take(folder: Path) -> None:
     with served(environ) as url, opened() as browser:
         for scheme in ("light", "dark"):
             visit = Visit(browser, url, scheme=scheme)
+            visit.page.set_viewport_size({"width": 1080, "height": 680})
             visit.open("/sign-in").screenshot(path=FOLDER / f"sign-in-{scheme}.png")
             visit.sign_in(ledger.OPERATOR)
             for name, address in pages.items():

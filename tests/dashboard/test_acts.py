@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
@@ -12,6 +17,8 @@ from shared import audit
 from shared.models import jobs, target_states
 from tests.dashboard import ledger
 from tests.dashboard.ledger import Filled
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def job(engine: Engine, job_id: str) -> Any:
@@ -100,3 +107,37 @@ def test_the_audit_log_shows_each_act(operator: FlaskClient, filled: Filled) -> 
     text = operator.get("/audit").text
     for part in ("sign in", "job replay", "target resume", filled.failed, "127.0.0.1", "dashboard", "operator"):
         assert part in text
+
+
+def test_the_audit_log_has_acts_of_the_api_and_a_repeated_request_once(
+    stranger: FlaskClient, engine: Engine, filled: Filled
+) -> None:
+    headers = {"Authorization": f"Bearer {ledger.OPERATOR}", "Idempotency-Key": "once"}
+    for _ in range(2):
+        assert stranger.post(f"/api/v1/jobs/{filled.failed}/replay", headers=headers).status_code == 202
+    assert stranger.post("/api/v1/targets/main/resume", headers={**headers, "Idempotency-Key": "two"}).status_code == 202
+    assert stranger.post("/api/v1/jobs/replay", json={"filter": {"status": "cancelled"}}, headers=headers).status_code == 202
+    with engine.begin() as connection:
+        found = [(row.door, row.action, row.subject) for row in audit.list_entries(connection, before=None, limit=9)]
+    assert found == [
+        ("api", "jobs_replay", None),
+        ("api", "target_resume", "main"),
+        ("api", "job_replay", filled.failed),
+    ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_audit_log_has_acts_of_the_command_line(engine: Engine, filled: Filled, tmp_path: Path) -> None:
+    environ = {**os.environ, "DATABASE_URL": engine.url.render_as_string(hide_password=False), "PYTHONPATH": str(ROOT)}
+    for words in (
+        ["jobs", "replay", filled.failed],
+        ["jobs", "cancel", filled.queued],
+        ["jobs", "replay", "--status", "cancelled", "--dry-run"],
+        ["jobs", "replay", "--status", "cancelled"],
+        ["targets", "resume", "default"],
+    ):
+        command = [sys.executable, "-m", "webhook", *words]
+        subprocess.run(command, env=environ, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    with engine.begin() as connection:
+        found = [(row.door, row.action) for row in audit.list_entries(connection, before=None, limit=9)]
+    assert found == [("cli", action) for action in ("target_resume", "jobs_replay", "job_cancel", "job_replay")]

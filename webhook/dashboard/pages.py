@@ -167,7 +167,8 @@ def list_targets() -> Response:
 def list_rules() -> Response:
     with looking() as connection:
         hits = reading.read_rule_hits(connection)
-    return page("rules.html", rules=door().rules, hits=hits, source=door().settings.config_path)
+    source = door().settings.config_path
+    return page("rules.html", rules=door().rules, hits=hits, source=source.name if source else None)
 
 
 @blueprint.get("/audit")
