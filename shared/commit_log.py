@@ -22,6 +22,8 @@ from shared.push import Commit, FileChange, Push
 
 _BATCH = 100  # deliveries a step: their bodies are in memory together
 _CHUNK = 500  # ids a query
+# Written out: SQLite uses a partial index only for the very words it was made with, and SQLAlchemy would add `= 1`.
+_TO_LOG = sa.text("deliveries.to_log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def write_pending(connection: Connection, *, provider: str, repository: str, is_
     statement = (
         sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
         .join(payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
-        .where(deliveries.c.to_log, deliveries.c.provider == provider, deliveries.c.repository == repository)
+        .where(_TO_LOG, deliveries.c.provider == provider, deliveries.c.repository == repository)
         .order_by(deliveries.c.seq)
         .limit(_BATCH)
     )
@@ -66,7 +68,7 @@ def write_pending(connection: Connection, *, provider: str, repository: str, is_
 
 def repositories_to_log(connection: Connection, limit: int) -> list[tuple[str, str]]:
     """(provider, repository) of pushes that nobody has logged yet, for the sweeper."""
-    statement = sa.select(deliveries.c.provider, deliveries.c.repository).where(deliveries.c.to_log).distinct().limit(limit)
+    statement = sa.select(deliveries.c.provider, deliveries.c.repository).where(_TO_LOG).distinct().limit(limit)
     return [(row.provider, row.repository) for row in connection.execute(statement)]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared import commit_log, contributions, deliveries
-from shared.models import commits, pushes
+from shared.db import make_engine
+from shared.models import SCHEMA, commits, pushes
 from shared.models import deliveries as delivery_table
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
@@ -188,3 +190,25 @@ def test_writers_that_meet_in_opposite_orders_do_not_lock_each_other_out(engine:
     for thread in threads:
         thread.join()
     assert faults == []
+
+
+def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    SCHEMA.upgrade(engine)
+    asked: list[tuple[str, object]] = []
+
+    def listen(_: object, __: object, statement: str, parameters: object, ___: object, ____: object) -> None:
+        asked.append((statement, parameters))
+
+    with engine.begin() as connection:
+        sa.event.listen(engine, "before_cursor_execute", listen)
+        commit_log.write_pending(connection, provider="github", repository="acme/shop")
+        commit_log.repositories_to_log(connection, 10)
+        sa.event.remove(engine, "before_cursor_execute", listen)
+        plans = [
+            str([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])  # type: ignore[arg-type]
+            for statement, parameters in asked
+        ]
+    assert len(plans) == 2
+    assert all("ix_deliveries_to_log" in plan for plan in plans), plans
+    engine.dispose()
