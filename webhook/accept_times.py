@@ -28,12 +28,15 @@ class AcceptTimes:
         self._fold = tallies.Fold()
         self._flush_at = 0.0
 
-    def note(self, seconds: float) -> bool:
-        """Whether it is time to flush."""
-        moment = time.monotonic()
+    def note(self, seconds: float) -> None:
         with self._lock:
             self._fold.time(datetime.now(UTC), "accept_seconds", seconds)
-            if moment < self._flush_at:
+
+    def is_due(self) -> bool:
+        """Whether something waits to be written, and it is time."""
+        moment = time.monotonic()
+        with self._lock:
+            if moment < self._flush_at or not self._fold.numbers:
                 return False
             self._flush_at = moment + _EVERY_SECONDS
             return True
@@ -60,7 +63,9 @@ def register(app: Flask, engine: Engine) -> AcceptTimes:
 
     @app.after_request
     def _end(response: Response) -> Response:
-        if request.endpoint == _ENDPOINT and response.status_code < 300 and times.note(time.perf_counter() - g.started):
+        if request.endpoint == _ENDPOINT and response.status_code < 300:
+            times.note(time.perf_counter() - g.started)
+        if times.is_due():  # whatever was asked for, a health check too
             response.call_on_close(times.flush)
         return response
 

@@ -63,7 +63,7 @@ def ago(moment: datetime, present: datetime) -> str:
 
 
 def full(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{moment.astimezone(UTC).isoformat(' ', 'seconds')[:19]} UTC"
 
 
 def stamp(moment: datetime) -> str:
