@@ -224,10 +224,10 @@ class Collector:
             return found
         with reading(self._engine).begin() as connection:
             found = with_files(found, commit_log.known_commits(connection, self._key, missing))
-        if self._forge is not None:
-            found = with_files(found, self._ask_files(self._forge, found))
+        if self._forge is not None and (asked := self._ask_files(self._forge, found)):
+            found = with_files(found, asked)
             with self._engine.begin() as connection:
-                commit_log.save_commits(connection, self._key, found.commits, self._now)
+                commit_log.save_commits(connection, self._key, asked.values(), self._now)
         return found
 
     def _ask_files(self, forge: Forge, found: Range) -> dict[str, Commit]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log, contributions
+from shared import contributions
 from shared.errors import PermanentError, TransientError
 from shared.holds import held, hold
 from shared.http import Deadline
@@ -22,7 +22,7 @@ from shared.jobs import Claimed
 from shared.names import RepositoryNames
 from shared.plan import Listed
 from shared.providers.forge import Forge, RateLimited
-from shared.push import Push
+from shared.push import Commit, Push
 from shared.ranges import Range, payload_range
 from shared.rules import CommitRules, Target
 from shared.sentry import SentryClient
@@ -126,19 +126,9 @@ class Gatherer:
         with self.engine.begin() as connection:
             hold(connection, problem.scope, problem.until, str(problem))
 
-    def _share(self, job: Claimed, push: Push, found: Range, now: datetime) -> dict[str, Any]:
+    def _share(self, job: Claimed, push: Push, found: Range, now: datetime) -> dict[str, tuple[Commit, ...]]:
         """Remember our part of the release, and read the parts of other repositories that share its version."""
-        key = push.repository.key
+        release = {"target": job.target, "version": job.version, "repository_key": push.repository.key}
         with self.engine.begin() as connection:
-            commit_log.save_commits(connection, key, found.commits, now)
-            contributions.contribute(
-                connection,
-                target=job.target,
-                version=job.version,
-                repository_key=key,
-                commit_ids=[commit.id for commit in found.commits],
-                at=now,
-            )
-            others = contributions.others_contributions(connection, target=job.target, version=job.version, repository_key=key)
-            parts = {other: (ids, commit_log.known_commits(connection, other, ids)) for other, ids in others.items()}
-        return {other: [known[sha] for sha in ids if sha in known] for other, (ids, known) in parts.items()}
+            contributions.contribute(connection, **release, commits=found.commits, at=now)
+            return contributions.others_contributions(connection, **release)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,13 +150,21 @@ def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
         assert [row.commit_ids for row in connection.execute(sa.select(pushes))] == [[sha("new")]]
 
 
-def test_what_other_repositories_put_into_a_release_is_found(engine: Engine) -> None:
+def test_what_other_repositories_put_into_a_release_comes_back_as_it_was(engine: Engine) -> None:
+    rich = Commit(
+        id="d" * 40,
+        message="Fix the till \U0001f600\n\nAll of it.",
+        author_name="Zoë",
+        author_email="z@acme.test",
+        timestamp=NOW,
+        files=(FileChange("a/ü.py", "M"),),
+    )
+    bare = Commit(id="b" * 40, message="")
     with engine.begin() as connection:
-        for key, ids in ((KEY, ["a"]), ("gitlab:acme/api", ["b", "c"]), (KEY, ["d"])):
-            contributions.contribute(connection, target="t", version="v", repository_key=key, commit_ids=ids, at=NOW)
+        for key, commits_ in ((KEY, [bare]), ("gitlab:acme/api", [bare, bare]), (KEY, [rich, bare])):
+            contributions.contribute(connection, target="t", version="v", repository_key=key, commits=commits_, at=NOW)
         others = contributions.others_contributions(connection, target="t", version="v", repository_key="gitlab:acme/api")
-    assert others == {KEY: ["d"]}
-    assert json.dumps(others)
+    assert others == {KEY: (rich, bare)}
 
 
 def test_the_sweeper_takes_over_pushes_that_nobody_needed_and_forgets_old_ones(engine: Engine) -> None:

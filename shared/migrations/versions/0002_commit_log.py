@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("target", sa.String(length=64), nullable=False),
         sa.Column("version", sa.String(length=200), nullable=False),
         sa.Column("repository_key", sa.String(length=553), nullable=False),
-        sa.Column("commit_ids", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("commits", sa.LargeBinary(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("target", "version", "repository_key", name=op.f("pk_contributions")),
     )
