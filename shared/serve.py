@@ -28,6 +28,9 @@ def serve(factory: str, *, host: str, port: int, workers: int) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MILLISECONDS, keep_alive=True),
         respawn_failed_workers=True,
         respawn_interval=1.0,
+        # A process that is told to stop while it starts runs the handler it was forked with and never hears of it:
+        # without a limit the server would wait for it for ever. Requests take far less.
+        workers_kill_timeout=10,
         log_level=LogLevels.warn,
         log_dictconfig={"loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}}},
     )
