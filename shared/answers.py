@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from shared.db import upsert
 from shared.errors import Conflict
 from shared.models import kept_answers
 
@@ -28,8 +28,7 @@ def once(
     digest = hashlib.sha256(body).hexdigest()
     mine = (kept_answers.c.scope == scope, kept_answers.c.key == key)
     connection.execute(kept_answers.delete().where(*mine, kept_answers.c.created_at < now - KEEP))
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    claim = insert(kept_answers).values(scope=scope, key=key, digest=digest, created_at=now)
+    claim = upsert(connection, kept_answers).values(scope=scope, key=key, digest=digest, created_at=now)
     claim = claim.on_conflict_do_nothing(index_elements=["scope", "key"]).returning(kept_answers.c.key)
     if connection.execute(claim).first() is not None:
         answer = act()

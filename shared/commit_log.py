@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from shared.db import upsert
 from shared.errors import Rejected
 from shared.models import commits, contributions, deliveries, payloads, pushes
 from shared.providers import PROVIDERS
@@ -85,7 +85,7 @@ def _read(provider: str, row: Any) -> Push | None:
 def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
     key = push.repository.key
     connection.execute(
-        _insert(connection, pushes)
+        upsert(connection, pushes)
         .values(
             seq=seq,
             repository_key=key,
@@ -122,7 +122,7 @@ def save_commits(connection: Connection, repository_key: str, found: Iterable[Co
         for commit in found
     ]
     for start in range(0, len(rows), _CHUNK):
-        statement = _insert(connection, commits)
+        statement = upsert(connection, commits)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["repository_key", "id"],
@@ -223,8 +223,3 @@ def _logged(row: Any) -> LoggedPush:
         total=row.total,
         is_forced=row.is_forced,
     )
-
-
-def _insert(connection: Connection, table: sa.Table) -> Any:
-    """An INSERT that knows ON CONFLICT in the connection's dialect."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

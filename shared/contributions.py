@@ -9,12 +9,11 @@ import json
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from shared.db import upsert
 from shared.models import contributions
 from shared.push import Commit, FileChange
 
@@ -25,8 +24,7 @@ def contribute(
     connection: Connection, *, target: str, version: str, repository_key: str, commits: Sequence[Commit], at: datetime
 ) -> None:
     """Remember what this repository puts into the release, newest first."""
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(contributions).values(
+    statement = upsert(connection, contributions).values(
         target=target, version=version, repository_key=repository_key, commits=_pack(commits), at=at
     )
     connection.execute(

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from shared import jobs as ledger
+from shared.db import upsert
 from shared.ids import new_id
 from shared.models import deliveries, jobs, payloads
 from shared.providers.incoming import Hook
@@ -73,7 +73,7 @@ def _insert_delivery(
     """The new row's seq, or None when this provider has sent this delivery id before."""
     content = hook.content
     statement = (
-        _insert(connection, deliveries)
+        upsert(connection, deliveries)
         .values(
             delivery_id=hook.delivery_id,
             dedupe_key=hook.delivery_id,
@@ -140,7 +140,7 @@ def _insert_new(
 ) -> str | None:
     """The new job's id, None when it is there already."""
     statement = (
-        _insert(connection, jobs)
+        upsert(connection, jobs)
         .values(
             id=new_id(now),
             key=job_key(work.target, push),
@@ -227,8 +227,3 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
         secret = any(word in name for word in _SECRET_WORDS)
         kept[name[:200]] = "***" if secret else value[:_LONGEST_HEADER].replace("\x00", "\ufffd")
     return kept
-
-
-def _insert(connection: Connection, table: sa.Table) -> Any:
-    """An INSERT that knows ON CONFLICT in the connection's dialect."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

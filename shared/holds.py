@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from shared.db import upsert
 from shared.models import holds
 
 
@@ -23,8 +22,7 @@ class Hold:
 
 def hold(connection: Connection, scope: str, until: datetime, detail: str) -> None:
     """Hold every job of this scope; a later time replaces an earlier one, never the other way round."""
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(holds).values(scope=scope, until=until, detail=detail)
+    statement = upsert(connection, holds).values(scope=scope, until=until, detail=detail)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["scope"],

@@ -9,9 +9,9 @@ from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from shared.db import upsert
 from shared.page_tables import known_repositories
 
 REMEMBERED = 20  # pushes, whose gaps are the rhythm
@@ -59,9 +59,8 @@ def _merged(known: sa.Row[Any] | None, pushes: Sequence[datetime], release: tupl
 
 
 def _save(connection: Connection, key: str, values: dict[str, Any]) -> None:
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     provider, _, repository = key.partition(":")
-    statement = insert(known_repositories).values(key=key, provider=provider, repository=repository, **values)
+    statement = upsert(connection, known_repositories).values(key=key, provider=provider, repository=repository, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
 
 

@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from shared import repositories
-from shared.db import reading
+from shared.db import reading, upsert
 from shared.histograms import bucket_of
 from shared.models import attempts, deliveries, jobs
 from shared.page_tables import tallies, tally_marks
@@ -166,8 +165,7 @@ def add(connection: Connection, fold: Fold) -> None:
         seconds[ALL_TIME, key] += spent
     if not sums:
         return
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(tallies)
+    statement = upsert(connection, tallies)
     statement = statement.on_conflict_do_update(
         index_elements=["hour", "series", "label", "bucket"],
         set_={

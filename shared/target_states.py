@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from shared import target_health
+from shared.db import upsert
 from shared.models import jobs, target_states
 from shared.states import JobState
 from shared.target_health import Health, Seen, Sign, TargetState
@@ -107,8 +107,7 @@ def _change(connection: Connection, name: str, change: Callable[[Health], Health
 
 
 def _insert_missing(connection: Connection, name: str, now: datetime) -> None:
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = insert(target_states).values(name=name, updated_at=now, **asdict(Health()))
+    values = upsert(connection, target_states).values(name=name, updated_at=now, **asdict(Health()))
     connection.execute(values.on_conflict_do_nothing(index_elements=["name"]))
 
 
