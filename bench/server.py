@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 _START_SECONDS = 30
@@ -26,13 +27,14 @@ def free_port() -> int:
 class Served:
     """`with Served([...], environ, port) as address`: the command is up inside the block."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], port: int) -> None:
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], port: int, *, log: IO[bytes] | None = None) -> None:
+        self._log = log
         self._command = [sys.executable, *command]
         self._environ = {**os.environ, "LOG_LEVEL": "WARNING", **environ}
         self._address = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> str:
-        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environ)
+        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environ, stderr=self._log)
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:

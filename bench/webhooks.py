@@ -1,0 +1,53 @@
+"""Signed GitHub pushes, ready to be sent: each with a delivery id, a commit and so a job of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from webhook.local.samples import SampleCommit, github_push, sha
+
+SECRET = "secret-of-the-benchmark"
+PATH = "/webhooks/github"
+_BRANCH, _TAG = "refs/heads/main", "refs/tags/v0.0.0-placeholder"
+_HEAD = sha("the commit that each push replaces by its own")
+_LINKS = 45  # of the links that GitHub puts into `repository` and `sender`
+
+
+def body(*, commits: int = 5, size: int = 8_006, ref: str = _BRANCH) -> bytes:
+    """A push of so many commits as GitHub sends it: `size` bytes, or as few as that many commits need."""
+    listed = [
+        SampleCommit(
+            message=f"Change number {n}\n\nWith a body of a usual length that says why the change was made.",
+            added=(f"src/module_{n}.py",),
+            modified=(f"tests/test_{n}.py", "CHANGELOG.md"),
+            author=(f"Author {n % 7}", f"author{n % 7}@acme.test"),
+            minute=n,
+            id=sha(f"commit {n}") if n < commits - 1 else _HEAD,
+        )
+        for n in range(commits)
+    ]
+    push: dict[str, Any] = github_push(repository="acme/shop", ref=ref, commits=listed, before=sha("before"))
+    links = {f"some_{n}_url": f"https://api.example.com/repos/acme/shop/some{{/{n}}}" for n in range(_LINKS)}
+    push["repository"] |= links if size > 7_000 else {}
+    push["padding"] = ""
+    push["padding"] = "x" * max(0, size - len(json.dumps(push, separators=(",", ":"))))
+    return json.dumps(push, separators=(",", ":")).encode()
+
+
+def requests(template: bytes, *, path: str = PATH, host: str = "127.0.0.1") -> Iterator[bytes]:
+    """Whole HTTP requests without end, no two alike in delivery id and head commit."""
+    start = uuid.uuid4().hex[:12]
+    for number in itertools.count():
+        content = template.replace(_HEAD.encode(), sha(f"{start} {number}").encode())
+        signature = hmac.new(SECRET.encode(), content, hashlib.sha256).hexdigest()
+        yield (
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-GitHub-Event: push\r\n"
+            f"X-GitHub-Delivery: {start}-{number}\r\nX-Hub-Signature-256: sha256={signature}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        ).encode() + content
