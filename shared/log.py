@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -11,6 +12,7 @@ import structlog
 
 # C0, DEL, C1 and the two Unicode line separators: what could forge a second log line or steer a terminal.
 _CONTROL = {n: f"\\x{n:02x}" for n in (*range(0x20), *range(0x7F, 0xA0))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
+_HARMLESS = re.compile(r"[\x20-\x7e]*")
 _LONGEST_VALUE = 2_000
 
 
@@ -24,7 +26,8 @@ def _flatten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapp
 
 def _flat(value: Any) -> Any:
     if isinstance(value, str):
-        return value[:_LONGEST_VALUE].translate(_CONTROL)
+        value = value[:_LONGEST_VALUE]
+        return value if _HARMLESS.fullmatch(value) else value.translate(_CONTROL)
     if isinstance(value, list | tuple):
         return [_flat(item) for item in value]
     if isinstance(value, dict):
@@ -32,17 +35,8 @@ def _flat(value: Any) -> Any:
     return value
 
 
-def _common() -> list[structlog.types.Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-    ]
-
-
 def setup(log_format: str, level: str) -> None:
-    """Send structlog's and the standard library's lines through one formatter. `log_format`: console or json."""
+    """Our own lines go straight to stderr, the libraries' through `logging`; both look alike. `log_format`: console or json."""
     renderer: structlog.types.Processor
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -53,8 +47,13 @@ def setup(log_format: str, level: str) -> None:
             colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
         )
         tail = [_flatten, renderer]
+    common: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+    ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_common(),
+        foreign_pre_chain=[*common, structlog.stdlib.ExtraAdder()],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -66,17 +65,14 @@ def setup(log_format: str, level: str) -> None:
     for noisy in ("httpx2", "httpcore2", "alembic", "kombu", "amqp", "werkzeug", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_common(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*common, *tail],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=False,
     )
 
 
-def get(name: str) -> structlog.stdlib.BoundLogger:
+def get(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger whose lines carry `event` (a fixed word such as `job.succeeded`) and keyword fields."""
-    return structlog.stdlib.get_logger(name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
+    return logger
