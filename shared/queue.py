@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ QUEUE = "tagship"
 LARGEST_KNOCK = 16  # ids in one message: a burst costs the broker and the worker one message for many jobs
 _WAITING = 20_000
 _PAUSE_SECONDS = 1.0
+# A message costs as much as half a request. What comes soon after another knock waits for company; a lone one never does.
+_BUSY_SECONDS = 0.05
+_GATHER_SECONDS = 0.02
 
 logger = log.get(__name__)
 
@@ -92,12 +96,17 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     return {"connect_timeout": 3, "read_timeout": 5, "write_timeout": 5, "confirm_publish": True, "max_retries": 0}
 
 
-def publish(app: Celery, job_ids: Sequence[str]) -> None:
-    """Send the ids in as few messages as leaves work for several workers. Raises what the broker's client raises."""
-    size = min(LARGEST_KNOCK, max(1, len(job_ids) // 8))
+def publish(app: Celery, job_ids: Sequence[str], *, is_busy: bool) -> None:
+    """Send the ids in as few messages as leaves work for several workers; when it is busy, they have work enough.
+
+    Raises what the broker's client raises.
+    """
+    size = LARGEST_KNOCK if is_busy else min(LARGEST_KNOCK, max(1, len(job_ids) // 4))
     with app.producer_pool.acquire(block=True, timeout=2) as producer:
         for start in range(0, len(job_ids), size):
-            app.send_task(TASK, args=(list(job_ids[start : start + size]),), producer=producer, retry=False, ignore_result=True)
+            ids = list(job_ids[start : start + size])
+            # Celery would write the arguments out for its logs: a third of what a message costs.
+            app.send_task(TASK, args=(ids,), producer=producer, retry=False, ignore_result=True, argsrepr="", kwargsrepr="")
 
 
 def queue_length(app: Celery) -> int:
@@ -149,21 +158,25 @@ class Knocker:
 
     def _run(self) -> None:
         stopping = False
+        sent_at = 0.0
         while not stopping:
             batch = [self._waiting.get()]
+            if is_busy := time.monotonic() - sent_at < _BUSY_SECONDS:
+                self._stopping.wait(_GATHER_SECONDS)
             while len(batch) < 256:
                 try:
                     batch.append(self._waiting.get_nowait())
                 except queue.Empty:
                     break
             stopping = None in batch
-            self._send([job_id for job_id in batch if job_id is not None])
+            self._send([job_id for job_id in batch if job_id is not None], is_busy)
+            sent_at = time.monotonic()
 
-    def _send(self, job_ids: list[str]) -> None:
+    def _send(self, job_ids: list[str], is_busy: bool) -> None:
         if not job_ids:
             return
         try:
-            publish(self.app, job_ids)
+            publish(self.app, job_ids, is_busy=is_busy)
         except Exception as problem:  # whatever the broker's client raises: the sweeper covers it
             if not self._is_down:
                 logger.warning("knock.failed", reason="broker_down", error=type(problem).__name__, jobs=len(job_ids))

@@ -76,7 +76,7 @@ class Sweeper:
             length = queue_length(self._app)
             until = now if length else now + KNOCK_AGAIN_AFTER - UNHEARD_AFTER
             chosen = self._feeder.choose(targets, now=now, until=until, room=WINDOW - length)
-            publish(self._app, chosen)
+            publish(self._app, chosen, is_busy=False)
         except Exception as problem:  # whatever the broker's client raises: the rows stay due
             if not self._broker_is_down:
                 logger.warning("sweep.broker_down", reason="broker_down", error=type(problem).__name__)

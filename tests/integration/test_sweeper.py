@@ -48,7 +48,7 @@ def test_a_full_queue_gets_no_more_knocks(engine: Engine, broker: Broker) -> Non
     now = datetime.now(UTC)
     accept(engine, now=now)
     for _ in range(WINDOW):
-        publish(app, ["x"])
+        publish(app, ["x"], is_busy=False)
     assert queue_length(app) == WINDOW
     assert Sweeper(engine, app).tick(now + LATER) == 0
 
