@@ -73,6 +73,8 @@ def is_full_name(text: str) -> bool:
 
 def clean(text: str) -> str:
     """The same text, storable: NUL and lone surrogates become U+FFFD."""
+    if text.isascii() and "\x00" not in text:  # what nearly all are, told without looking at each character
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -148,12 +150,11 @@ class Fields:
         """A list of strings, None when the key is absent or null."""
         if self._values.get(name) is None:
             return None
-        found = []
-        for index, value in enumerate(self._list(name, limit)):
+        values = self._list(name, limit)
+        for index, value in enumerate(values):
             if not isinstance(value, str) or len(value) > each:
                 self.refuse(f"{name}[{index}]", f"must be a string of at most {each} characters")
-            found.append(clean(value))
-        return found
+        return [clean(value) for value in values]
 
     def _list(self, name: str, limit: int) -> list[Any]:
         value = self._values.get(name)
@@ -167,6 +168,9 @@ class Fields:
 
     def sha(self, name: str) -> str:
         """A commit or tag object id: 40 hex digits, or 64 in a SHA-256 repository."""
+        value = self._values.get(name)
+        if isinstance(value, str) and _SHA.fullmatch(value):
+            return value
         value = self.text(name, 64).lower()
         if not _SHA.fullmatch(value):
             self.refuse(name, "must be 40 or 64 hexadecimal digits")
@@ -215,7 +219,9 @@ def read_commit(fields: Fields) -> Commit:
 
 def _read_files(fields: Fields) -> tuple[FileChange, ...] | None:
     """Sentry's letters for the three lists; a path in two lists (a rename back and forth) is one modification."""
-    added, removed, modified = (fields.texts(name, MAX_FILES, MAX_PATH) for name in ("added", "removed", "modified"))
+    added = fields.texts("added", MAX_FILES, MAX_PATH)
+    removed = fields.texts("removed", MAX_FILES, MAX_PATH)
+    modified = fields.texts("modified", MAX_FILES, MAX_PATH)
     if added is None and removed is None and modified is None:
         return None
     changes: dict[str, FileChange] = {path: FileChange(path, "A") for path in added or ()}
