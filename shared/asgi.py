@@ -3,6 +3,9 @@
 A WSGI server hands each request a thread that then waits inside `wsgi.input`; a few hundred senders that trickle their
 bodies stop every other one (docs/decisions/0005). Here a slow body costs a coroutine, has a deadline and a cap, and the
 app only ever sees bodies that are complete.
+
+Requests that `is_quick` names run in the event loop itself: handing one to a thread and back costs more than it takes.
+Such a view never waits; what its answer depends on (a commit) it leaves in `environ[LATER]`, and the loop waits for that.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+HEADERS = "tagship.headers"  # the environ's key of {name in lower case: value}, as the request brought them
+LATER = "tagship.later"  # the environ's key of a Later, in a request that runs in the event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,31 @@ class Refusal:
     detail: str
 
 
+class Later:
+    """What a quick view leaves behind instead of waiting: the answer goes out once `until` is done.
+
+    `finish` makes the answer of the outcome; without it the view's own answer stands. A future's fault reaches `finish` only.
+    """
+
+    __slots__ = ("finish", "until")
+
+    def __init__(self) -> None:
+        self.until: Awaitable[Any] | None = None
+        self.finish: Callable[[Any], Answer] | None = None
+
+    async def settle(self, answer: Answer) -> Answer:
+        if self.until is None:
+            return answer
+        try:
+            outcome = await self.until
+        except Exception as problem:
+            outcome = problem
+        return answer if self.finish is None else self.finish(outcome)
+
+
 Refuse = Callable[[Refusal], tuple[list[tuple[str, str]], bytes]]
+_OURS = (b"content-length", b"transfer-encoding")  # told of the body as it was read, not as it was sent
+_ENVIRON_NAMES = {"content-type": "CONTENT_TYPE"}
 _GONE = Refusal(499, "the sender went away")
 
 
@@ -53,10 +83,12 @@ class FlaskInAsgi:
         refuse: Refuse,
         limits: Limits | None = None,
         threads: int = 8,
-        on_stop: Callable[[], object] | None = None,
+        is_quick: Callable[[Scope, int], bool] = lambda scope, size: False,
+        on_stop: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._app = app
         self._refuse = refuse
+        self._is_quick = is_quick
         self._on_stop = on_stop
         self._limits = limits or Limits()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
@@ -78,9 +110,13 @@ class FlaskInAsgi:
                 return
             kept = len(body)
             self._buffered += kept
-            loop = asyncio.get_running_loop()
-            status, headers, text = await loop.run_in_executor(self._pool, self._call, _environ(scope, body))
-            await _answer(send, status, headers, text)
+            environ = _environ(scope, body)
+            if self._is_quick(scope, kept):
+                later = environ[LATER] = Later()
+                answer = await later.settle(self._call(environ))
+            else:
+                answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._call, environ)
+            await _answer(send, *answer)
         finally:
             self._buffered -= kept
 
@@ -114,7 +150,7 @@ class FlaskInAsgi:
         finally:
             self._buffered -= size
 
-    def _call(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _call(self, environ: dict[str, Any]) -> Answer:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
@@ -137,7 +173,7 @@ class FlaskInAsgi:
             elif message["type"] == "lifespan.shutdown":
                 self._pool.shutdown(wait=True)
                 if self._on_stop is not None:
-                    self._on_stop()
+                    await self._on_stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -177,10 +213,13 @@ def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.run_once": False,
         "CONTENT_LENGTH": str(len(body)),
     }
+    headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        if b"_" in raw_name or raw_name in (b"content-length", b"transfer-encoding"):
+        if b"_" in raw_name or raw_name in _OURS:
             continue
-        name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
-        key = name if name == "CONTENT_TYPE" else "HTTP_" + name
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    for name, value in headers.items():
+        environ[_ENVIRON_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")] = value
+    environ[HEADERS] = headers
     return environ

@@ -57,15 +57,18 @@ def normalise_url(url: str) -> URL:
     raise ValueError("must begin with sqlite:/// or postgresql://")
 
 
-def make_engine(url: str) -> Engine:
-    """An engine whose transactions write: SQLite begins IMMEDIATE, since a read lock cannot be upgraded under load."""
+def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """An engine whose transactions write: SQLite begins IMMEDIATE, since a read lock cannot be upgraded under load.
+
+    `busy_seconds`: how long SQLite itself waits, and blocks, for another writer.
+    """
     parsed = normalise_url(url)
     if parsed.get_backend_name() == "postgresql":
         return sa.create_engine(
             parsed, pool_size=8, max_overflow=8, pool_timeout=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
         )
     engine = sa.create_engine(
-        parsed, pool_size=8, max_overflow=8, pool_timeout=BUSY_SECONDS, connect_args={"timeout": BUSY_SECONDS}
+        parsed, pool_size=8, max_overflow=8, pool_timeout=BUSY_SECONDS, connect_args={"timeout": busy_seconds}
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
@@ -84,7 +87,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",  # in WAL, NORMAL does not sync at commit: a 202 could be forgotten by a power cut
         "foreign_keys=ON",
-        f"busy_timeout={BUSY_SECONDS * 1000}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -97,7 +99,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def upsert(connection: Connection, table: sa.Table) -> Any:
     """An INSERT that knows ON CONFLICT in the connection's dialect."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return upsert_for(connection.dialect.name, table)
+
+
+def upsert_for(dialect: str, table: sa.Table) -> Any:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,60 +39,78 @@ class Receipt:
     detail: str | None = None
 
 
-def accept(
-    connection: Connection,
-    *,
-    provider: str,
-    hook: Hook,
-    decision: Decision,
-    headers: Mapping[str, str],
-    body: bytes,
-    now: datetime,
-) -> Receipt:
-    """Store a verified delivery with its payload and jobs. A delivery id seen before changes nothing but failed jobs."""
-    status: Literal["accepted", "ignored"] = "accepted" if decision.work else "ignored"
-    seq = _insert_delivery(connection, provider, hook, decision, status, now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A verified delivery and what it becomes, to be stored."""
+
+    provider: str
+    hook: Hook
+    decision: Decision
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+
+
+def accept(connection: Connection, arrival: Arrival) -> Receipt:
+    """Store a verified delivery with its payload and jobs. A delivery id seen before changes nothing but failed jobs.
+
+    `shared/bulk.py` does the same for many at once, as long as all of them are new.
+    """
+    hook, decision, now = arrival.hook, arrival.decision, arrival.now
+    statement = (
+        upsert(connection, deliveries)
+        .values(delivery_values(arrival))
+        .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
+        .returning(deliveries.c.seq)
+    )
+    seq = connection.execute(statement).scalar_one_or_none()
     if seq is None:
-        return _again(connection, provider, hook.delivery_id, now)
-    connection.execute(payloads.insert().values(delivery_seq=seq, headers=mask_headers(headers), body=body))
-    receipt = Receipt(delivery_id=hook.delivery_id, status=status, reason=decision.reason, detail=decision.detail)
+        return _again(connection, arrival.provider, hook.delivery_id, now)
+    connection.execute(payloads.insert().values(payload_values(arrival, seq)))
     if not decision.work:
-        return receipt
+        return receipt_of(arrival)
     assert isinstance(hook.content, Push)  # noqa: S101  (decide() makes work of a Push only)
     made = [_insert_job(connection, hook.content, work, seq, hook.delivery_id, now) for work in decision.work]
     ids = tuple(job_id for job_id, _ in made)
     connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(jobs=list(ids)))
+    return receipt_of(arrival, ids, knock=tuple(job_id for job_id, waits in made if waits))
+
+
+def receipt_of(arrival: Arrival, ids: tuple[str, ...] = (), knock: tuple[str, ...] = ()) -> Receipt:
+    """The receipt of a delivery that was stored just now."""
+    decision = arrival.decision
     return Receipt(
-        delivery_id=hook.delivery_id, status=status, jobs=ids, knock=tuple(job_id for job_id, waits in made if waits)
+        delivery_id=arrival.hook.delivery_id,
+        status="accepted" if decision.work else "ignored",
+        jobs=ids,
+        knock=knock,
+        reason=decision.reason,
+        detail=decision.detail,
     )
 
 
-def _insert_delivery(
-    connection: Connection, provider: str, hook: Hook, decision: Decision, status: str, now: datetime
-) -> int | None:
-    """The new row's seq, or None when this provider has sent this delivery id before."""
-    content = hook.content
-    statement = (
-        upsert(connection, deliveries)
-        .values(
-            delivery_id=hook.delivery_id,
-            dedupe_key=hook.delivery_id,
-            provider=provider,
-            event=hook.event,
-            repository=content.repository.full_name if content.repository else None,
-            ref=content.ref.full if content.ref else None,
-            status=status,
-            reason=decision.reason,
-            detail=decision.detail,
-            why=[step.as_json() for step in decision.trail],
-            jobs=[],
-            created_at=now,
-            to_log=isinstance(content, Push),
-        )
-        .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
-        .returning(deliveries.c.seq)
-    )
-    return connection.execute(statement).scalar_one_or_none()
+def delivery_values(arrival: Arrival) -> dict[str, Any]:
+    """The row of a new delivery, but for its seq."""
+    hook, content, decision = arrival.hook, arrival.hook.content, arrival.decision
+    return {
+        "delivery_id": hook.delivery_id,
+        "dedupe_key": hook.delivery_id,
+        "provider": arrival.provider,
+        "event": hook.event,
+        "repository": content.repository.full_name if content.repository else None,
+        "ref": content.ref.full if content.ref else None,
+        "status": "accepted" if decision.work else "ignored",
+        "reason": decision.reason,
+        "detail": decision.detail,
+        "why": [step.as_json() for step in decision.trail],
+        "jobs": [],
+        "created_at": arrival.now,
+        "to_log": isinstance(content, Push),
+    }
+
+
+def payload_values(arrival: Arrival, seq: int) -> dict[str, Any]:
+    return {"delivery_seq": seq, "headers": mask_headers(arrival.headers), "body": arrival.body}
 
 
 def _again(connection: Connection, provider: str, delivery_id: str, now: datetime) -> Receipt:
@@ -141,32 +159,39 @@ def _insert_new(
     """The new job's id, None when it is there already."""
     statement = (
         upsert(connection, jobs)
-        .values(
-            id=new_id(now),
-            key=job_key(work.target, push),
-            delivery_seq=seq,
-            delivery_id=delivery_id,
-            provider=push.repository.provider,
-            repository=push.repository.full_name,
-            ref=push.ref.full,
-            sha=push.sha,
-            target=work.target,
-            version=work.version,
-            spec=_spec(work),
-            status=JobState.QUEUED,
-            trigger=trigger,
-            attempts=0,
-            attempts_allowed=ledger.BUDGET,
-            next_attempt_at=now,
-            knock_at=now + ledger.KNOCK_AGAIN_AFTER,  # the receiver knocks first, right after the commit
-            created_at=now,
-            updated_at=now,
-        )
+        .values(job_values(push, work, seq, delivery_id, trigger, now))
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(jobs.c.id)
     )
     made: str | None = connection.execute(statement).scalar_one_or_none()
     return made
+
+
+def job_values(
+    push: Push, work: Work, seq: int | None, delivery_id: str | None, trigger: Trigger, now: datetime
+) -> dict[str, Any]:
+    """The row of a new job, which waits to be run."""
+    return {
+        "id": new_id(now),
+        "key": job_key(work.target, push),
+        "delivery_seq": seq,
+        "delivery_id": delivery_id,
+        "provider": push.repository.provider,
+        "repository": push.repository.full_name,
+        "ref": push.ref.full,
+        "sha": push.sha,
+        "target": work.target,
+        "version": work.version,
+        "spec": _spec(work),
+        "status": JobState.QUEUED,
+        "trigger": trigger,
+        "attempts": 0,
+        "attempts_allowed": ledger.BUDGET,
+        "next_attempt_at": now,
+        "knock_at": now + ledger.KNOCK_AGAIN_AFTER,  # the receiver knocks first, right after the commit
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _spec(work: Work) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class UnsupportedBody(Rejected):
     """A content type or encoding that is not read."""
 
 
+class CannotStore(TagshipError):
+    """The ledger cannot take a delivery now; the sender is to try again. The text is for the log alone."""
+
+
 class TransientError(TagshipError):
     """Passing: try again later. `retry_after` is what the other side asked for, if it did."""
 

@@ -19,7 +19,7 @@ def serve(factory: str, *, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.ASGI,
         workers=workers,
-        loop=Loops.asyncio,
+        loop=Loops.auto,
         http=HTTPModes.http1,
         websockets=False,
         # Slow senders hold a place each while their body is read: there must be more places than slow senders.

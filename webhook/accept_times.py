@@ -1,20 +1,21 @@
 """Measures how long accepting a delivery takes. Each process counts for itself and adds to the common tallies every few
-seconds, after an answer has gone out; a process that is killed takes the last few seconds of its counts with it."""
+seconds, apart from any answer; a process that is killed takes the last few seconds of its counts with it."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from datetime import UTC, datetime
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import log, tallies
+from shared.asgi import LATER
 
 _EVERY_SECONDS = 5.0
-_ENDPOINT = "receive.receive"
 
 logger = log.get(__name__)
 
@@ -52,21 +53,17 @@ class AcceptTimes:
         except SQLAlchemyError as problem:
             logger.warning("metrics.unstored", error=type(problem).__name__)
 
+    async def flush_if_due(self) -> None:
+        """From the event loop, which does not write itself."""
+        if self.is_due():
+            await asyncio.to_thread(self.flush)
 
-def register(app: Flask, engine: Engine) -> AcceptTimes:
-    """Time every accepted delivery of the app."""
-    times = AcceptTimes(engine)
 
-    @app.before_request
-    def _start() -> None:
-        g.started = time.perf_counter()
+def register(app: Flask, times: AcceptTimes) -> None:
+    """Write them down with whatever request comes, a health check too; but never in the event loop."""
 
     @app.after_request
     def _end(response: Response) -> Response:
-        if request.endpoint == _ENDPOINT and response.status_code < 300:
-            times.note(time.perf_counter() - g.started)
-        if times.is_due():  # whatever was asked for, a health check too
+        if LATER not in request.environ and times.is_due():
             response.call_on_close(times.flush)
         return response
-
-    return times

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 
@@ -15,8 +16,10 @@ from shared.rules import Rules
 from shared.settings import Settings, from_env
 from webhook import accept_times, health, metrics, problems, receive
 from webhook.dashboard import register as dashboard
+from webhook.group_commit import GroupCommit
 from webhook.ops import api
 from webhook.refusals import Refusals
+from webhook.stores import open_store
 
 
 def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
@@ -24,19 +27,23 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     app = Flask("webhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
     engine = make_engine(settings.database_url)
+    times = accept_times.AcceptTimes(engine)
     knocker = Knocker(make_celery(settings.broker_url))
     app.extensions["door"] = receive.Door(
         settings=settings,
         rules=rules or config.load(settings),
         engine=engine,
         knocker=knocker,
+        group_commit=GroupCommit(open_store(engine), engine, knocker, after_each=times.flush_if_due),
+        times=times,
         refusals=Refusals(engine),
     )
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)
     dashboard.register(app)
-    metrics.register(app, accept_times.register(app, engine))
+    accept_times.register(app, times)
+    metrics.register(app, times)
     problems.register(app)
     return app
 
@@ -47,4 +54,9 @@ def create_asgi() -> FlaskInAsgi:
     log.setup(settings.log_format, settings.log_level)
     app = create_app(settings)
     door: receive.Door = app.extensions["door"]
-    return FlaskInAsgi(app, refuse=problems.refuse_body, on_stop=door.knocker.stop)
+
+    async def stop() -> None:
+        await door.group_commit.close()
+        await asyncio.to_thread(door.knocker.stop)
+
+    return FlaskInAsgi(app, refuse=problems.refuse_body, is_quick=receive.is_quick, on_stop=stop)

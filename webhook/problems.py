@@ -11,11 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from shared import log
-from shared.asgi import Refusal
+from shared.asgi import Answer, Refusal
 from shared.errors import (
     BadParameter,
     BadPayload,
     BadSignature,
+    CannotStore,
     Conflict,
     NotFound,
     TagshipError,
@@ -35,6 +36,8 @@ _STATUS: dict[type[TagshipError], int] = {
 }
 # One text for missing and wrong alike: which of the two it was stands in the log and in the list of refused deliveries.
 _UNSIGNED = "the signature or token is missing or wrong"
+
+_TRY_AGAIN = "the delivery could not be stored; send it again"
 
 logger = log.get(__name__)
 
@@ -57,30 +60,34 @@ def refuse_body(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
     return headers, render(refusal.status, refusal.detail)
 
 
-def register(app: Flask) -> None:
-    """Install the table."""
-
-    @app.errorhandler(TagshipError)
-    def _ours(error: TagshipError) -> Response:
+def answer_to(error: Exception) -> Response:
+    """The table: TagshipError, werkzeug's HTTPException, a database that cannot store, anything else."""
+    if isinstance(error, CannotStore):
+        logger.error("storage.failed", error=type(error).__name__, cause=str(error)[:300])
+        return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
+    if isinstance(error, TagshipError):
         for kind, status in _STATUS.items():
             if isinstance(error, kind):
                 return problem(status, _UNSIGNED if status == 401 else str(error))
-        return _unexpected(error)
-
-    @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> Response:
+    if isinstance(error, HTTPException):
         allow = {"Allow": ", ".join(sorted(methods))} if (methods := getattr(error, "valid_methods", None)) else {}
         return problem(error.code or 500, _DETAILS.get(error.code or 500) or error.description or error.name, allow)
-
-    @app.errorhandler(SQLAlchemyError)
-    def _storage(error: SQLAlchemyError) -> Response:
+    if isinstance(error, SQLAlchemyError):
         logger.error("storage.failed", error=type(error).__name__, cause=str(getattr(error, "orig", ""))[:300])
-        return problem(503, "the delivery could not be stored; send it again", {"Retry-After": "5"})
+        return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
+    logger.error("request.unexpected", exc_info=error)
+    return problem(500, "an unexpected fault; the log has its trace")
 
-    @app.errorhandler(Exception)
-    def _unexpected(error: Exception) -> Response:
-        logger.error("request.unexpected", exc_info=error)
-        return problem(500, "an unexpected fault; the log has its trace")
+
+def as_answer(response: Response) -> Answer:
+    """A response as the server's entry sends it."""
+    return response.status_code, list(response.headers), response.get_data()
+
+
+def register(app: Flask) -> None:
+    """Install the table."""
+    for kind in (TagshipError, HTTPException, SQLAlchemyError, Exception):
+        app.register_error_handler(kind, answer_to)
 
 
 _DETAILS = {

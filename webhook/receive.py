@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, request
 from sqlalchemy.engine import Engine
 
 from shared import deliveries, log
+from shared.asgi import HEADERS, LATER, Answer, Later
 from shared.errors import Rejected, UnknownProvider, UnsupportedBody
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Hook, Incoming, media_type
@@ -17,11 +23,15 @@ from shared.push import Push
 from shared.queue import Knocker
 from shared.rules import Decision, Rules, decide
 from shared.settings import Settings
+from webhook import problems
+from webhook.accept_times import AcceptTimes
+from webhook.group_commit import GroupCommit, Outcome
 from webhook.problems import problem
 from webhook.refusals import Refusals
 
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
+_QUICK_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,44 +42,88 @@ class Door:
     rules: Rules
     engine: Engine
     knocker: Knocker
+    group_commit: GroupCommit
     refusals: Refusals
+    times: AcceptTimes
+
+
+def is_quick(scope: Mapping[str, Any], size: int) -> bool:
+    """Whether the event loop may read it: a webhook whose body takes a few milliseconds at most."""
+    return scope["method"] == "POST" and size <= _QUICK_BYTES and scope["path"].startswith("/webhooks/")
 
 
 @blueprint.post("/webhooks/<name>", strict_slashes=False)
 def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
+    started = time.perf_counter()
     door: Door = current_app.extensions["door"]
     provider, secrets = PROVIDERS.get(name), door.settings.webhook_secrets.get(name)
     if provider is None or not secrets:
         raise UnknownProvider("no such provider is configured here")
     now = datetime.now(UTC)
-    headers = {key.lower(): value for key, value in request.headers.items()}
+    headers = request.environ.get(HEADERS) or {key.lower(): value for key, value in request.headers.items()}
     incoming = Incoming(headers, request.get_data(cache=False))
     try:
         _check_body(provider, headers)
         provider.verify(incoming, secrets, now)
         hook = provider.read(incoming)
     except Rejected as fault:
-        door.refusals.remember(name, headers, fault, now)
+        if (write := door.refusals.remember(name, headers, fault, now)) is not None:
+            _call_apart(write)
         raise
     decision = _decide(hook, door.rules)
-    with door.engine.begin() as connection:
-        receipt = deliveries.accept(
-            connection, provider=name, hook=hook, decision=decision, headers=headers, body=incoming.body, now=now
-        )
+    arrival = deliveries.Arrival(provider=name, hook=hook, decision=decision, headers=headers, body=incoming.body, now=now)
+    later: Later | None = request.environ.get(LATER)
+    if later is not None:
+        later.until = door.group_commit.submit(arrival)
+        later.finish = lambda outcome: _finish(door, arrival, outcome, started)
+        return Response(status=202)
+    with door.engine.begin() as connection:  # a large body, in a thread of its own
+        receipt = deliveries.accept(connection, arrival)
     door.knocker.knock(receipt.knock)
+    status, content_headers, body = _finish(door, arrival, receipt, started)
+    return Response(body, status=status, headers=content_headers)
+
+
+def _call_apart(write: Callable[[], None]) -> None:
+    """Never in the event loop, yet before the answer goes out: whoever is refused may look for it at once."""
+    later: Later | None = request.environ.get(LATER)
+    if later is None:
+        write()
+    else:
+        later.until = asyncio.to_thread(write)
+
+
+def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, started: float) -> Answer:
+    """The answer, now that the delivery is stored or could not be."""
+    if not isinstance(outcome, deliveries.Receipt):
+        return problems.as_answer(problems.answer_to(outcome))
+    door.times.note(time.perf_counter() - started)
+    content = arrival.hook.content
     logger.info(
         "delivery.stored",
-        status=receipt.status,
-        provider=name,
-        delivery=receipt.delivery_id,
-        hook=hook.event,
-        repository=hook.content.repository.full_name if hook.content.repository else None,
-        ref=hook.content.ref.full if hook.content.ref else None,
-        reason=receipt.reason,
-        jobs=list(receipt.jobs),
+        status=outcome.status,
+        provider=arrival.provider,
+        delivery=outcome.delivery_id,
+        hook=arrival.hook.event,
+        repository=content.repository.full_name if content.repository else None,
+        ref=content.ref.full if content.ref else None,
+        reason=outcome.reason,
+        jobs=list(outcome.jobs),
     )
-    return _answer(receipt)
+    body = json.dumps(_say(outcome)).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    return 202 if outcome.status == "accepted" else 200, headers, body
+
+
+def _say(receipt: deliveries.Receipt) -> dict[str, object]:
+    answer: dict[str, object] = {"delivery_id": receipt.delivery_id, "status": receipt.status}
+    if receipt.status == "ignored":
+        return answer | {"reason": receipt.reason, "detail": receipt.detail}
+    answer["jobs"] = receipt.jobs
+    if receipt.status == "duplicate":
+        answer["replayed"] = receipt.replayed
+    return answer
 
 
 def _check_body(provider: Provider, headers: dict[str, str]) -> None:
@@ -83,19 +137,6 @@ def _decide(hook: Hook, rules: Rules) -> Decision:
     if isinstance(hook.content, Push):
         return decide(hook.content, rules)
     return Decision(reason=hook.content.reason, detail=hook.content.detail)
-
-
-def _answer(receipt: deliveries.Receipt) -> Response:
-    answer: dict[str, object] = {"delivery_id": receipt.delivery_id, "status": receipt.status}
-    if receipt.status == "ignored":
-        answer |= {"reason": receipt.reason, "detail": receipt.detail}
-    else:
-        answer["jobs"] = list(receipt.jobs)
-    if receipt.status == "duplicate":
-        answer["replayed"] = list(receipt.replayed)
-    response = jsonify(answer)
-    response.status_code = 202 if receipt.status == "accepted" else 200
-    return response
 
 
 @blueprint.get("/webhooks/<name>", strict_slashes=False)

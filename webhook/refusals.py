@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,23 +32,22 @@ class Refusals:
         self._tokens = _PER_SECOND
         self._filled_at = time.monotonic()
 
-    def remember(self, provider: str, headers: dict[str, str], problem: Rejected, now: datetime) -> None:
+    def remember(
+        self, provider: str, headers: Mapping[str, str], problem: Rejected, now: datetime
+    ) -> Callable[[], None] | None:
+        """What writes it down, to be called where one may wait; None when too many came at once."""
         reason = "signature_wrong" if isinstance(problem, BadSignature) else "payload_refused"
         delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
         logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
         if not self._take():
-            return
+            return None
+        values = {"provider": provider, "delivery_id": delivery_id, "event": event}
+        return lambda: self._write(**values, reason=reason, detail=str(problem), now=now)
+
+    def _write(self, **values: Any) -> None:
         try:
             with self._engine.begin() as connection:
-                deliveries.refuse(
-                    connection,
-                    provider=provider,
-                    delivery_id=delivery_id,
-                    event=event,
-                    reason=reason,
-                    detail=str(problem),
-                    now=now,
-                )
+                deliveries.refuse(connection, **values)
         except SQLAlchemyError as fault:
             logger.warning("delivery.refusal_unstored", error=type(fault).__name__)
 
@@ -61,7 +62,7 @@ class Refusals:
             return True
 
 
-def _first(headers: dict[str, str], names: tuple[str, ...], limit: int) -> str:
+def _first(headers: Mapping[str, str], names: tuple[str, ...], limit: int) -> str:
     """The sender's own words are unverified here: printable ASCII, bounded, or a dash."""
     for name in names:
         if value := _PRINTABLE.sub("", headers.get(name, ""))[:limit]:

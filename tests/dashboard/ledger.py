@@ -67,12 +67,9 @@ def accept(
     with engine.begin() as connection:
         receipt = deliveries.accept(
             connection,
-            provider="github",
-            hook=hook,
-            decision=decision,
-            headers=headers,
-            body=sample.body,
-            now=at or datetime.now(UTC),
+            deliveries.Arrival(
+                provider="github", hook=hook, decision=decision, headers=headers, body=sample.body, now=at or datetime.now(UTC)
+            ),
         )
     return receipt.delivery_id, receipt.jobs[0] if receipt.jobs else None
 

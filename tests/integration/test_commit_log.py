@@ -33,12 +33,14 @@ def store(engine: Engine, sample: Sample, at: datetime = NOW) -> None:
     with engine.begin() as connection:
         deliveries.accept(
             connection,
-            provider=sample.provider,
-            hook=hook,
-            decision=Decision(reason="no_rule", detail="nobody wants it"),
-            headers=headers,
-            body=sample.body,
-            now=at,
+            deliveries.Arrival(
+                provider=sample.provider,
+                hook=hook,
+                decision=Decision(reason="no_rule", detail="nobody wants it"),
+                headers=headers,
+                body=sample.body,
+                now=at,
+            ),
         )
 
 

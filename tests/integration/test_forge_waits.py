@@ -84,12 +84,14 @@ def accept(engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | N
     with engine.begin() as connection:
         return deliveries.accept(
             connection,
-            provider="github",
-            hook=hook,
-            decision=decide(hook.content, in_force),
-            headers=headers,
-            body=sample.body,
-            now=at or datetime.now(UTC),
+            deliveries.Arrival(
+                provider="github",
+                hook=hook,
+                decision=decide(hook.content, in_force),
+                headers=headers,
+                body=sample.body,
+                now=at or datetime.now(UTC),
+            ),
         ).jobs[0]
 
 

@@ -49,12 +49,14 @@ def accept(
     with engine.begin() as connection:
         return deliveries.accept(
             connection,
-            provider=provider,
-            hook=hook,
-            decision=Decision(work=work or (make_work(),)),
-            headers={"x-github-event": "push", "x-gitlab-token": "s3cret"},
-            body=b'{"a": 1}',
-            now=now,
+            deliveries.Arrival(
+                provider=provider,
+                hook=hook,
+                decision=Decision(work=work or (make_work(),)),
+                headers={"x-github-event": "push", "x-gitlab-token": "s3cret"},
+                body=b'{"a": 1}',
+                now=now,
+            ),
         )
 
 
@@ -128,12 +130,9 @@ def test_an_ignored_delivery_is_stored_with_its_reason_and_without_a_job(engine:
     with engine.begin() as connection:
         receipt = deliveries.accept(
             connection,
-            provider="github",
-            hook=hook,
-            decision=Decision(reason="ping", detail="works"),
-            headers={},
-            body=b"{}",
-            now=NOW,
+            deliveries.Arrival(
+                provider="github", hook=hook, decision=Decision(reason="ping", detail="works"), headers={}, body=b"{}", now=NOW
+            ),
         )
     assert (receipt.status, receipt.reason, receipt.jobs) == ("ignored", "ping", ())
     assert (count(engine, payloads), count(engine, job_table)) == (1, 0)

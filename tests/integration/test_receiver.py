@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared import jobs as ledger
+from shared.asgi import LATER, Later
 from shared.models import deliveries, jobs, payloads
 from shared.settings import Settings
 from webhook.factory import create_app
@@ -25,8 +28,9 @@ GITHUB, GITLAB = "first-secret", "gitlab-token"
 COMMITS = [SampleCommit("one"), SampleCommit("two")]
 
 
-@pytest.fixture
-def client(engine: Engine, tmp_path: Path) -> Iterator[FlaskClient]:
+@pytest.fixture(params=["in a thread", "in the event loop"])
+def client(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FlaskClient]:
+    """Both ways in: that of large bodies, and that of all others."""
     settings = Settings(
         data_dir=tmp_path,
         database_url=engine.url.render_as_string(hide_password=False),
@@ -35,9 +39,27 @@ def client(engine: Engine, tmp_path: Path) -> Iterator[FlaskClient]:
         broker_url="redis://127.0.0.1:1/0",  # nobody listens: the sender must not notice
     )
     app = create_app(settings)
-    yield app.test_client()
-    app.extensions["door"].knocker.stop()
-    app.extensions["door"].engine.dispose()
+    with asyncio.Runner() as runner:
+        if request.param == "in the event loop":
+            app.wsgi_app = quick(app.wsgi_app, runner)  # type: ignore[method-assign]
+        yield app.test_client()
+        app.extensions["door"].knocker.stop()
+        app.extensions["door"].engine.dispose()
+        runner.run(app.extensions["door"].group_commit.close())
+
+
+def quick(app: Any, runner: asyncio.Runner) -> Any:
+    """A WSGI app that answers as the server's entry does for a webhook."""
+
+    async def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        later = environ[LATER] = Later()
+        started: list[Any] = []
+        body = b"".join(app(environ, lambda status, headers, *_: started.extend((status, headers))))
+        status, headers, text = await later.settle((int(started[0][:3]), started[1], body))
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [text]
+
+    return lambda environ, start_response: runner.run(answer(environ, start_response))
 
 
 def send(client: FlaskClient, sample: Sample, **headers: str) -> TestResponse:

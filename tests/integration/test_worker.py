@@ -66,12 +66,14 @@ def accept(engine: Engine, in_force: Rules, name: str = "v1.0.0", repository: st
     with engine.begin() as connection:
         receipt = deliveries.accept(
             connection,
-            provider="github",
-            hook=hook,
-            decision=decide(hook.content, in_force),
-            headers=headers,
-            body=sample.body,
-            now=datetime.now(UTC),
+            deliveries.Arrival(
+                provider="github",
+                hook=hook,
+                decision=decide(hook.content, in_force),
+                headers=headers,
+                body=sample.body,
+                now=datetime.now(UTC),
+            ),
         )
     return receipt.jobs[0]
 

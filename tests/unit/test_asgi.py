@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.asgi import FlaskInAsgi, Limits, Refusal
+from shared.asgi import LATER, Answer, FlaskInAsgi, Later, Limits, Refusal
 
 Event = dict[str, Any]
 DISCONNECT: Event = {"type": "http.disconnect"}
@@ -294,7 +294,11 @@ def test_a_scope_that_leaves_things_out_is_no_fault() -> None:
 
 def test_start_and_stop_are_answered_and_what_was_opened_is_closed_once() -> None:
     stopped: list[str] = []
-    asgi = door(Seen(), on_stop=lambda: stopped.append("stopped"))
+
+    async def stop() -> None:
+        stopped.append("stopped")
+
+    asgi = door(Seen(), on_stop=stop)
     sent = run(asgi, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}, asked={"type": "lifespan"})
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert stopped == ["stopped"]
@@ -302,3 +306,65 @@ def test_start_and_stop_are_answered_and_what_was_opened_is_closed_once() -> Non
 
 def test_another_protocol_is_left_alone() -> None:
     assert run(door(Seen()), asked={"type": "websocket"}) == []
+
+
+# --- quick requests ---------------------------------------------------------------------------------------------------
+
+
+def quick_app(later: Callable[[Later], None]) -> Any:
+    """An app that leaves what its answer waits for."""
+
+    def app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        later(environ[LATER])
+        start_response("202 ACCEPTED", [])
+        return [b"draft"]
+
+    return app
+
+
+def test_a_quick_request_runs_in_the_event_loop_and_its_answer_waits_for_what_it_left() -> None:
+    async def outcome() -> str:
+        await asyncio.sleep(0.01)
+        return "stored"
+
+    def finish(outcome: str) -> Answer:
+        return 200, [("X-Outcome", outcome)], b"final"
+
+    def leave(later: Later) -> None:
+        asyncio.get_running_loop()  # raises outside of one
+        later.until, later.finish = outcome(), finish
+
+    sent = run(door(quick_app(leave), is_quick=lambda *_: True), chunk(b"{}"))
+    assert status_and_body(sent) == (200, b"final")
+    assert sent[0]["headers"] == [(b"x-outcome", b"stored")]
+
+
+def test_without_a_finish_the_views_own_answer_stands_even_when_the_wait_fails() -> None:
+    async def fail() -> None:
+        raise OSError("disk full")
+
+    def leave(later: Later) -> None:
+        later.until = fail()
+
+    assert status_and_body(run(door(quick_app(leave), is_quick=lambda *_: True), chunk(b"{}"))) == (202, b"draft")
+
+
+def test_a_fault_reaches_finish() -> None:
+    async def fail() -> None:
+        raise OSError("disk full")
+
+    def leave(later: Later) -> None:
+        later.until, later.finish = fail(), lambda problem: (503, [], str(problem).encode())
+
+    assert status_and_body(run(door(quick_app(leave), is_quick=lambda *_: True), chunk(b"{}"))) == (503, b"disk full")
+
+
+def test_what_is_quick_is_told_by_address_and_size() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def is_quick(asked_for: Any, size: int) -> bool:
+        asked.append((asked_for["path"], size))
+        return False
+
+    assert status_and_body(run(door(Seen(), is_quick=is_quick), chunk(b"12345")))[0] == 202
+    assert asked == [(scope()["path"], 5)]

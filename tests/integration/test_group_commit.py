@@ -1,0 +1,247 @@
+"""Deliveries stored together: each is told its own outcome, and nothing is lost or half done when one of them is odd."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared.deliveries import Arrival, Receipt
+from shared.errors import CannotStore
+from shared.models import commits, deliveries, jobs, payloads, pushes
+from shared.providers.incoming import Hook
+from shared.push import Ignored, Push, Ref, Repository
+from shared.queue import Knocker, make_celery
+from shared.rules import Decision, Work
+from tests.builders import NOW
+from webhook import stores
+from webhook.group_commit import GroupCommit, Outcome
+from webhook.stores import open_store
+
+ids = itertools.count(1)
+
+
+class Knocks(Knocker):
+    """Keeps what it was handed."""
+
+    def __init__(self) -> None:
+        super().__init__(make_celery("redis://127.0.0.1:1/0"))
+        self.heard: list[str] = []
+
+    def knock(self, job_ids: Any) -> None:
+        self.heard += job_ids
+
+
+def arrival(sha: str | None = None, delivery_id: str | None = None, **fields: Any) -> Arrival:
+    sha = sha or f"{next(ids):040x}"
+    push = Push(repository=Repository("github", "acme/shop"), ref=Ref("refs/tags/v1"), before="0" * 40, after=sha, sha=sha)
+    work = Work(rule="r", target="t", version="v1", projects=("app",), set_commits="auto", finalize=True, environment=None)
+    hook = Hook(event="push", delivery_id=delivery_id or f"d-{next(ids)}", content=push)
+    return Arrival(
+        **{
+            "provider": "github",
+            "hook": hook,
+            "decision": Decision(work=(work,)),
+            "headers": {"x-github-event": "push", "x-hub-signature-256": "s3cret"},
+            "body": b"\x00\xff{}",
+            "now": NOW,
+            **fields,
+        }
+    )
+
+
+def submit(engine: Engine, arrivals: Sequence[Arrival], knocks: Knocks | None = None) -> list[Outcome]:
+    """All at once, so that they come into one group."""
+
+    async def run() -> list[Outcome]:
+        group = GroupCommit(open_store(engine), engine, knocks or Knocks())
+        outcomes = await asyncio.gather(*[group.submit(one) for one in arrivals])
+        await group.close()
+        return outcomes
+
+    return asyncio.run(run())
+
+
+def count(engine: Engine, table: sa.Table) -> int:
+    with engine.begin() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def receipts(outcomes: Sequence[Outcome]) -> list[Receipt]:
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes), outcomes
+    return [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+
+
+def test_a_group_is_stored_as_one_at_a_time_would_store_it(engine: Engine) -> None:
+    knocks = Knocks()
+    arrivals = [arrival() for _ in range(100)]
+    told = receipts(submit(engine, arrivals, knocks))
+    assert [receipt.delivery_id for receipt in told] == [one.hook.delivery_id for one in arrivals]
+    assert {receipt.status for receipt in told} == {"accepted"}
+    assert knocks.heard == [job for receipt in told for job in receipt.jobs]
+    assert (count(engine, deliveries), count(engine, payloads), count(engine, jobs)) == (100, 100, 100)
+    with engine.begin() as connection:
+        rows = connection.execute(sa.select(deliveries, payloads).join(payloads).order_by(deliveries.c.seq)).all()
+        made = {row.id: row for row in connection.execute(sa.select(jobs))}
+    assert [row.delivery_id for row in rows] == [one.hook.delivery_id for one in arrivals]
+    assert {row.created_at for row in rows} == {NOW}
+    assert {row.body for row in rows} == {b"\x00\xff{}"}
+    assert {row.headers["x-hub-signature-256"] for row in rows} == {"***"}
+    assert [tuple(row.jobs) for row in rows] == [receipt.jobs for receipt in told]
+    for row, one in zip(rows, arrivals, strict=True):
+        job = made[row.jobs[0]]
+        assert isinstance(one.hook.content, Push)
+        assert (job.delivery_seq, job.sha, job.status, job.next_attempt_at) == (row.seq, one.hook.content.sha, "queued", NOW)
+        assert job.spec == {
+            "rule": "r",
+            "projects": ["app"],
+            "set_commits": "auto",
+            "finalize": True,
+            "environment": None,
+        }
+
+
+def test_an_ignored_delivery_among_them_makes_no_job(engine: Engine) -> None:
+    odd = arrival(
+        hook=Hook(event="ping", delivery_id="p", content=Ignored(reason="ping", detail="hello")),
+        decision=Decision(reason="ping", detail="hello"),
+    )
+    told = receipts(submit(engine, [arrival(), odd, arrival()]))
+    assert [(one.status, one.reason, len(one.jobs)) for one in told] == [
+        ("accepted", None, 1),
+        ("ignored", "ping", 0),
+        ("accepted", None, 1),
+    ]
+
+
+def test_the_same_delivery_twice_in_a_group_is_stored_once(engine: Engine) -> None:
+    twice = arrival(delivery_id="same")
+    told = receipts(submit(engine, [arrival(), twice, twice, arrival()]))
+    assert [one.status for one in told] == ["accepted", "accepted", "duplicate", "accepted"]
+    assert told[1].jobs == told[2].jobs
+    assert (count(engine, deliveries), count(engine, jobs)) == (3, 3)
+
+
+def test_one_commit_announced_under_two_ids_in_a_group_is_one_job(engine: Engine) -> None:
+    knocks = Knocks()
+    told = receipts(submit(engine, [arrival("a" * 40), arrival("a" * 40)], knocks))
+    assert [one.status for one in told] == ["accepted", "accepted"]
+    assert told[0].jobs == told[1].jobs
+    assert knocks.heard == list(told[0].jobs)
+    assert (count(engine, deliveries), count(engine, jobs)) == (2, 1)
+
+
+def test_a_redelivery_among_new_ones_is_a_duplicate(engine: Engine) -> None:
+    (first,) = receipts(submit(engine, [arrival(delivery_id="once")]))
+    told = receipts(submit(engine, [arrival(), arrival(delivery_id="once"), arrival()]))
+    assert [one.status for one in told] == ["accepted", "duplicate", "accepted"]
+    assert told[1].jobs == first.jobs
+
+
+def test_one_that_cannot_be_stored_keeps_no_other_from_it(engine: Engine) -> None:
+    too_long = arrival(provider="x" * 100 if engine.dialect.name == "postgresql" else None)
+    outcomes = submit(engine, [arrival(), too_long, arrival()])
+    assert [isinstance(outcome, Receipt) for outcome in outcomes] == [True, False, True]
+    assert count(engine, deliveries) == 2
+
+
+def test_numbers_are_never_used_again_while_the_commit_log_holds_them(engine: Engine) -> None:
+    with engine.begin() as connection:
+        values = {"repository_key": "r", "ref": "refs/heads/main", "before": "0", "commit_ids": [], "at": NOW}
+        last = 7 if engine.dialect.name == "sqlite" else 0  # a sequence remembers by itself
+        if last:
+            connection.execute(pushes.insert().values(seq=last, **values))
+    submit(engine, [arrival()])
+    with engine.begin() as connection:
+        assert connection.execute(sa.select(deliveries.c.seq)).scalar_one() > last
+        assert not connection.execute(sa.select(commits)).all()
+
+
+# --- a database that cannot --------------------------------------------------------------------------------------------
+
+
+def test_a_locked_file_is_waited_for_without_holding_up_the_loop(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no such lock")
+    other = sqlite3.connect(str(engine.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    turns = 0
+
+    async def run() -> Outcome:
+        nonlocal turns
+        group = GroupCommit(open_store(engine), engine, Knocks())
+        stored = group.submit(arrival())
+        for turns in range(1, 51):  # noqa: B007
+            await asyncio.sleep(0.002)
+            assert not stored.done()
+        other.execute("COMMIT")
+        return await stored
+
+    assert isinstance(asyncio.run(run()), Receipt)
+    assert turns == 50
+    other.close()
+
+
+def test_a_file_that_stays_locked_is_told_to_the_sender(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no such lock")
+    monkeypatch.setattr(stores, "BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(str(engine.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    (outcome,) = submit(engine, [arrival()])
+    other.execute("ROLLBACK")
+    other.close()
+    assert isinstance(outcome, CannotStore)
+    assert count(engine, deliveries) == 0
+
+
+def test_a_connection_that_was_cut_is_opened_again(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no connection to cut")
+
+    async def run() -> list[Outcome]:
+        store = open_store(engine)
+        group = GroupCommit(store, engine, Knocks())
+        outcomes = [await group.submit(arrival())]
+        assert isinstance(store, stores.PostgresStore)
+        assert store.connection is not None
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": store.connection.info.backend_pid})
+        outcomes += [await group.submit(arrival()), await group.submit(arrival())]
+        await group.close()
+        return outcomes
+
+    first, cut, after = asyncio.run(run())
+    assert isinstance(first, Receipt)
+    assert isinstance(after, Receipt)
+    # The sender whose delivery met the cut connection is told to come again, and nothing of it is there.
+    assert isinstance(cut, CannotStore)
+    assert count(engine, deliveries) == 2
+
+
+def test_a_database_that_is_away_is_told_to_all_at_once(tmp_path: Path) -> None:
+    from shared.db import make_engine
+
+    engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
+    outcomes = submit(engine, [arrival() for _ in range(5)])
+    assert all(isinstance(outcome, CannotStore) for outcome in outcomes)
+
+
+def test_a_fault_of_ours_leaves_nobody_waiting(engine: Engine) -> None:
+    class Broken:
+        async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+            raise KeyError("a bug")
+
+        async def close(self) -> None: ...
+
+    async def run(work: Callable[[GroupCommit], Awaitable[Outcome]]) -> Outcome:
+        return await work(GroupCommit(Broken(), engine, Knocks()))
+
+    assert isinstance(asyncio.run(run(lambda group: group.submit(arrival()))), CannotStore)

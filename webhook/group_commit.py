@@ -1,0 +1,99 @@
+"""Stores deliveries that arrive together in one transaction: one sync of the disk and a few statements for all of them.
+
+Runs in the event loop, without a thread of its own: on two cores, handing work between threads costs more than the work.
+Each answer waits for its commit; while one group commits, the next one gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared import deliveries
+from shared.bulk import NotAllNew
+from shared.deliveries import Arrival, Receipt
+from shared.errors import CannotStore
+from shared.queue import Knocker
+
+LARGEST_GROUP = 64
+_GATHER_SECONDS = 0.003
+Outcome = Receipt | SQLAlchemyError | CannotStore
+
+
+class Store(Protocol):
+    """Commits a group of new deliveries, or none of it. Raises NotAllNew, CannotStore."""
+
+    async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]: ...
+
+    async def close(self) -> None: ...
+
+
+class GroupCommit:
+    """One event loop's way into the ledger. `engine` is for what is not plainly new: redeliveries, and jobs that are there."""
+
+    def __init__(
+        self, store: Store, engine: Engine, knocker: Knocker, after_each: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._knocker = knocker
+        self._after_each = after_each
+        self._waiting: list[tuple[Arrival, asyncio.Future[Outcome]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def submit(self, arrival: Arrival) -> asyncio.Future[Outcome]:
+        """The outcome to come: a Receipt once it is committed, else what kept it from being stored."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append((arrival, future))
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._run())
+        return future
+
+    async def close(self) -> None:
+        """Store what waits, then close the store's connection."""
+        if self._task is not None:
+            await self._task
+        await self._store.close()
+
+    async def _run(self) -> None:
+        last = 0
+        while self._waiting:
+            # Whoever is being read in this turn of the loop comes along; under load a little more is worth waiting for.
+            await asyncio.sleep(_GATHER_SECONDS if last > 1 else 0)
+            last = len(self._waiting)
+            group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
+            outcomes = await self._commit([arrival for arrival, _ in group])
+            self._knocker.knock(job for outcome in outcomes if isinstance(outcome, Receipt) for job in outcome.knock)
+            for (_, future), outcome in zip(group, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
+            if self._after_each is not None:
+                await self._after_each()
+
+    async def _commit(self, arrivals: list[Arrival]) -> Sequence[Outcome]:
+        try:
+            return await self._store(arrivals)
+        except CannotStore as problem:
+            return [problem] * len(arrivals)
+        except NotAllNew:
+            return await asyncio.to_thread(self._commit_singly, arrivals)
+        except Exception as problem:  # a fault of ours must not leave the others waiting for ever
+            return [CannotStore(f"{type(problem).__name__}: {problem}")] * len(arrivals)
+
+    def _commit_singly(self, arrivals: list[Arrival]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for arrival in arrivals:
+            try:
+                with self._engine.begin() as connection:
+                    outcomes.append(deliveries.accept(connection, arrival))
+            except (OperationalError, InterfaceError, PoolTimeout) as problem:  # it would make each of the rest wait as long
+                return outcomes + [problem] * (len(arrivals) - len(outcomes))
+            except SQLAlchemyError as problem:
+                outcomes.append(problem)
+        return outcomes

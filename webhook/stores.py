@@ -1,0 +1,119 @@
+"""How a group of new deliveries is committed from the event loop: on SQLite at once, on PostgreSQL while the loop goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Sequence
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import bulk
+from shared.db import BUSY_SECONDS, make_engine
+from shared.deliveries import Arrival, Receipt
+from shared.errors import CannotStore
+
+_LOOK_AGAIN_SECONDS = 0.001  # SQLite's own waiting sleeps up to 100 ms, and blocks whoever waits
+_STORE_SECONDS = 10.0
+
+
+def open_store(engine: Engine) -> SqliteStore | PostgresStore:
+    return PostgresStore(engine) if engine.dialect.name == "postgresql" else SqliteStore(engine)
+
+
+class SqliteStore:
+    """Writes in the loop's own thread, a few milliseconds at a time. It never waits there for another writer's lock."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = make_engine(engine.url.render_as_string(hide_password=False), busy_seconds=0)
+        self.connection: sqlite3.Connection | None = None
+
+    async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Raises NotAllNew, CannotStore."""
+        give_up = time.monotonic() + BUSY_SECONDS
+        try:
+            while not self._begin():
+                if time.monotonic() > give_up:
+                    raise CannotStore("the database stayed locked by another writer")
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            return self._write(arrivals)
+        except (sqlite3.Error, sa.exc.SQLAlchemyError) as problem:
+            self.connection = None
+            raise CannotStore(f"{type(problem).__name__}: {problem}") from problem
+
+    async def close(self) -> None:
+        self.connection = None
+        self._engine.dispose()
+
+    def _begin(self) -> bool:
+        if self.connection is None:
+            self.connection = self._engine.raw_connection().driver_connection
+        assert self.connection is not None  # noqa: S101
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise
+        return True
+
+    def _write(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        assert self.connection is not None  # noqa: S101
+        cursor = self.connection.cursor()
+        try:
+            last = cursor.execute(bulk.LAST_SEQ).fetchone()[0]
+            rows = bulk.rows_of(arrivals, range(last + 1, last + 1 + len(arrivals)))
+            for statement, values in bulk.sqlite_statements(rows):
+                cursor.executemany(statement, values)
+            cursor.execute("COMMIT")
+        except sqlite3.IntegrityError as problem:
+            cursor.execute("ROLLBACK")
+            raise bulk.NotAllNew from problem
+        except BaseException:
+            if self.connection.in_transaction:
+                cursor.execute("ROLLBACK")
+            raise
+        return rows.receipts
+
+
+class PostgresStore:
+    """One connection, two round trips a group."""
+
+    def __init__(self, engine: Engine) -> None:
+        arguments, self._keywords = engine.dialect.create_connect_args(engine.url)
+        self._conninfo = str(arguments[0]) if arguments else ""
+        self.connection: psycopg.AsyncConnection | None = None
+
+    async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Raises NotAllNew, CannotStore."""
+        try:
+            async with asyncio.timeout(_STORE_SECONDS):
+                return await self._write(await self._open(), arrivals)
+        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as problem:
+            await self.close()
+            raise CannotStore(f"{type(problem).__name__}: {problem}") from problem
+        except psycopg.Error as problem:  # one of them is not new, or not fit: each alone will tell which
+            raise bulk.NotAllNew from problem
+
+    async def _open(self) -> psycopg.AsyncConnection:
+        if self.connection is None or self.connection.closed:
+            keywords = {**self._keywords, "connect_timeout": 5, "autocommit": True}
+            self.connection = await psycopg.AsyncConnection.connect(self._conninfo, **keywords)
+        return self.connection
+
+    async def close(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _write(self, connection: psycopg.AsyncConnection, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        # Numbers are drawn just before they are used, so that they follow the order of arrival across processes.
+        drawn = await connection.execute(bulk.NEXT_SEQS, (len(arrivals),), prepare=True)
+        rows = bulk.rows_of(arrivals, [seq for (seq,) in await drawn.fetchall()])
+        async with connection.pipeline(), connection.transaction():
+            for statement, arrays in bulk.postgres_statements(rows):
+                await connection.execute(statement, arrays, prepare=True)
+        return rows.receipts
