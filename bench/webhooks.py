@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from webhook.local.samples import SampleCommit, github_push, sha
+from webhook.local.samples import Sample, SampleCommit, github_push, sha, sign_github
 
 SECRET = "secret-of-the-benchmark"
 PATH = "/webhooks/github"
-_BRANCH, _TAG = "refs/heads/main", "refs/tags/v0.0.0-placeholder"
+_BRANCH = "refs/heads/main"
 _HEAD = sha("the commit that each push replaces by its own")
 _LINKS = 45  # of the links that GitHub puts into `repository` and `sender`
 
@@ -38,6 +38,28 @@ def body(*, commits: int = 5, size: int = 8_006, ref: str = _BRANCH) -> bytes:
     push["padding"] = ""
     push["padding"] = "x" * max(0, size - len(json.dumps(push, separators=(",", ":"))))
     return json.dumps(push, separators=(",", ":")).encode()
+
+
+def pushes(count: int, *, repositories: int = 50) -> Iterator[Sample]:
+    """Signed pushes of five commits to main, as `count` chains would come: each begins where the one before it ended."""
+    heads: dict[str, str] = {}
+    start = uuid.uuid4().hex[:12]
+    for number in range(count):
+        name = f"acme/shop-{number % repositories}"
+        listed = [
+            SampleCommit(
+                message=f"Change {start} {number}.{n}\n\nWith a body of a usual length that says why the change was made.",
+                added=(f"src/module_{n}.py",),
+                modified=(f"tests/test_{n}.py",),
+                author=(f"Author {n}", f"author{n}@acme.test"),
+                minute=n,
+            )
+            for n in range(5)
+        ]
+        before = heads.get(name, sha(f"root of {name}"))
+        heads[name] = sha(listed[-1].message)
+        push = github_push(repository=name, ref=_BRANCH, commits=listed, before=before)
+        yield sign_github(push, SECRET, delivery_id=f"{start}-{number}")
 
 
 def requests(template: bytes, *, path: str = PATH, host: str = "127.0.0.1") -> Iterator[bytes]:
