@@ -11,6 +11,7 @@ from shared.settings import Settings
 
 LONGEST = 65_536  # characters; a rule takes some 200
 LONGEST_LINE = 2_000  # the parser's time grows with the square of a key's dots, and a key stands on one line
+MOST_TARGETS = 20  # an answer may hold a whole release for each
 _MOST_FAULTS = 20
 _LONGEST_FAULT = 300
 
@@ -25,9 +26,12 @@ def read_config(text: str, settings: Settings) -> Rules:
     if any(len(line) > LONGEST_LINE for line in text.splitlines()):
         raise BadParameter(f"config holds a line longer than {LONGEST_LINE} characters: break the list over several")
     try:
-        return config.parse(text, "config", replace(settings, environ={}))
+        rules = config.parse(text, "config", replace(settings, environ={}))
     except SettingsError as problem:
         raise BadParameter(_sentence(problem.faults)) from None
+    if len(rules.targets) > MOST_TARGETS:
+        raise BadParameter(f"config: targets holds more than {MOST_TARGETS}, too many to be tried at once")
+    return rules
 
 
 def _sentence(faults: list[str]) -> str:

@@ -6,6 +6,7 @@ force yet, and one that is in force but was not when the delivery came, are both
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,7 +81,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`expired`: deliveries whose payload is gone. `is_cut`: time ran out, older deliveries were not looked at."""
+    """`expired`: deliveries whose payload is gone. `is_cut`: time or room ran out, older deliveries were not looked at."""
 
     looked_at: int
     expired: int
@@ -171,13 +172,15 @@ def _after(row: sa.Row[Any], before: Verdict, rules: Rules) -> Verdict | None:
     return before if push is None else verdict_of(decide(push, rules))  # no rule decides what is not a push
 
 
-def summarise(compared: Iterable[Compared], has_time: Callable[[], bool] = lambda: True) -> Summary:
-    """Look at all of them, or at as many as there is time for."""
+def summarise(compared: Iterable[Compared], has_time: Callable[[], bool] = lambda: True, room: float = math.inf) -> Summary:
+    """Look at all of them, or at as many as there is time for, and room (characters of verdicts in the answer)."""
     looked_at, expired, is_cut = 0, 0, False
     changes: list[Compared] = []
     for one in compared:
-        if is_cut := not has_time():
+        if is_cut := room <= 0 or not has_time():
             break
         looked_at, expired = looked_at + 1, expired + (one.after is None)
-        changes += [one] if one.is_changed else []
+        if one.after is not None and one.is_changed:
+            changes.append(one)
+            room -= len(one.before.as_text()) + len(one.after.as_text())
     return Summary(looked_at, expired, tuple(changes), is_cut)

@@ -154,6 +154,13 @@ def test_when_time_runs_out_the_summary_says_so(client: FlaskClient, engine: Eng
     assert (found.looked_at, len(found.changes), found.is_cut) == (1, 1, True)
 
 
+def test_when_the_answer_is_full_the_summary_says_so(client: FlaskClient, engine: Engine, settings: Settings) -> None:
+    for number in range(3):
+        send(client, tag(f"v{number}", f"d-{number}"))
+    found = what_if.summarise(what_if.compare(engine, read_config(OTHER_NAME, settings), 3), room=100)
+    assert (found.looked_at, len(found.changes), found.is_cut) == (2, 2, True)
+
+
 def command(engine: Engine, tmp_path: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     file = tmp_path / "changed.toml"
     file.write_text(OTHER_NAME)

@@ -40,6 +40,11 @@ def test_an_empty_config_is_an_empty_file() -> None:
         ('[[rules]]\nrepo = "a/b"', "rules[0].repo 'a/b' must be provider:full name"),
         ('[[rules]]\nrepo = "github:a/b"\ntarget = "eu"', "rules[0].target 'eu' is not defined"),
         ('[targets.x]\nurl = "ftp://x"\norg = "a"\ntoken_env = "T"', "targets.x.url must be an http://"),
+        (
+            "".join(f'[targets.t{n}]\nurl = "http://x"\norg = "a"\ntoken_env = "T"\n' for n in range(21))
+            + '[[rules]]\nrepo = "*:*"\ntarget = "t1"\nprojects = ["a"]',
+            "targets holds more than 20",
+        ),
         ("rules = [", "config is not TOML"),
         ("a = " + "[" * 1_900, "config is not TOML: a number or a nesting is too long"),
         ("a = [\n" + ",\n".join("9" * 1_990 for _ in range(3)) + "]", "a is not a known key"),
