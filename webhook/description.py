@@ -19,12 +19,12 @@ class Parameter:
     name: str
     schema: Json
     meaning: str
-    is_required: bool = False
+    is_required: bool = False  # one of the address always is
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`schema` is None for an answer without a JSON body of that shape."""
+    """`schema` is None for a body of any shape."""
 
     meaning: str
     schema: Json | None

@@ -13,7 +13,7 @@ from shared.db import make_engine
 from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
-from webhook import accept_times, health, metrics, problems, receive
+from webhook import accept_times, health, metrics, openapi, problems, receive
 from webhook.dashboard import register as dashboard
 from webhook.ops import api
 from webhook.refusals import Refusals
@@ -38,6 +38,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     dashboard.register(app)
     metrics.register(app, accept_times.register(app, engine))
     problems.register(app)
+    openapi.register(app)
     return app
 
 

@@ -17,8 +17,10 @@ from shared.push import Push
 from shared.queue import Knocker
 from shared.rules import Decision, Rules, decide
 from shared.settings import Settings
+from webhook.description import Answer, Call, Parameter, described
 from webhook.problems import problem
 from webhook.refusals import Refusals
+from webhook.schemas import PROVIDER, ref
 
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
@@ -35,7 +37,32 @@ class Door:
     refusals: Refusals
 
 
+_NAME = Parameter("name", PROVIDER, "The provider.")
+_UNKNOWN = "No such provider is configured here."
+
+
 @blueprint.post("/webhooks/<name>", strict_slashes=False)
+@described(
+    Call(
+        summary="Take a webhook in",
+        detail="What is answered 2xx is stored. The event stands in X-GitHub-Event or X-Gitlab-Event, the delivery's id in "
+        "X-GitHub-Delivery, webhook-id or Idempotency-Key.",
+        who="sender",
+        path=(_NAME,),
+        body={"type": "object", "description": "the event as the provider sends it"},
+        body_types=tuple(sorted({kind for provider in PROVIDERS.values() for kind in provider.media_types})),
+        answers={
+            200: Answer("Nothing to do, or here before.", ref("Receipt")),
+            202: Answer("Stored; its jobs wait.", ref("Receipt")),
+        },
+        problems={
+            400: "A header is missing, or the body is not readable: detail names the field.",
+            401: "The signature or token is missing or wrong.",
+            404: _UNKNOWN,
+            415: "Neither JSON nor the provider's form, or compressed.",
+        },
+    )
+)
 def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
     door: Door = current_app.extensions["door"]
@@ -99,6 +126,15 @@ def _answer(receipt: deliveries.Receipt) -> Response:
 
 
 @blueprint.get("/webhooks/<name>", strict_slashes=False)
+@described(
+    Call(
+        summary="Learn how to point a provider here",
+        who="anyone",
+        path=(_NAME,),
+        answers={},
+        problems={404: _UNKNOWN, 405: "Webhooks are POSTed here; detail says where the provider wants the address."},
+    )
+)
 def explain_door(name: str) -> Response:
     """A person who opens the address in a browser learns how to point the provider at it."""
     provider = PROVIDERS.get(name)

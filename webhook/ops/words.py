@@ -16,7 +16,7 @@ MEANING = {
     "provider": "Only from this provider.",
     "since": "Only since this time (RFC 3339) or for this long: 2h, 3d.",
     "limit": f"How many at most, 1 to {filters.MOST} (default {filters.DEFAULT_LIMIT}).",
-    "cursor": "Go on from here: the `next_cursor` of the page before.",
+    "cursor": "Go on from here: the next_cursor of the page before.",
 }
 _LIMIT: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": filters.MOST, "default": filters.DEFAULT_LIMIT}
 

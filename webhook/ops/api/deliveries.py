@@ -18,7 +18,7 @@ from webhook.schemas import DELIVERY_ID, TEXT, page_of, ref, several, shape
 
 logger = log.get(__name__)
 
-_ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.", is_required=True)
+_ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
 _PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
 _MISSING = "There is no delivery of this id."
 

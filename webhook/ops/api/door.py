@@ -23,7 +23,7 @@ blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")
 
 Json = dict[str, Any]
 
-WRONG = "A parameter or field is wrong: `detail` names it."
+WRONG = "A parameter or field is wrong: detail names it."
 NO_BODY: Json = shape({})
 ONCE = Parameter(
     "Idempotency-Key",

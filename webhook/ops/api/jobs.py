@@ -18,7 +18,7 @@ from webhook.schemas import COUNT, FLAG, TEXT, page_of, ref, shape
 
 logger = log.get(__name__)
 
-_ID = Parameter("job_id", TEXT, "The job's id.", is_required=True)
+_ID = Parameter("job_id", TEXT, "The job's id.")
 _MISSING = "There is no job of this id."
 
 

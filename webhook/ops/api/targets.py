@@ -37,7 +37,7 @@ def _setting(summary: str) -> Call:
         summary=summary,
         detail="202 also when it is so already.",
         who="operator",
-        path=(Parameter("name", TEXT, "The target's name.", is_required=True),),
+        path=(Parameter("name", TEXT, "The target's name."),),
         headers=(ONCE,),
         body=NO_BODY,
         is_body_required=False,

@@ -37,7 +37,7 @@ _EVENT = told(
     Call(
         summary="Say what a payload would do, and why",
         detail="The receiver's verdict as if the signature were good, the rules it tried, and the body that would be POSTed "
-        "to each target. Nothing is written. With `config` by those rules, else by the rules in force.",
+        "to each target. Nothing is written. With config by those rules, else by the rules in force.",
         who="operator",
         body=shape(
             {
@@ -76,7 +76,7 @@ def explain_payload() -> Response:
     Call(
         summary="List the stored deliveries whose verdict another config would change",
         detail="Decides the newest deliveries again, from their stored payloads, and compares with what became of them. "
-        f"Nothing is written. It stops after {SECONDS:.0f} seconds, or when the answer grows too long, and then says `is_cut`.",
+        f"Nothing is written. It stops after {SECONDS:.0f} seconds, or when the answer grows too long, and then says is_cut.",
         who="operator",
         body=shape(
             {
