@@ -43,7 +43,8 @@ def ref(name: str) -> Json:
 
 def shape(properties: Json, optional: Iterable[str] = ()) -> Json:
     """An object of exactly these keys, all of them there but the optional ones."""
-    required = [name for name in properties if name not in set(optional)]
+    absent = set(optional)
+    required = [name for name in properties if name not in absent]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
