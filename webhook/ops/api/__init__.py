@@ -6,7 +6,7 @@ from flask import Flask
 
 from webhook.ops import auth
 from webhook.ops.api import deliveries, jobs, targets, trying
-from webhook.ops.api.door import AnyText, blueprint
+from webhook.ops.api.door import AnyText, Segment, blueprint
 from webhook.receive import Door
 
 _ROUTES = (deliveries, jobs, targets, trying)  # importing them is what adds their addresses to the blueprint
@@ -14,6 +14,6 @@ _ROUTES = (deliveries, jobs, targets, trying)  # importing them is what adds the
 
 def register(app: Flask) -> None:
     door: Door = app.extensions["door"]
-    app.url_map.converters["any_text"] = AnyText
+    app.url_map.converters |= {"any_text": AnyText, "default": Segment}
     auth.guard(app, door.settings)
     app.register_blueprint(blueprint)

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, request
 from sqlalchemy.engine import Connection
-from werkzeug.routing import PathConverter
+from werkzeug.routing import Map, PathConverter, UnicodeConverter
 
 from shared import answers, filters
 from shared.errors import BadParameter
@@ -36,8 +36,16 @@ REUSED = "The state does not allow it, or the Idempotency-Key was used with anot
 class AnyText(PathConverter):
     """A delivery id is the provider's: it may hold any visible character, slashes too."""
 
-    regex = ".+?"
+    regex = r"[^\x00]+?"
     part_isolating = False
+
+
+class Segment(UnicodeConverter):
+    """One part of an address. A NUL names nothing that is stored, and PostgreSQL would not even take the question."""
+
+    def __init__(self, routes: Map) -> None:
+        super().__init__(routes)
+        self.regex = r"[^/\x00]+"
 
 
 def door() -> Door:
