@@ -147,11 +147,18 @@ def load(settings: Settings) -> Rules:
     name = settings.config_path.name
     try:
         text = settings.config_path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as problem:
         raise SettingsError([f"{name} cannot be read: {type(problem).__name__}"]) from None
-    except tomllib.TOMLDecodeError as problem:
-        raise SettingsError([f"{name} is not TOML: {problem}"]) from None
+    return parse(text, name, settings)
+
+
+def parse(text: str, name: str, settings: Settings) -> Rules:
+    """The rules that a file of this name would hold. Raises SettingsError with every fault; each begins with `name`."""
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:  # also numbers and nesting beyond what Python reads
+        why = str(problem) if isinstance(problem, tomllib.TOMLDecodeError) else "a number or a nesting is too long"
+        raise SettingsError([f"{name} is not TOML: {why}"]) from None
     try:
         file = _File.model_validate(raw)
     except ValidationError as problem:

@@ -16,6 +16,7 @@ DEFAULT_LIMIT, MOST = 50, 200
 JOB_STATUSES = tuple(state.value for state in JobState)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
 _AGO = re.compile(r"^(\d{1,6})([smhdw])$", re.ASCII)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -89,9 +90,9 @@ def read_since(value: str | None, now: datetime) -> datetime | None:
     """RFC 3339, or how long ago: `90m`, `2h`, `3d`."""
     if not value:
         return None
-    if (ago := _AGO.match(value)) is not None:
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if (ago := _AGO.match(value)) is not None:
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         # In a query an unescaped + of the offset arrives as a blank.
         moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -114,6 +115,11 @@ def _read_cursor(value: str, kind: str) -> str:
     return key
 
 
+def is_storable(text: str) -> bool:
+    """Whether a database can hold it, so that something could be of this name: no NUL, no lone surrogate."""
+    return _UNSTORABLE.search(text) is None
+
+
 def _one_of(name: str, value: str | None, words: tuple[str, ...]) -> str | None:
     if value and value not in words:
         raise BadParameter(f"{name} must be one of {', '.join(words)}")
@@ -121,7 +127,7 @@ def _one_of(name: str, value: str | None, words: tuple[str, ...]) -> str | None:
 
 
 def _name(name: str, value: str | None, longest: int) -> str | None:
-    if value and (len(value) > longest or "\x00" in value):
+    if value and (len(value) > longest or not is_storable(value)):
         raise BadParameter(f"{name} must be a name of at most {longest} characters")
     return value or None
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.filters import DeliveryFilter, JobFilter, Page, write_cursor
+from shared.filters import DeliveryFilter, JobFilter, Page, is_storable, write_cursor
 from shared.ids import first_id
 from shared.models import attempts, deliveries, jobs, payloads
 
@@ -44,6 +44,8 @@ def find_jobs(connection: Connection, ids: list[str]) -> list[sa.Row[Any]]:
 
 
 def find_job(connection: Connection, job_id: str) -> sa.Row[Any] | None:
+    if not is_storable(job_id):
+        return None
     return connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
 
 
@@ -73,6 +75,8 @@ def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) 
 
 def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> sa.Row[Any] | None:
     """By the provider's id, with the payload's columns. Where several carry it: a stored one before a refused one."""
+    if not is_storable(delivery_id + (provider or "")):
+        return None
     statement = (
         sa.select(deliveries, payloads.c.headers, payloads.c.body)
         .join_from(deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)

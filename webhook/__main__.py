@@ -17,7 +17,7 @@ from shared.models import SCHEMA
 from shared.serve import serve as serve_app
 from shared.settings import Settings, from_env
 from webhook.ops.cli import GROUPS
-from webhook.ops.questions import backfill, explain, reconcile
+from webhook.ops.questions import backfill, explain, reconcile, what_if
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -87,7 +87,7 @@ def check(as_json: bool) -> None:
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)} ({source})")
 
 
-for command in (*GROUPS, explain, reconcile, backfill):
+for command in (*GROUPS, explain, what_if, reconcile, backfill):
     main.add_command(command)
 
 

@@ -14,7 +14,7 @@ from shared.db import make_engine
 from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
-from webhook import accept_times, health, metrics, problems, receive
+from webhook import accept_times, health, metrics, openapi, problems, receive
 from webhook.dashboard import register as dashboard
 from webhook.group_commit import GroupCommit
 from webhook.ops import api
@@ -45,6 +45,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     accept_times.register(app, times)
     metrics.register(app, times)
     problems.register(app)
+    openapi.register(app)
     return app
 
 

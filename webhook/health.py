@@ -10,18 +10,38 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.errors import SchemaError
 from shared.models import SCHEMA
 from shared.queue import queue_length
+from webhook.description import Answer, Call, described
 from webhook.receive import Door
+from webhook.schemas import one_of, ref, shape
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@described(
+    Call(
+        summary="Does this process answer?",
+        who="anyone",
+        answers={200: Answer("It does.", shape({"status": one_of(("ok",))}))},
+    )
+)
 def healthz() -> Response:
     """{"status": "ok"}: touches nothing, so it is always quick."""
     return jsonify({"status": "ok"})
 
 
 @blueprint.get("/readyz")
+@described(
+    Call(
+        summary="Which of database, schema and broker is missing?",
+        detail="A broker that is down is told (degraded), and deliveries are taken without it.",
+        who="anyone",
+        answers={
+            200: Answer("Deliveries can be stored.", ref("Readiness")),
+            503: Answer("Deliveries cannot be stored.", ref("Readiness")),
+        },
+    )
+)
 def readyz() -> Response:
     """{"status", "database", "schema", "broker"}: 503 when deliveries cannot be stored.
 

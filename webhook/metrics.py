@@ -23,6 +23,7 @@ from shared.rules import Rules
 from shared.states import JobState, Outcome
 from shared.target_health import Health, TargetState
 from webhook.accept_times import AcceptTimes
+from webhook.description import Answer, Call, described
 from webhook.ops import auth
 from webhook.problems import problem
 from webhook.receive import Door
@@ -40,6 +41,13 @@ def register(app: Flask, times: AcceptTimes) -> None:
     door: Door = app.extensions["door"]
 
     @app.get("/metrics", endpoint="metrics")
+    @described(
+        Call(
+            summary="Figures for Prometheus",
+            who="viewer",
+            answers={200: Answer("Prometheus' text format.", {"type": "string"}, "text/plain")},
+        )
+    )
     def show_metrics() -> Response:
         if auth.role_of(request.headers.get("Authorization"), door.settings) is None:
             return problem(401, "send Authorization: Bearer with the ops token", {"WWW-Authenticate": 'Bearer realm="tagship"'})

@@ -13,8 +13,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 from sqlalchemy.engine import Engine
 
-from shared import deliveries, log
-from shared.asgi import HEADERS, LATER, Answer, Later
+from shared import asgi, deliveries, log
+from shared.asgi import HEADERS, LATER, Later
 from shared.errors import Rejected, UnknownProvider, UnsupportedBody
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Hook, Incoming, media_type
@@ -25,9 +25,11 @@ from shared.rules import Decision, Rules, decide
 from shared.settings import Settings
 from webhook import problems
 from webhook.accept_times import AcceptTimes
+from webhook.description import Answer, Call, Parameter, described
 from webhook.group_commit import GroupCommit, Outcome
 from webhook.problems import problem
 from webhook.refusals import Refusals
+from webhook.schemas import PROVIDER, ref
 
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
@@ -52,7 +54,32 @@ def is_quick(scope: Mapping[str, Any], size: int) -> bool:
     return scope["method"] == "POST" and size <= _QUICK_BYTES and scope["path"].startswith("/webhooks/")
 
 
+_NAME = Parameter("name", PROVIDER, "The provider.")
+_UNKNOWN = "No such provider is configured here."
+
+
 @blueprint.post("/webhooks/<name>", strict_slashes=False)
+@described(
+    Call(
+        summary="Take a webhook in",
+        detail="What is answered 2xx is stored. The event stands in X-GitHub-Event or X-Gitlab-Event, the delivery's id in "
+        "X-GitHub-Delivery, webhook-id or Idempotency-Key.",
+        who="sender",
+        path=(_NAME,),
+        body={"type": "object", "description": "the event as the provider sends it"},
+        body_types=tuple(sorted({kind for provider in PROVIDERS.values() for kind in provider.media_types})),
+        answers={
+            200: Answer("Nothing to do, or here before.", ref("Receipt")),
+            202: Answer("Stored; its jobs wait.", ref("Receipt")),
+        },
+        problems={
+            400: "A header is missing, or the body is not readable: detail names the field.",
+            401: "The signature or token is missing or wrong.",
+            404: _UNKNOWN,
+            415: "Neither JSON nor the provider's form, or compressed.",
+        },
+    )
+)
 def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
     started = time.perf_counter()
@@ -94,7 +121,7 @@ def _call_apart(write: Callable[[], None]) -> None:
         later.until = asyncio.to_thread(write)
 
 
-def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, started: float) -> Answer:
+def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, started: float) -> asgi.Answer:
     """The answer, now that the delivery is stored or could not be."""
     if not isinstance(outcome, deliveries.Receipt):
         return problems.as_answer(problems.answer_to(outcome))
@@ -140,6 +167,15 @@ def _decide(hook: Hook, rules: Rules) -> Decision:
 
 
 @blueprint.get("/webhooks/<name>", strict_slashes=False)
+@described(
+    Call(
+        summary="Learn how to point a provider here",
+        who="anyone",
+        path=(_NAME,),
+        answers={},
+        problems={404: _UNKNOWN, 405: "Webhooks are POSTed here; detail says where the provider wants the address."},
+    )
+)
 def explain_door(name: str) -> Response:
     """A person who opens the address in a browser learns how to point the provider at it."""
     provider = PROVIDERS.get(name)

@@ -25,6 +25,11 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-
 
 
 def read_json(body: bytes) -> Fields:
+    """The JSON object that `body` holds, to be read field by field. Raises BadPayload."""
+    return Fields(read_object(body), "")
+
+
+def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object that `body` holds. Raises BadPayload unless it is UTF-8, finite, at most 100 levels deep, an object."""
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
@@ -38,7 +43,7 @@ def read_json(body: bytes) -> Fields:
         raise BadPayload(f"the body is nested more than {MAX_DEPTH} levels deep")
     if not isinstance(value, dict):
         raise BadPayload("the body must be a JSON object")
-    return Fields(value, "")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -222,6 +222,6 @@ def test_no_page_has_a_serious_accessibility_fault(stack: Stack, browser: Any, s
     visit = Visit(browser, stack.url, scheme=scheme)
     assert visit.open("/sign-in").evaluate(_FAULTS) == []
     visit.sign_in(OPERATOR)
-    for address in ledger.addresses(filled):
+    for address in [*ledger.addresses(filled), "/reference"]:
         assert visit.open(address).evaluate(_FAULTS) == [], address
     visit.close()

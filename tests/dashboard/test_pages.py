@@ -59,7 +59,7 @@ class Outline(HTMLParser):
 
 
 def test_every_page_is_whole_labelled_and_runs_nothing(operator: FlaskClient, filled: Filled) -> None:
-    for address in ledger.addresses(filled):
+    for address in [*ledger.addresses(filled), "/reference"]:
         answer = operator.get(address)
         assert answer.status_code == 200, address
         outline = Outline(answer.text)
@@ -74,7 +74,7 @@ def test_every_page_is_whole_labelled_and_runs_nothing(operator: FlaskClient, fi
 
 
 def test_headers_of_a_page_allow_nothing_foreign_and_no_keeping(operator: FlaskClient, filled: Filled) -> None:
-    for address in ledger.addresses(filled):
+    for address in [*ledger.addresses(filled), "/reference"]:
         headers = operator.get(address).headers
         policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         assert headers["Content-Security-Policy"] == policy

@@ -78,6 +78,14 @@ def test_the_command_prints_the_exact_body_and_the_rule_that_decided() -> None:
     assert said["releases"][0]["body"]["version"] == said["ref"].removeprefix("refs/tags/")
 
 
+def test_another_config_than_the_one_in_force_can_be_explained(tmp_path: Path) -> None:
+    changed = tmp_path / "changed.toml"
+    changed.write_text('[[rules]]\nrepo = "*:*"\nprojects = ["web"]\nrelease = "shop@{tag}"\n')
+    sample = ROOT / "tests" / "payloads" / "github" / "push__annotated_tag.json"
+    done = run(str(sample), "--provider", "github", "--config", str(changed), "--json")
+    assert json.loads(done.stdout)["releases"][0]["body"]["version"].startswith("shop@")
+
+
 def test_a_payload_that_makes_no_release_is_exit_3_and_a_broken_one_exit_2(tmp_path: Path) -> None:
     sample = ROOT / "tests" / "payloads" / "github" / "push__branch_not_default.json"
     assert run(str(sample), "--provider", "github").returncode == 3

@@ -131,6 +131,14 @@ def test_a_delivery_is_found_by_any_id_that_a_provider_may_send(client: FlaskCli
     assert post(client, f"deliveries/{path}/replay") == {"jobs": []}
 
 
+@pytest.mark.parametrize("path", ["jobs/%00", "deliveries/%00", "deliveries/a%00b", "deliveries/x?provider=%00", "jobs/%F0%28"])
+def test_an_address_that_can_name_nothing_is_404_on_every_database(client: FlaskClient, path: str) -> None:
+    get(client, path, status=404)
+    address, _, query = path.partition("?")
+    post(client, f"{address}/replay?{query}", status=404)
+    post(client, "targets/%00/pause", status=404)
+
+
 def test_lists_are_newest_first_and_pages_join_without_gap(client: FlaskClient) -> None:
     ids = [sent(client, f"v{n}", f"d{n}") for n in range(7)]
     for path, wanted in (("jobs", ids[::-1]), ("deliveries", [f"d{n}" for n in range(7)][::-1])):
@@ -208,7 +216,8 @@ def test_bulk_replay_counts_first(client: FlaskClient, engine: Engine) -> None:
     "body",
     ["", "[]", "x", "{}", '{"filter": {}}', '{"filter": null}', '{"filter": {"colour": "red"}}', '{"filter": {"status": 1}}',
      '{"filter": {"status": "done"}}', '{"filter": {"since": "soon"}}', '{"filter": {"status": "failed"}, "dryrun": true}',
-     '{"filter": {"status": "failed"}, "dry_run": "yes"}'],
+     '{"filter": {"status": "failed"}, "dry_run": "yes"}', '{"filter": {"repository": "\\ud800"}}',
+     '{"filter": {"repository": "\\u0000"}}', '{"filter": {"since": "999999w"}}', '{"filter": {"status": NaN}}'],
 )  # fmt: skip
 def test_a_bulk_replay_that_is_not_clear_is_400(client: FlaskClient, engine: Engine, body: str) -> None:
     job_id = failed(client, engine)

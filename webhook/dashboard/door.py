@@ -25,7 +25,7 @@ blueprint = Blueprint(
     "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/dashboard-static"
 )
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-_OPEN = ("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in")
+_OPEN = ("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in", "dashboard.show_reference")
 _FOR_ALL_ROLES = ("dashboard.sign_out",)
 
 logger = log.get(__name__)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.dashboard import acts, pages, sign_in, words
+from webhook.dashboard import acts, pages, reference, sign_in, words
 from webhook.dashboard.door import Gate, blueprint, door
 from webhook.dashboard.sessions import Sessions
+from webhook.reasons import ADVICE
 
-_ROUTES = (acts, pages, sign_in)  # importing them is what adds their addresses to the blueprint
+_ROUTES = (acts, pages, reference, sign_in)  # importing them is what adds their addresses to the blueprint
 _FILTERS = (words.span, words.ago, words.full, words.stamp, words.parsed, words.some, words.short, words.href)
 
 
@@ -17,6 +18,6 @@ def register(app: Flask) -> None:
         app.extensions["dashboard"] = Gate(Sessions(door().settings))
     for filter_ in _FILTERS:
         app.jinja_env.filters[filter_.__name__] = filter_
-    app.jinja_env.globals["advice"] = words.ADVICE
+    app.jinja_env.globals["advice"] = ADVICE
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(blueprint)

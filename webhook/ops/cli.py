@@ -26,6 +26,7 @@ from shared.models import SCHEMA
 from shared.rules import Rules
 from shared.settings import from_env
 from webhook.ops.table import print_facts, print_json, print_table
+from webhook.ops.words import MEANING
 
 MIGRATE = "python -m webhook db upgrade"
 STEP = 500  # jobs of a bulk replay that are queued in one transaction
@@ -60,22 +61,10 @@ def filtering(*words: str) -> Callable[[Callable[..., None]], Callable[..., None
                 raise click.UsageError(str(problem)) from None
 
         for word in reversed(words):
-            call = click.option(f"--{word}", help=_HELP[word])(call)
+            call = click.option(f"--{word}", help=MEANING[word])(call)
         return call
 
     return decorate
-
-
-_HELP = {
-    "status": "Only with this status.",
-    "repository": "Only of this repository (its full name).",
-    "target": "Only for this target.",
-    "reason": "Only with this reason code.",
-    "provider": "Only from this provider.",
-    "since": "Only since this time (RFC 3339) or for this long: 2h, 3d.",
-    "limit": "How many at most, 1 to 200 (default 50).",
-    "cursor": "Go on from here: the `next_cursor` of the page before.",
-}
 
 
 def nothing(what: str) -> None:
@@ -223,7 +212,7 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
 
 @deliveries_group.command("show")
 @click.argument("delivery_id")
-@click.option("--provider", help=_HELP["provider"])
+@click.option("--provider", help=MEANING["provider"])
 @as_json
 def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
     """One delivery: why it became what, its jobs, its payload (with --json)."""
@@ -244,7 +233,7 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
 
 @deliveries_group.command("replay")
 @click.argument("delivery_id")
-@click.option("--provider", help=_HELP["provider"])
+@click.option("--provider", help=MEANING["provider"])
 @as_json
 def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
     """Decide it again by today's rules; jobs are made only for what has not succeeded."""

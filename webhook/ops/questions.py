@@ -1,10 +1,11 @@
-"""`python -m webhook explain|reconcile|backfill`: what would happen, and what should have happened."""
+"""`python -m webhook explain|what-if|reconcile|backfill`: what would happen, and what should have happened."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,25 +18,34 @@ from shared.exits import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.http import make_client
 from shared.local_env import completed
 from shared.models import SCHEMA
-from shared.settings import from_env
+from shared.settings import Settings, from_env
 from shared.states import Trigger
 from webhook import explain as explaining
 from webhook import reconcile as reconciling
+from webhook import what_if as comparing
 from webhook.ops.table import print_json, printable
 
 MIGRATE = "python -m webhook db upgrade"
 RECENT_TAGS = 50
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _settings(config_file: Path | None = None) -> Settings:
+    """The environment's settings, with another file of rules and targets if one is given."""
+    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
+    return replace(settings, config_path=config_file) if config_file is not None else settings
+
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option("--provider", required=True, help="github or gitlab.")
 @click.option("--event", help="The event: push, tag_push, ping, or as the provider's header says it.")
+@click.option("--config", "config_file", type=_FILE, help="Another tagship.toml than the one in force.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
-def explain(files: Sequence[Path], provider: str, event: str | None, as_json: bool) -> None:
+def explain(files: Sequence[Path], provider: str, event: str | None, config_file: Path | None, as_json: bool) -> None:
     """Say what a payload would do under the rules in force, and why. Writes nothing. Exit 3: no release at all."""
-    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
-    rules = config.load(settings)
+    rules = config.load(_settings(config_file))
     releases = 0
     for file in files:
         body = file.read_bytes()
@@ -67,12 +77,49 @@ def _print_explanation(file: Path, said: explaining.Explanation) -> None:
             click.echo("  (commits as the payload has them; the worker takes the whole range from log and forge)")
 
 
+@click.command("what-if")
+@click.argument("config_file", metavar="FILE", type=_FILE)
+@click.option(
+    "--last", type=click.IntRange(1, 1_000_000), default=500, show_default=True, help="The newest so many deliveries."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def what_if(config_file: Path, last: int, as_json: bool) -> None:
+    """Decide stored deliveries again under the tagship.toml FILE; list those of another verdict than they had.
+
+    Writes nothing. Exit 3: no verdict changes.
+    """
+    settings = _settings(config_file)
+    rules = config.load(settings)
+    engine = make_engine(settings.database_url)
+    SCHEMA.check(engine, remedy=MIGRATE)
+    length, hidden = comparing.count_stored(engine, last), not sys.stderr.isatty()
+    compared = comparing.compare(engine, rules, last)
+    with click.progressbar(compared, length=length, label="deciding", file=sys.stderr, hidden=hidden) as progress:
+        summary = comparing.summarise(progress)
+    if as_json:
+        print_json(summary.as_json())
+    else:
+        _print_summary(summary)
+    if not summary.changes:
+        sys.exit(NOTHING_MATCHED)
+
+
+def _print_summary(summary: comparing.Summary) -> None:
+    for change in summary.changes:
+        named = change.delivery
+        click.echo(printable(f"{named['provider']}:{named['repository']}  {named['ref']}  (delivery {named['id']})"))
+        click.echo(printable(f"  - {change.before.as_text()}"))
+        click.echo(printable(f"  + {change.after.as_text() if change.after else '-'}"))
+    gone = f"; {summary.expired} of them have no payload any more" if summary.expired else ""
+    click.echo(f"{len(summary.changes)} of {summary.looked_at} deliveries would have another verdict{gone}")
+
+
 def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bool, as_json: bool) -> None:
     try:
         where = reconciling.read_repository(repository)
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
-    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
+    settings = _settings()
     rules = config.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)

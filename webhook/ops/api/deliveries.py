@@ -1,0 +1,94 @@
+"""/api/v1/deliveries: what came in, why it became what it did, and deciding one again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from flask import Response, jsonify
+from sqlalchemy.engine import Connection
+
+from shared import filters, finding, log, replays, views
+from shared.db import reading
+from shared.errors import NotFound
+from webhook.description import Answer, Call, Parameter, described
+from webhook.ops.api.door import NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
+from webhook.ops.words import parameters
+from webhook.schemas import DELIVERY_ID, TEXT, page_of, ref, several, shape
+
+logger = log.get(__name__)
+
+_ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
+_PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
+_MISSING = "There is no delivery of this id."
+
+
+@blueprint.get("/deliveries")
+@described(
+    Call(
+        summary="List deliveries, newest first",
+        who="viewer",
+        query=parameters(filters.DELIVERY_WORDS + filters.PAGE_WORDS, filters.DELIVERY_STATUSES),
+        answers={200: Answer("A page of deliveries.", page_of("Delivery"))},
+        problems={400: WRONG},
+    )
+)
+def list_deliveries() -> Response:
+    given = words(filters.DELIVERY_WORDS + filters.PAGE_WORDS)
+    wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
+    with reading(door().engine).begin() as connection:
+        rows, following = finding.list_deliveries(connection, wanted, page)
+    return jsonify({"items": [views.delivery(row) for row in rows], "next_cursor": following})
+
+
+@blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
+@described(
+    Call(
+        summary="Show one delivery: headers, payload, and why it became what it did",
+        who="viewer",
+        path=(_ID,),
+        query=(_PROVIDER,),
+        answers={200: Answer("The delivery.", ref("WholeDelivery"))},
+        problems={400: WRONG, 404: _MISSING},
+    )
+)
+def show_delivery(delivery_id: str) -> Response:
+    with reading(door().engine).begin() as connection:
+        return jsonify(views.whole_delivery(_find_delivery(connection, delivery_id)))
+
+
+@blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)
+@described(
+    Call(
+        summary="Decide a delivery again by today's rules",
+        detail="Jobs are made only for what has not succeeded. Nothing left to do is 202 with no jobs.",
+        who="operator",
+        path=(_ID,),
+        query=(_PROVIDER,),
+        headers=(ONCE,),
+        body=NO_BODY,
+        is_body_required=False,
+        answers={202: Answer("The jobs that now wait.", shape({"jobs": several(TEXT)}))},
+        problems={400: WRONG, 404: _MISSING, 409: f"The payload is gone. {REUSED}"},
+    )
+)
+def replay_delivery(delivery_id: str) -> tuple[Response, int]:
+    read_body(())
+    made: list[str] = []
+
+    def do(connection: Connection, now: datetime) -> Json:
+        row = _find_delivery(connection, delivery_id)
+        made.extend(replays.replay_delivery(connection, row, door().rules, now=now))
+        return {"jobs": list(made)}
+
+    answer = act(do)
+    door().knocker.knock(made)
+    logger.info("ops.delivery_replayed", delivery=delivery_id, jobs=made)
+    return jsonify(answer), 202
+
+
+def _find_delivery(connection: Connection, delivery_id: str) -> sa.Row[object]:
+    row = finding.find_delivery(connection, delivery_id, words(("provider",)).get("provider") or None)
+    if row is None:
+        raise NotFound("there is no delivery of this id")
+    return row

@@ -1,0 +1,186 @@
+"""What if the rules were these? Decides stored deliveries again under another config. Writes nothing, calls nobody.
+
+`before` is what became of a delivery, as it stands in the ledger: so a config that was edited in place and is not in
+force yet, and one that is in force but was not when the delivery came, are both told apart from what happened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import finding, replays, views
+from shared.db import reading
+from shared.errors import Conflict
+from shared.models import deliveries, payloads
+from shared.rules import Decision, Rules, Work, decide
+
+STEP = 200  # deliveries whose numbers are read at once; their payloads are read one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is asked of one target; the rule's name is left out, since nothing that is sent depends on it."""
+
+    target: str
+    version: str
+    projects: tuple[str, ...]
+    set_commits: str
+    finalize: bool
+    environment: str | None
+
+    def as_text(self) -> str:
+        """`shop@1 at main (shop-web; deploy to production)`."""
+        notes = [", ".join(self.projects)]
+        notes += [f"commits {self.set_commits}"] if self.set_commits != "auto" else []
+        notes += [f"deploy to {self.environment}"] if self.environment else []
+        notes += ["not finalized"] if not self.finalize else []
+        return f"{self.version} at {self.target} ({'; '.join(notes)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a delivery: `status` is accepted or ignored, `reason` a stable code; releases sorted by target."""
+
+    status: str
+    reason: str | None
+    releases: tuple[Release, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """{"status", "reason", "releases": [{"target", "version", "projects", "set_commits", "finalize", "environment"}]}."""
+        releases = [{**asdict(release), "projects": list(release.projects)} for release in self.releases]
+        return {"status": self.status, "reason": self.reason, "releases": releases}
+
+    def as_text(self) -> str:
+        said = ", ".join(release.as_text() for release in self.releases) or self.reason
+        return f"{self.status}: {said}" if said else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One stored delivery under the other config. `after` is None where its payload is gone or cannot be read."""
+
+    delivery: dict[str, Any]  # as the lists of deliveries show it: contract section 4
+    before: Verdict
+    after: Verdict | None
+
+    @property
+    def is_changed(self) -> bool:
+        return self.after is not None and self.after != self.before
+
+    def as_json(self) -> dict[str, Any]:
+        """{"id", "provider", "repository", "event", "ref", "created_at", "before", "after"}."""
+        named = {word: self.delivery[word] for word in ("id", "provider", "repository", "event", "ref", "created_at")}
+        return {**named, "before": self.before.as_json(), "after": self.after.as_json() if self.after else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`expired`: deliveries whose payload is gone. `is_cut`: time or room ran out, older deliveries were not looked at."""
+
+    looked_at: int
+    expired: int
+    changes: tuple[Compared, ...]
+    is_cut: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """{"looked_at", "expired", "changed", "is_cut", "items": [...]}."""
+        return {
+            "looked_at": self.looked_at,
+            "expired": self.expired,
+            "changed": len(self.changes),
+            "is_cut": self.is_cut,
+            "items": [change.as_json() for change in self.changes],
+        }
+
+
+def verdict_of(decision: Decision) -> Verdict:
+    return Verdict(
+        "accepted" if decision.work else "ignored",
+        decision.reason,
+        _sorted([_release(work) for work in decision.work]),
+    )
+
+
+def stored_verdict(row: sa.Row[Any], made: Sequence[sa.Row[Any]]) -> Verdict:
+    """What became of a delivery; `made` are the rows of its jobs."""
+    return Verdict(row.status, row.reason, _sorted([_stored_release(job) for job in made]))
+
+
+def _release(work: Work) -> Release:
+    return Release(work.target, work.version, work.projects, work.set_commits, work.finalize, work.environment)
+
+
+def _stored_release(job: sa.Row[Any]) -> Release:
+    spec = job.spec
+    return Release(job.target, job.version, tuple(spec["projects"]), spec["set_commits"], spec["finalize"], spec["environment"])
+
+
+def _sorted(releases: list[Release]) -> tuple[Release, ...]:
+    return tuple(sorted(releases, key=lambda release: (release.target, release.version)))
+
+
+def count_stored(engine: Engine, most: int) -> int:
+    """How many deliveries `compare` looks at."""
+    some = sa.select(sa.literal(1)).where(deliveries.c.status != "refused").limit(most).subquery()
+    with reading(engine).begin() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+
+
+def compare(engine: Engine, rules: Rules, last: int, *, step: int = STEP) -> Iterator[Compared]:
+    """The newest `last` stored deliveries, newest first, each in a short transaction of its own; refused ones have no
+    payload and are not counted."""
+    before: int | None = None
+    while last > 0:
+        with reading(engine).begin() as connection:
+            stored = sa.select(deliveries.c.seq).where(deliveries.c.status != "refused")
+            stored = stored if before is None else stored.where(deliveries.c.seq < before)
+            found = list(connection.execute(stored.order_by(deliveries.c.seq.desc()).limit(min(last, step))).scalars())
+        for seq in found:
+            if (compared := _compare(engine, rules, seq)) is not None:
+                yield compared
+        if len(found) < min(last, step):
+            return
+        last, before = last - len(found), found[-1]
+
+
+def _compare(engine: Engine, rules: Rules, seq: int) -> Compared | None:
+    """None for a delivery that was deleted in the meantime."""
+    statement = (
+        sa.select(deliveries, payloads.c.headers, payloads.c.body)
+        .join_from(deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
+        .where(deliveries.c.seq == seq)
+    )
+    with reading(engine).begin() as connection:
+        row = connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        before = stored_verdict(row, finding.find_jobs(connection, list(row.jobs)))
+    return Compared(views.delivery(row), before, _after(row, before, rules))
+
+
+def _after(row: sa.Row[Any], before: Verdict, rules: Rules) -> Verdict | None:
+    try:
+        push = replays.read_push(row)
+    except Conflict:
+        return None
+    return before if push is None else verdict_of(decide(push, rules))  # no rule decides what is not a push
+
+
+def summarise(compared: Iterable[Compared], has_time: Callable[[], bool] = lambda: True, room: float = math.inf) -> Summary:
+    """Look at all of them, or at as many as there is time for, and room (characters of verdicts in the answer)."""
+    looked_at, expired, is_cut = 0, 0, False
+    changes: list[Compared] = []
+    for one in compared:
+        if is_cut := room <= 0 or not has_time():
+            break
+        looked_at, expired = looked_at + 1, expired + (one.after is None)
+        if one.after is not None and one.is_changed:
+            changes.append(one)
+            room -= len(one.before.as_text()) + len(one.after.as_text())
+    return Summary(looked_at, expired, tuple(changes), is_cut)
