@@ -50,27 +50,28 @@ def fill(
     end: datetime | None = None,
     tell: Tell = lambda _: None,
 ) -> Filled:
-    """Deliveries spread evenly over the ninety days before `end` (now), with payloads of the newest thirty days.
+    """Deliveries spread evenly over the ninety days before `end` (now); the newest thirty days with payloads and exchanges.
 
     Also the tallies and the known repositories that the sweeper would have folded from them, and an audit line for each
     hundred deliveries.
     """
     end = end or datetime.now(UTC)
     team = Team(targets, repository_count, seed)
+    keep_from = end - KEEP_PAYLOADS
     made = Filled()
     folding = _Folding()
     writer = _Writer(engine)
     with writer:
         for start in range(0, number, _BATCH):
             batch = [
-                team.delivery(seq, _moment(seq, number, end), is_fresh=seq > number * 0.999)
+                team.delivery(seq, at, is_fresh=seq > number * 0.999, is_recent=at > keep_from)
                 for seq in range(start + 1, min(start + _BATCH, number) + 1)
+                for at in (_moment(seq, number, end),)
             ]
             for one in batch:
                 folding.take(one)
                 made.deliveries[one.delivery["status"]] = one.delivery["delivery_id"]
                 made.jobs.update({job["status"]: job["id"] for job in one.jobs})
-            keep_from = end - KEEP_PAYLOADS
             made.rows["deliveries"] += writer.write(deliveries, (one.delivery for one in batch))
             made.rows["payloads"] += writer.write(payloads, (team.payload(one) for one in batch if one.at > keep_from))
             made.rows["jobs"] += writer.write(jobs, (job for one in batch for job in one.jobs))

@@ -8,9 +8,11 @@ import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.exchanges import Exchanges
+from shared.http import Answer
 from shared.ids import new_id
 from webhook.local.samples import SampleCommit, github_push, gitlab_push
 
@@ -30,6 +32,27 @@ _ENDS = {"succeeded": 955, "failed": 25, "cancelled": 20}
 _FRESH_ENDS = {"succeeded": 60, "retrying": 15, "queued": 20, "failed": 5}
 _FAULTS = (("project_unknown", 400, 1), ("target_auth", 403, 1), ("attempts_exhausted", 503, 12))
 _RANGE = {"source": "log", "base": "1" * 40, "head": "2" * 40, "commits": 3, "with_files": 3, "partial": None, "proven": True}
+
+
+def _exchanged(status: int) -> bytes | None:
+    """A POST of three commits and its answer, as an attempt keeps them: the same for all, since nobody measures zlib here."""
+    commit = {"id": "c" * 40, "message": "Count in cents", "author_name": "Ada", "repository": "team/service"}
+    kept = Exchanges()
+    kept.add(
+        method="POST",
+        url="https://sentry.example.com/api/0/organizations/acme/releases/",
+        headers={"Authorization": "Bearer made-up", "X-Request-Id": "0" * 36, "Content-Type": "application/json"},
+        body=json.dumps({"version": "v1.0.0", "projects": ["shop-web"], "commits": [commit] * 3}).encode(),
+        answer=Answer(status, {"content-type": "application/json"}, json.dumps({"version": "v1.0.0", "id": 1}).encode()),
+        error=None,
+        token="made-up",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        milliseconds=120,
+    )
+    return kept.packed()
+
+
+_EXCHANGED = {status: _exchanged(status) for status in (201, 400, 403, 503)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,8 +81,8 @@ class Team:
         self._refused = 0
         self._bodies: dict[str, bytes] = {}
 
-    def delivery(self, seq: int, at: datetime, *, is_fresh: bool) -> Delivery:
-        """`is_fresh`: so new that some of its jobs still wait."""
+    def delivery(self, seq: int, at: datetime, *, is_fresh: bool, is_recent: bool) -> Delivery:
+        """`is_fresh`: so new that some of its jobs still wait; `is_recent`: what its attempts sent is still kept."""
         draw = self._random
         provider, repository = draw.choices(self._repositories, cum_weights=self._weights)[0]
         kind = draw.choices(self._kinds, cum_weights=self._kind_weights)[0]
@@ -92,7 +115,7 @@ class Team:
             },
         )
         if has_work:
-            self._add_job(made, seq, is_fresh)
+            self._add_job(made, seq, is_fresh, is_recent)
         return made
 
     def payload(self, one: Delivery) -> dict[str, Any]:
@@ -120,7 +143,7 @@ class Team:
         said = f"release it at {self._targets[0]}" if kind == "branch" else "ref is not refs/heads/{default_branch}"
         return [tags | {"outcome": "ref is not refs/tags/*"}, branch | {"outcome": said}]
 
-    def _add_job(self, one: Delivery, seq: int, is_fresh: bool) -> None:
+    def _add_job(self, one: Delivery, seq: int, is_fresh: bool, is_recent: bool) -> None:
         draw, delivery = self._random, one.delivery
         ends = _FRESH_ENDS if is_fresh else _ENDS
         status = draw.choices(list(ends), weights=list(ends.values()))[0]
@@ -129,7 +152,7 @@ class Team:
         job_id = new_id(one.at)
         is_tag = delivery["ref"].startswith("refs/tags/")
         target = self._targets[0] if len(self._targets) == 1 or draw.random() < 0.85 else draw.choice(self._targets[1:])
-        self._add_attempts(one, job_id, number, status, http_status)
+        self._add_attempts(one, job_id, number, status, http_status, is_recent)
         ended = one.attempts[-1]["finished_at"] if one.attempts else one.at
         said = f"the target '{target}' answered {http_status}"
         one.jobs.append(
@@ -173,7 +196,7 @@ class Team:
         )
         delivery["jobs"].append(job_id)
 
-    def _add_attempts(self, one: Delivery, job_id: str, number: int, status: str, http_status: int) -> None:
+    def _add_attempts(self, one: Delivery, job_id: str, number: int, status: str, http_status: int, is_recent: bool) -> None:
         at = one.at
         for tried in range(1, number + 1):
             at += timedelta(milliseconds=30)
@@ -181,6 +204,7 @@ class Team:
             is_last = tried == number
             outcome = "retry" if not is_last or status == "retrying" else status
             failed = outcome != "succeeded"
+            answered = http_status if failed and is_last else 503 if failed else 201
             one.attempts.append(
                 {
                     "job_id": job_id,
@@ -189,8 +213,9 @@ class Team:
                     "started_at": at,
                     "finished_at": ended,
                     "outcome": outcome,
-                    "http_status": http_status if failed and is_last else 503 if failed else 201,
+                    "http_status": answered,
                     "error": "the target answered 503" if failed else None,
+                    "exchanges": _EXCHANGED[answered] if is_recent else None,
                 }
             )
             at = ended + timedelta(seconds=1)

@@ -13,6 +13,7 @@ from webhook.dashboard import charts, reading, words
 from webhook.dashboard.door import blueprint, door, looking, page
 
 PAGE = "25"
+WITH_CALLS = 20  # of a job's newest attempts, what was sent and what came back
 
 
 def chosen(known: tuple[str, ...]) -> dict[str, str]:
@@ -102,6 +103,7 @@ def show_job(job_id: str) -> Response:
         "job.html",
         row=row,
         attempts=attempts,
+        calls={one.number: views.attempt(one) for one in attempts[-WITH_CALLS:]},
         waits=waits,
         waiting=views.waiting(row, healths) if waits else None,
         dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, words.now()),
