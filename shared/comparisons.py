@@ -136,6 +136,13 @@ def find(connection: Connection, repository: Repository) -> sa.Row[Any] | None:
     return connection.execute(sa.select(comparisons).where(comparisons.c.key == repository.key)).one_or_none()
 
 
+def count_missing(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """{repository key: releases missing} of those that were compared, without those that were queued since."""
+    columns = (comparisons.c.key, comparisons.c.missing, comparisons.c.queued)
+    rows = connection.execute(sa.select(*columns).where(comparisons.c.key.in_(keys), comparisons.c.missing.is_not(None)))
+    return {row.key: row.missing - (row.queued or 0) for row in rows}
+
+
 def entries_of(row: sa.Row[Any]) -> list[dict[str, Any]]:
     """The newest tags first: {"tag", "sha", "target", "version", "why"}, or {"tag", "reason", "detail"} without a release."""
     return [] if row.entries is None else list(json.loads(zlib.decompress(row.entries)))

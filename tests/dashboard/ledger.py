@@ -21,6 +21,7 @@ from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.push import Push
 from shared.rules import Decision, Rule, Rules, Target, decide
+from shared.settings import ForgeSettings
 from tests.builders import settings
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github
 
@@ -42,6 +43,7 @@ def made_settings(engine: Engine, **fields: Any) -> Any:
             "webhook_secrets": {"github": ("s",)},
             "ops_token": OPERATOR,
             "ops_read_token": VIEWER,
+            "forges": {"github": ForgeSettings("http://127.0.0.1:1", None, is_named=False)},
             **fields,
         }
     )
@@ -234,6 +236,7 @@ def addresses(filled: Filled) -> list[str]:
         "/jobs/replay?status=failed",
         "/releases",
         "/repositories",
+        "/repositories/github/acme/shop",
         "/targets",
         "/rules",
         "/audit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +14,25 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared import target_states
+from shared.comparing import Comparer
 from shared.db import make_engine
 from shared.http import make_client
 from shared.models import SCHEMA
 from shared.models import jobs as job_table
 from shared.names import RepositoryNames
 from shared.rules import Rules
+from shared.settings import ForgeSettings
+from tests.builders import settings
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, Visit, find_chromium, opened, served
 from tests.dashboard.ledger import HOSTILE, OPERATOR, VIEWER
+from tests.forge import Forge, History
 from tests.target import Target
+from worker.comparing import Comparing
 from worker.forges import Forges
 from worker.gather import Gatherer
 from worker.process import Tools
+from worker.reconcile_timer import Timer
 from worker.tasks import Runner
 
 pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
@@ -37,6 +44,17 @@ class Stack:
     engine: Engine
     rules: Rules
     target: Target
+
+    def compare(self, forge: Forge) -> None:
+        """What the sweeper does with a comparison that someone asked for."""
+        stopping = threading.Event()
+        with make_client() as client:
+            known = settings(
+                forges={"github": ForgeSettings(forge.url, "t", is_named=True)}, environ={"SENTRY_AUTH_TOKEN": "t", "T": "t"}
+            )
+            comparer = Comparer(known, self.rules, self.engine, client, stopping)
+            while Comparing(self.engine, comparer, Timer(self.engine, self.rules.reconcile), stopping).step():
+                pass
 
     def work(self) -> None:
         """What the worker does when it is knocked for everything that waits."""
@@ -71,6 +89,17 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield Stack(address, engine, ledger.rules(target.url), target)
     engine.dispose()
     target.close()
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Forge]:
+    history = History()
+    history.line("c", 4)
+    for number in range(4):
+        history.tag(f"v1.{number}.0", f"c{number + 1}")
+    with Forge("github") as made:
+        made.add("acme/shop", history.build(tmp_path / "repository").path)
+        yield made
 
 
 @pytest.fixture
@@ -126,6 +155,36 @@ def test_bulk_replay_counts_first_and_shows_progress_until_all_is_done(stack: St
     assert "0 of 12 done" in page.locator("h1").inner_text()
     stack.work()
     page.get_by_role("heading", name=re.compile("12 of 12 done")).wait_for(timeout=15_000)
+    visit.close()
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
+def test_missing_releases_are_found_and_created_from_the_repositorys_page(
+    stack: Stack, browser: Any, forge: Forge, has_script: bool
+) -> None:
+    visit = Visit(browser, stack.url, has_script=has_script)
+    visit.sign_in(OPERATOR)
+    page = visit.open("/repositories")
+    page.get_by_label("another one").fill("github:acme/shop")
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("button", name="Compare").click()
+    assert page.get_by_text("Waits for a sweeper").is_visible()
+    stack.compare(forge)
+    if not has_script:
+        page.reload()
+    page.get_by_text("4 releases missing").wait_for(timeout=15_000)  # with a script the page finds out by itself
+    page.get_by_role("button", name="Create what is missing").click()
+    stack.compare(forge)
+    page.reload()
+    assert page.get_by_text("4 queued").is_visible()
+    assert page.locator("[data-row] .is-queued").count() == 4
+    stack.work()
+    if not has_script:
+        page.reload()
+    page.locator("[data-row] .is-succeeded").nth(3).wait_for(timeout=15_000)
+    page.get_by_role("link", name="v1.1.0", exact=True).click()
+    page.get_by_text("Sent and received in attempt 1").click()
+    assert page.get_by_text("Authorization: Bearer ***").first.is_visible()
     visit.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from shared import audit, bounded_lists, filters, finding, replays, repositories, target_states, views
+from shared import audit, bounded_lists, comparisons, filters, finding, replays, repositories, target_states, views
 from shared.errors import BadParameter, NotFound
 from webhook.dashboard import charts, reading, words
 from webhook.dashboard.door import blueprint, door, looking, page
@@ -153,9 +153,10 @@ def list_repositories() -> Response:
     after = request.args.get("after", "")[:553]
     with looking() as connection:
         rows = repositories.list_known(connection, after=after, limit=int(PAGE) + 1)
+        missing = comparisons.count_missing(connection, [row.key for row in rows])
     following = url_for(".list_repositories", after=rows[int(PAGE) - 1].key) if len(rows) > int(PAGE) else None
     gaps = {row.key: repositories.usual_gap(row.pushes) for row in rows}
-    return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, following=following, after=after)
+    return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, missing=missing, following=following, after=after)
 
 
 @blueprint.get("/targets")
