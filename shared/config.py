@@ -3,141 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
-import re
 import tomllib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
+from pydantic import ValidationError
+
+from shared.config_tables import (
+    DEFAULT_PACE,
+    CommitsTable,
+    File,
+    ReconcileTable,
+    RuleTable,
+    TargetTable,
+    read_span,
 )
-
 from shared.errors import SettingsError
-from shared.rules import CommitRules, Rule, Rules, Target
-from shared.settings import WEBHOOK_PROVIDERS, Settings
-from shared.versions import check_template
+from shared.rules import CommitRules, ReconcileRules, Rule, Rules, Target
+from shared.settings import Settings
 
 DEFAULT_TARGET = "default"
-DEFAULT_PACE = 20.0  # requests a second: half of what Sentry's releases endpoint takes
 EMBEDDED_PACE = 1000.0
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _like(pattern: str, wanted: str) -> AfterValidator:
-    """A text of this shape; the fault says `wanted`, never the pattern nor the value (which may be a pasted token)."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"must be {wanted}")
-        return value
-
-    return AfterValidator(check)
-
-
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-_Texts = Annotated[list[_Text], BeforeValidator(_as_list), Field(min_length=1, max_length=100)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _TargetTable(_Strict):
-    url: _Text
-    org: Annotated[str, _like(r"[A-Za-z0-9_.-]{1,100}", "the organization's slug")]
-    token_env: Annotated[
-        str, _like(r"[A-Z_][A-Z0-9_]{0,199}", "the name of an environment variable in capitals, not the token")
-    ]
-    pace: Annotated[float, Field(gt=0, le=1000)] = DEFAULT_PACE
-    repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
-
-    @field_validator("pace", mode="before")
-    @classmethod
-    def _whole(cls, value: Any) -> Any:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            raise ValueError("must be an http:// or https:// URL") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an http:// or https:// URL without query or fragment")
-        if parts.username or parts.password:
-            raise ValueError("must not hold a user name or password: name the token's variable in token_env")
-        return value.rstrip("/")
-
-
-class _RuleTable(_Strict):
-    repo: _Texts
-    name: _Text | None = None
-    refs: _Texts = ["refs/tags/*"]
-    target: _Texts | None = None
-    projects: Annotated[list[_Text], Field(min_length=1, max_length=100)] | None = None
-    release: _Text | None = None
-    set_commits: Literal["auto", "payload", "refs", "skip"] = "auto"
-    finalize: bool = True
-    environment: Annotated[str, _like(r"[^/\r\n\f\t\\]{1,64}", "1 to 64 characters, none a slash or line break")] | None = None
-    continue_: Annotated[bool, Field(alias="continue")] = False
-
-    @field_validator("repo")
-    @classmethod
-    def _has_provider(cls, value: list[str]) -> list[str]:
-        for pattern in value:
-            provider, _, name = pattern.partition(":")
-            if not name or not any(fnmatch.fnmatchcase(known, provider) for known in WEBHOOK_PROVIDERS):
-                known = " or ".join(WEBHOOK_PROVIDERS)
-                raise ValueError(f"{pattern!r} must be provider:full name, such as github:acme/web; providers: {known}")
-        return value
-
-    @field_validator("refs")
-    @classmethod
-    def _full_names(cls, value: list[str]) -> list[str]:
-        for pattern in value:
-            if not pattern.removeprefix("!").startswith(("refs/heads/", "refs/tags/", "refs/*")):
-                raise ValueError(f"{pattern!r} must begin with refs/tags/ or refs/heads/ (after an optional !)")
-            if set(re.findall(r"\{[^}]*\}?", pattern)) - {"{default_branch}"}:
-                raise ValueError(f"{pattern!r} holds a placeholder that refs do not know: {{default_branch}} is the only one")
-        if all(pattern.startswith("!") for pattern in value):
-            raise ValueError("only excludes: add a pattern that includes, such as refs/tags/*")
-        return value
-
-    @field_validator("release")
-    @classmethod
-    def _template(cls, value: str | None) -> str | None:
-        if value is not None and (fault := check_template(value)):
-            raise ValueError(fault)
-        return value
-
-
-class _CommitsTable(_Strict):
-    wait: Annotated[int, Field(ge=0, le=86_400)] = 900
-    file_calls: Annotated[int, Field(ge=0, le=10_000)] = 30
-    first_release: Annotated[int, Field(ge=1, le=1_000)] = 20
-    prereleases: Literal["skip", "count"] = "skip"
-    keep_days: Annotated[int, Field(ge=1, le=3_650)] = 365
-
-
-class _File(_Strict):
-    targets: dict[Annotated[str, _like(r"[A-Za-z0-9_-]{1,64}", "a name of letters, digits, _ and -")], _TargetTable] = {}
-    rules: Annotated[list[_RuleTable], Field(max_length=1000)] = []
-    commits: _CommitsTable = _CommitsTable()
 
 
 def load(settings: Settings) -> Rules:
@@ -160,7 +47,7 @@ def parse(text: str, name: str, settings: Settings) -> Rules:
         why = str(problem) if isinstance(problem, tomllib.TOMLDecodeError) else "a number or a nesting is too long"
         raise SettingsError([f"{name} is not TOML: {why}"]) from None
     try:
-        file = _File.model_validate(raw)
+        file = File.model_validate(raw)
     except ValidationError as problem:
         raise SettingsError([f"{name}: {_sentence(error)}" for error in problem.errors()]) from None
     return _build(file, settings, lambda what: f"{name}: {what}")
@@ -189,7 +76,7 @@ def default_target(settings: Settings) -> Target:
     )
 
 
-def _build(file: _File, settings: Settings, say: Callable[[str], str]) -> Rules:
+def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
     names = [table.name for table in file.rules if table.name]
     faults = [say(f"two rules are named {name!r}") for name in sorted({name for name in names if names.count(name) > 1})]
     targets = {
@@ -243,7 +130,14 @@ def _build(file: _File, settings: Settings, say: Callable[[str], str]) -> Rules:
             counts_prereleases=file.commits.prereleases == "count",
             keep=timedelta(days=file.commits.keep_days),
         ),
+        reconcile=_reconcile_rules(file.reconcile),
     )
+
+
+def _reconcile_rules(table: ReconcileTable | None) -> ReconcileRules:
+    if table is None:
+        return ReconcileRules()
+    return ReconcileRules(every=read_span(table.every), repositories=tuple(table.repositories))
 
 
 def missing_tokens(rules: Rules, settings: Settings) -> list[str]:
@@ -267,12 +161,14 @@ def _sentence(error: Any) -> str:
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     if location[0] == "targets" and len(location) == 3:
-        return list(_TargetTable.model_fields)
+        return list(TargetTable.model_fields)
     if location[0] == "commits" and len(location) == 2:
-        return list(_CommitsTable.model_fields)
+        return list(CommitsTable.model_fields)
+    if location[0] == "reconcile" and len(location) == 2:
+        return list(ReconcileTable.model_fields)
     if location[0] == "rules" and len(location) == 3:
-        return [field.alias or name for name, field in _RuleTable.model_fields.items()]
-    return list(_File.model_fields)
+        return [field.alias or name for name, field in RuleTable.model_fields.items()]
+    return list(File.model_fields)
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

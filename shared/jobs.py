@@ -120,8 +120,12 @@ def succeed(
     release_url: str,
     found: Mapping[str, Any] | None,
     now: datetime,
+    exchanges: bytes | None = None,
 ) -> bool:
-    """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4)."""
+    """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4).
+
+    Here and below: `exchanges` is what the attempt sent and got (`shared/exchanges.py`).
+    """
     statement = move("succeed", *_mine(job_id, number)).values(
         outcome=outcome,
         release_url=release_url,
@@ -131,7 +135,7 @@ def succeed(
         lease_until=None,
         updated_at=now,
     )
-    return _finish(connection, statement, job_id, number, Outcome.SUCCEEDED, http_status, None, now)
+    return _finish(connection, statement, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
 
 
 def retry_later(
@@ -144,6 +148,7 @@ def retry_later(
     error: str,
     http_status: int | None,
     now: datetime,
+    exchanges: bytes | None = None,
 ) -> bool:
     """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
     statement = move("retry_later", *_mine(job_id, number)).values(
@@ -155,11 +160,18 @@ def retry_later(
         error=_cut(error),
         updated_at=now,
     )
-    return _finish(connection, statement, job_id, number, Outcome.RETRY, http_status, error, now)
+    return _finish(connection, statement, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
 
 
 def snooze(
-    connection: Connection, job_id: str, number: int, *, at: datetime, waiting: Mapping[str, Any], now: datetime
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    at: datetime,
+    waiting: Mapping[str, Any],
+    now: datetime,
+    exchanges: bytes | None = None,
 ) -> bool:
     """Wait until `at` for something that is not the job's fault: its budget grows by the attempt that this one cost.
 
@@ -173,7 +185,7 @@ def snooze(
         waiting=dict(waiting),
         updated_at=now,
     )
-    return _finish(connection, statement, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now)
+    return _finish(connection, statement, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
 
 
 def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
@@ -193,10 +205,11 @@ def fail(
     error: str,
     http_status: int | None,
     now: datetime,
+    exchanges: bytes | None = None,
 ) -> bool:
     """A person must act: the job is a dead letter until it is replayed."""
     statement = move("fail", *_mine(job_id, number)).values(lease_until=None, reason=reason, error=_cut(error), updated_at=now)
-    return _finish(connection, statement, job_id, number, Outcome.FAILED, http_status, error, now)
+    return _finish(connection, statement, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
 
 
 def note(connection: Connection, job_id: str, number: int, **values: Any) -> bool:
@@ -272,13 +285,20 @@ def _finish(
     http_status: int | None,
     error: str | None,
     now: datetime,
+    exchanges: bytes | None = None,
 ) -> bool:
     if connection.execute(statement).rowcount != 1:
         return False
     connection.execute(
         attempts.update()
         .where(attempts.c.job_id == job_id, attempts.c.number == number)
-        .values(outcome=outcome, http_status=http_status, error=_cut(error) if error else None, finished_at=now)
+        .values(
+            outcome=outcome,
+            http_status=http_status,
+            error=_cut(error) if error else None,
+            finished_at=now,
+            exchanges=exchanges,
+        )
     )
     return True
 

@@ -149,6 +149,8 @@ attempts = sa.Table(
     sa.Column("outcome", sa.String(10)),
     sa.Column("http_status", sa.Integer),
     sa.Column("error", sa.Text),
+    # Packed by `shared/exchanges.py`; written with the end of the attempt, so that it costs no statement of its own.
+    sa.Column("exchanges", sa.LargeBinary),
     sa.Index("ix_attempts_finished_at", "finished_at"),
 )
 

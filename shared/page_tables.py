@@ -1,4 +1,7 @@
-"""Tables that only people's doors read: the audit log, the tallies behind charts and metrics, what is known of repositories."""
+"""Tables that only people's doors read: the audit log, the tallies behind charts and metrics, what is known of repositories.
+
+And the comparisons with forges, which the sweeper makes for them.
+"""
 
 from __future__ import annotations
 
@@ -55,4 +58,32 @@ known_repositories = sa.Table(
     sa.Column("last_version", sa.String(200)),
     sa.Column("silent_at", UtcDateTime),  # from when on its silence is unusual; null: too few pushes to tell
     sa.Index("ix_known_repositories_silent_at", "silent_at"),
+)
+
+_TO_DO = "state IN ('wanted', 'running')"
+
+# One row a repository: the last comparison of its forge's tags with our releases, or the one that is wanted.
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    sa.Column("key", sa.String(553), primary_key=True),  # provider:full name
+    sa.Column("state", sa.String(10), nullable=False),  # wanted, running, done, failed
+    sa.Column("trigger", sa.String(10), nullable=False),  # of the jobs it makes: reconcile, backfill
+    sa.Column("most_tags", sa.Integer),  # the newest so many; null: all
+    sa.Column("creates", sa.Boolean, nullable=False),  # whether it queues what is missing
+    sa.Column("is_by_timer", sa.Boolean, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),  # grows with each claim; guards against one that outlived its lease
+    sa.Column("tries", sa.Integer, nullable=False),  # that ended in a passing fault
+    sa.Column("next_at", UtcDateTime, nullable=False),  # wanted: not before; running: the end of its lease
+    sa.Column("wanted_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("compared_at", UtcDateTime),  # when the forge was last read
+    sa.Column("tags", sa.Integer),  # how many the forge has
+    sa.Column("missing", sa.Integer),  # releases
+    sa.Column("to_create", sa.Integer),  # of the missing: those that this comparison is to queue
+    sa.Column("handled", sa.Integer),  # of those to be created
+    sa.Column("queued", sa.Integer),  # of the handled: a job waits now that did not before
+    sa.Column("entries", sa.LargeBinary),  # packed by `shared/comparisons.py`: the newest tags
+    sa.Column("error", sa.Text),  # why it waits, or failed
+    sa.Index("ix_comparisons_next_at", "next_at", sqlite_where=sa.text(_TO_DO), postgresql_where=sa.text(_TO_DO)),
 )

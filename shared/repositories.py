@@ -70,6 +70,10 @@ def list_known(connection: Connection, *, after: str, limit: int) -> list[sa.Row
     return list(connection.execute(statement.order_by(known_repositories.c.key).limit(limit)))
 
 
+def find(connection: Connection, key: str) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(known_repositories).where(known_repositories.c.key == key)).one_or_none()
+
+
 def list_silent(connection: Connection, *, now: datetime, limit: int) -> list[sa.Row[Any]]:
     """Those whose silence is unusual, the latest first."""
     column = known_repositories.c.silent_at

@@ -1,8 +1,8 @@
 """Deletes what is too old to be of use, a few hundred rows at a time, so that nobody ever waits for it.
 
 A payload is needed to try again and to decide again: it goes after thirty days, or ninety while a job of its delivery has
-not succeeded. Deliveries, finished jobs and their attempts go after ninety days. Nothing that still waits is ever
-deleted, nor a push that the commit log has not taken over yet (`to_log`).
+not succeeded; so does what an attempt sent and got. Deliveries, finished jobs and their attempts go after ninety days.
+Nothing that still waits is ever deleted, nor a push that the commit log has not taken over yet (`to_log`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from shared import log
 from shared.ids import first_id
-from shared.models import deliveries, jobs, kept_answers, payloads
+from shared.models import attempts, deliveries, jobs, kept_answers, payloads
 from shared.states import JobState
 
 KEEP_PAYLOADS = timedelta(days=30)
@@ -36,6 +36,7 @@ class Retention:
         self._engine = engine
         self._payload_after = self._delivery_after = 0
         self._job_after = ""
+        self._attempt_after: datetime | None = None
         self._next_at: datetime | None = None
 
     def step(self, now: datetime) -> int:
@@ -43,11 +44,17 @@ class Retention:
         if self._next_at is not None and now < self._next_at:
             return 0
         with self._engine.begin() as connection:
-            counts = (self._jobs(connection, now), self._deliveries(connection, now), self._payloads(connection, now))
+            counts = (
+                self._jobs(connection, now),
+                self._deliveries(connection, now),
+                self._payloads(connection, now),
+                self._exchanges(connection, now),
+            )
             connection.execute(kept_answers.delete().where(kept_answers.c.created_at < now - KEEP_ANSWERS))
         if not any(looked for looked, _ in counts):
             self._payload_after = self._delivery_after = 0
             self._job_after = ""
+            self._attempt_after = None
             self._next_at = now + PAUSE
         if gone := sum(deleted for _, deleted in counts):
             logger.info("retention.deleted", rows=gone)
@@ -94,6 +101,24 @@ class Retention:
         )
         statement = payloads.delete().where(payloads.c.delivery_seq.in_(seqs), ~kept)
         return len(seqs), connection.execute(statement).rowcount
+
+    def _exchanges(self, connection: Connection, now: datetime) -> tuple[int, int]:
+        """Attempts stay, what they sent and got goes."""
+        ended = attempts.c.finished_at
+        statement = sa.select(ended).where(ended < now - KEEP_PAYLOADS).order_by(ended).limit(STEP)
+        if self._attempt_after is not None:
+            statement = statement.where(ended > self._attempt_after)
+        moments = list(connection.execute(statement).scalars())
+        if not moments:
+            return 0, 0
+        self._attempt_after = moments[-1]
+        is_settled = sa.exists().where(jobs.c.id == attempts.c.job_id, jobs.c.status.in_(_SETTLED))
+        emptied = (
+            attempts.update()
+            .where(ended >= moments[0], ended <= moments[-1], attempts.c.exchanges.is_not(None), is_settled)
+            .values(exchanges=None)
+        )
+        return len(moments), connection.execute(emptied).rowcount
 
     @staticmethod
     def _old(connection: Connection, after: int, before: datetime) -> list[int]:

@@ -56,11 +56,20 @@ class CommitRules:
     keep: timedelta = timedelta(days=365)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRules:
+    """How often the forges' tags are compared with our releases, None: never by itself; and of which repositories (globs)."""
+
+    every: timedelta | None = None
+    repositories: tuple[str, ...] = ("*",)
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     rules: tuple[Rule, ...]
     targets: Mapping[str, Target]
     commits: CommitRules = CommitRules()
+    reconcile: ReconcileRules = ReconcileRules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from urllib.parse import quote
 import httpx2
 
 from shared.errors import PermanentError, TransientError
+from shared.exchanges import Exchanges
 from shared.http import Answer, Deadline, call, retry_after
 from shared.names import KnownRepository
 from shared.rules import Target
@@ -37,12 +39,16 @@ class Sent:
 
 
 class SentryClient:
-    """Speaks to one target. `delivery_id` goes along in a header, so that both sides' logs can be joined."""
+    """Speaks to one target. `delivery_id` goes along in a header, so that both sides' logs can be joined.
 
-    def __init__(self, client: httpx2.Client, target: Target, token: str) -> None:
+    Every call is put into `kept`, if given.
+    """
+
+    def __init__(self, client: httpx2.Client, target: Target, token: str, kept: Exchanges | None = None) -> None:
         self._client = client
         self._target = target
         self._token = token
+        self._kept = kept
 
     def send_release(self, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> Sent:
         """POST the release; safe to repeat. Raises TransientError, PermanentError."""
@@ -103,18 +109,38 @@ class SentryClient:
             headers["X-Request-Id"] = delivery_id
         if body is not None:
             headers["Content-Type"] = "application/json"
-        answer = call(
-            self._client,
-            method,
-            f"{self._target.url}/api/0/organizations/{quote(self._target.org, safe='')}/{path}",
-            headers=headers,
-            deadline=deadline,
-            body=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
-        )
+        url = f"{self._target.url}/api/0/organizations/{quote(self._target.org, safe='')}/{path}"
+        sent = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        answer = self._exchange(method, url, headers, sent, deadline)
         if not 200 <= answer.status < 300:
             # A proxy may echo what it was sent: the token must not reach a job's error by that way.
             masked = Answer(answer.status, answer.headers, answer.body.replace(self._token.encode(), b"***"))
             raise refusal(masked, self._target, datetime.now(UTC))
+        return answer
+
+    def _exchange(self, method: str, url: str, headers: dict[str, str], body: bytes | None, deadline: Deadline) -> Answer:
+        """One call, written down whether it is answered or not."""
+        at, began = datetime.now(UTC), time.monotonic()
+        answer: Answer | None = None
+        error: str | None = None
+        try:
+            answer = call(self._client, method, url, headers=headers, deadline=deadline, body=body)
+        except TransientError as problem:
+            error = str(problem)
+            raise
+        finally:
+            if self._kept is not None:
+                self._kept.add(
+                    method=method,
+                    url=url,
+                    headers=headers,
+                    body=body,
+                    answer=answer,
+                    error=error,
+                    token=self._token,
+                    at=at,
+                    milliseconds=round((time.monotonic() - began) * 1000),
+                )
         return answer
 
     def _json(self, answer: Answer, wanted: type[Any]) -> Any:
@@ -177,8 +203,8 @@ def _reason(body: bytes) -> str:
 
 
 def _excerpt(body: bytes) -> str:
-    """The answer's text, short; an HTML page says nothing worth keeping."""
-    text = " ".join(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").split())
+    """The answer's text, short; an HTML page says nothing worth keeping. PostgreSQL stores no NUL."""
+    text = " ".join(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd").split())
     if not text or text.startswith("<"):
         return ""
     return ": " + (text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "…")

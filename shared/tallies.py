@@ -26,7 +26,7 @@ ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 LATENESS = timedelta(seconds=20)
 KEEP_HOURS = timedelta(days=8)
 _WINDOW = timedelta(minutes=1)
-_MARK = "ledger"
+MARK = "ledger"
 _EVERY = timedelta(seconds=5)
 _MOST_WINDOWS = 60  # folded in one step of the sweeper
 
@@ -94,7 +94,7 @@ def advance(engine: Engine, now: datetime) -> bool:
 
 
 def _find_mark(connection: Connection) -> datetime | None:
-    return connection.execute(sa.select(tally_marks.c.until).where(tally_marks.c.name == _MARK)).scalar_one_or_none()
+    return connection.execute(sa.select(tally_marks.c.until).where(tally_marks.c.name == MARK)).scalar_one_or_none()
 
 
 def _next_event(connection: Connection, mark: datetime | None, end: datetime) -> datetime | None:
@@ -111,12 +111,12 @@ def _next_event(connection: Connection, mark: datetime | None, end: datetime) ->
 def _move_mark(connection: Connection, mark: datetime | None, until: datetime) -> bool:
     if mark is None:
         try:
-            connection.execute(tally_marks.insert().values(name=_MARK, until=until))
+            connection.execute(tally_marks.insert().values(name=MARK, until=until))
         except IntegrityError:
             connection.rollback()
             return False
         return True
-    statement = tally_marks.update().where(tally_marks.c.name == _MARK, tally_marks.c.until == mark)
+    statement = tally_marks.update().where(tally_marks.c.name == MARK, tally_marks.c.until == mark)
     return connection.execute(statement.values(until=until)).rowcount == 1
 
 

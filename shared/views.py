@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import sqlalchemy as sa
 
+from shared.exchanges import unpack
 from shared.states import JobState
 from shared.target_health import Health, TargetState
 
@@ -59,6 +60,8 @@ def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
 
 
 def attempt(row: sa.Row[Any]) -> Json:
+    """`exchanges`: the calls to the target, bounded and masked; empty once they have expired, or when none was made."""
+    exchanges, left_out = unpack(row.exchanges)
     return {
         "number": row.number,
         "trigger": row.trigger,
@@ -67,6 +70,8 @@ def attempt(row: sa.Row[Any]) -> Json:
         "outcome": row.outcome,
         "http_status": row.http_status,
         "error": row.error,
+        "exchanges": exchanges,
+        "exchanges_left_out": left_out,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from shared import log
 from shared.exits import run_command
 from shared.settings import Settings, from_env
 from worker.app import check, make_sweeper, make_worker
+
+COMPARING_ENDS_SECONDS = 10.0
 
 logger = log.get(__name__)
 
@@ -48,10 +51,10 @@ def run() -> None:
 
 @main.command()
 def sweep() -> None:
-    """Knock for what is due and rescue lost leases, until SIGTERM."""
+    """Knock for what is due, rescue lost leases, compare forges with our releases; until SIGTERM."""
     settings = _settings()
     log.setup(settings.log_format, settings.log_level)
-    sweeper = make_sweeper(settings)
+    sweeper, comparing = make_sweeper(settings)
 
     def stop(*_: Any) -> None:
         sweeper.stopping.set()
@@ -61,7 +64,10 @@ def sweep() -> None:
     logger.info("sweeper.ready")
     if (ready_file := _ready_file()) is not None:
         ready_file.touch()
+    beside = threading.Thread(target=comparing.run, name="comparing", daemon=True)
+    beside.start()
     sweeper.run()
+    beside.join(COMPARING_ENDS_SECONDS)  # what takes longer is found by its lease
 
 
 def _settings() -> Settings:

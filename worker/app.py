@@ -12,6 +12,7 @@ from typing import Any
 from celery import Celery, signals
 
 from shared import config, jobs, log
+from shared.comparing import Comparer
 from shared.db import make_engine
 from shared.errors import SettingsError
 from shared.http import make_client
@@ -19,9 +20,11 @@ from shared.models import SCHEMA
 from shared.names import RepositoryNames
 from shared.queue import TASK, make_celery
 from shared.settings import Settings
+from worker.comparing import Comparing
 from worker.forges import Forges
 from worker.gather import Gatherer
 from worker.process import LONGEST_ATTEMPT_SECONDS, Tools
+from worker.reconcile_timer import Timer
 from worker.sweeper import Sweeper
 from worker.tasks import Runner
 
@@ -108,7 +111,11 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:
         time.sleep(0.1)
 
 
-def make_sweeper(settings: Settings) -> Sweeper:
+def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing]:
+    """The sweeper, and what compares forges in a thread beside it; one event stops both."""
     rules = config.load(settings)
     paces = {target.name: target.pace for target in rules.targets.values()}
-    return Sweeper(make_engine(settings.database_url), make_celery(settings.broker_url), paces, rules.commits.keep)
+    engine = make_engine(settings.database_url)
+    sweeper = Sweeper(engine, make_celery(settings.broker_url), paces, rules.commits.keep)
+    comparer = Comparer(settings, rules, engine, make_client(), sweeper.stopping)
+    return sweeper, Comparing(engine, comparer, Timer(engine, rules.reconcile), sweeper.stopping)

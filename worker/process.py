@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from shared.errors import PermanentError, Rejected
+from shared.exchanges import Exchanges
 from shared.http import Deadline
 from shared.jobs import Claimed
 from shared.plan import plan_release, smaller
@@ -52,10 +53,13 @@ class Tools:
     gatherer: Gatherer
 
 
-def process(job: Claimed, tools: Tools, note: Note) -> Done:
-    """Create the job's release. Raises TransientError, PermanentError, Wait, LostLease."""
+def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
+    """Create the job's release; every call to the target is put into `kept`.
+
+    Raises TransientError, PermanentError, Wait, LostLease.
+    """
     target = _target(job, tools)
-    sentry = _open(target, tools)
+    sentry = _open(target, tools, kept)
     push = read_push(job)
     gathered = tools.gatherer.gather(job, push, target, sentry, datetime.now(UTC))
     body = plan_release(push, version=job.version, spec=job.spec, received_at=job.created_at, listed=gathered.listed)
@@ -94,11 +98,11 @@ def _target(job: Claimed, tools: Tools) -> Target:
     return target
 
 
-def _open(target: Target, tools: Tools) -> SentryClient:
+def _open(target: Target, tools: Tools, kept: Exchanges) -> SentryClient:
     token = tools.token(target.token_env)
     if token is None:
         raise PermanentError(f"{target.token_env}, the token of the target {target.name!r}, is not set", reason="target_auth")
-    return SentryClient(tools.client, target, token)
+    return SentryClient(tools.client, target, token, kept)
 
 
 def read_push(job: Claimed) -> Push:

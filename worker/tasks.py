@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from shared import jobs, log, target_states
 from shared.errors import PermanentError, TransientError
+from shared.exchanges import Exchanges
 from shared.target_health import Seen, Sign, TargetState
 from worker.gather import Wait
 from worker.process import Done, LostLease, Tools, process
@@ -100,16 +101,17 @@ class Runner:
         if wait and self.stopping.wait(wait):
             self.hand_back()
             return
+        kept = Exchanges()
         try:
-            done = process(job, self._tools, lambda **facts: self._note(job, facts))
+            done = process(job, self._tools, lambda **facts: self._note(job, facts), kept)
         except LostLease:
             logger.warning("job.lease_lost")
         except Wait as wait_for:
-            self._record_wait(job, wait_for.snooze, {}, Sign.NONE)
+            self._record_wait(job, wait_for.snooze, {}, Sign.NONE, kept)
         except Exception as problem:
-            self._record_fault(job, problem)
+            self._record_fault(job, problem, kept)
         else:
-            self._record_success(job, done)
+            self._record_success(job, done, kept)
 
     def hand_back(self) -> list[str]:
         """Give up every job in our hands, so that another worker begins it at once. Whoever finishes late changes nothing."""
@@ -160,22 +162,25 @@ class Runner:
             tell(f"target.{after.state}", reason=after.reason, detail=after.detail, until=until)
         return True
 
-    def _record_wait(self, job: jobs.Claimed, wait: Snooze, facts: dict[str, Any], sign: Sign) -> None:
+    def _record_wait(self, job: jobs.Claimed, wait: Snooze, facts: dict[str, Any], sign: Sign, kept: Exchanges) -> None:
+        packed = kept.packed()
+
         def write(connection: Connection, now: datetime) -> bool:
             if facts:
                 jobs.note(connection, job.id, job.number, **facts)
-            return jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now)
+            return jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=packed)
 
         if self._close(job, Seen(sign), write):
             logger.info("job.waiting", **wait.waiting)
 
-    def _record_success(self, job: jobs.Claimed, done: Done) -> None:
+    def _record_success(self, job: jobs.Claimed, done: Done, kept: Exchanges) -> None:
         if done.complete_at is not None:
             facts = {"range": done.range, "release_url": done.sent.url, "outcome": done.sent.outcome}
             why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts, Sign.WELL)
+            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts, Sign.WELL, kept)
             return
-        kept = self._close(
+        packed = kept.packed()
+        is_ours = self._close(
             job,
             Seen(Sign.WELL),
             lambda connection, now: jobs.succeed(
@@ -187,12 +192,13 @@ class Runner:
                 release_url=done.sent.url,
                 found=done.range,
                 now=now,
+                exchanges=packed,
             ),
         )
-        if kept:
+        if is_ours:
             logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status)
 
-    def _record_fault(self, job: jobs.Claimed, problem: Exception) -> None:
+    def _record_fault(self, job: jobs.Claimed, problem: Exception, kept: Exchanges) -> None:
         if not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
         decision = decide_retry(
@@ -204,10 +210,11 @@ class Runner:
             policy=self._policy,
         )
         record = jobs.retry_later if isinstance(decision, RetryAt) else jobs.fail
+        packed = kept.packed()
         if self._close(
             job,
             read_sign(problem),
-            lambda connection, now: record(connection, job.id, job.number, now=now, **asdict(decision)),
+            lambda connection, now: record(connection, job.id, job.number, now=now, exchanges=packed, **asdict(decision)),
         ):
             logger.warning(
                 "job.retrying" if isinstance(decision, RetryAt) else "job.failed",

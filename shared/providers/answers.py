@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from shared.errors import BadPayload, TransientError
 from shared.http import Answer
-from shared.providers.fields import MAX_MESSAGE, Fields
+from shared.providers.fields import MAX_MESSAGE, Fields, clean
 from shared.push import FileChange
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ def message(answer: Answer) -> str:
     if not isinstance(value, dict):
         return ""
     text = value.get("message") or value.get("error")
-    return " ".join(text[:1_000].split()) if isinstance(text, str) else ""
+    return " ".join(clean(text[:1_000]).split()) if isinstance(text, str) else ""
 
 
 def reset_time(answer: Answer, header: str, now: datetime) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,16 +13,20 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared import deliveries, jobs, target_states
+from shared.exchanges import Exchanges
+from shared.http import Answer
 from shared.models import deliveries as delivery_table
 from shared.models import jobs as job_table
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.push import Push
 from shared.rules import Decision, Rule, Rules, Target, decide
+from shared.settings import ForgeSettings
 from tests.builders import settings
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github
 
 OPERATOR, VIEWER = "operate-0123456789", "look-0123456789"
+TOKEN = "token-of-the-target"
 HOSTILE = "<img/src=x/onerror=alert(1)>\"'&"  # a ref may hold all of it
 
 
@@ -38,6 +43,7 @@ def made_settings(engine: Engine, **fields: Any) -> Any:
             "webhook_secrets": {"github": ("s",)},
             "ops_token": OPERATOR,
             "ops_read_token": VIEWER,
+            "forges": {"github": ForgeSettings("http://127.0.0.1:1", None, is_named=False)},
             **fields,
         }
     )
@@ -75,12 +81,14 @@ def accept(
 
 
 def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, error: str = "the project is unknown") -> None:
-    """Run one attempt of a job in the ledger alone."""
+    """Run one attempt of a job in the ledger alone; the target says the error."""
     began = at or datetime.now(UTC)
     ended = began + timedelta(seconds=0.4)
     with engine.begin() as connection:
         claimed = jobs.claim(connection, job_id, now=began)
         assert claimed is not None
+        status = {"succeeded": 201, "failed": 400}.get(how, 503)
+        packed = exchanged(claimed, status, error if how == "failed" else "", began)
         if how == "succeeded":
             found = {"source": "log", "base": "1" * 40, "head": "2" * 40, "commits": 3, "with_files": 3, "partial": None}
             jobs.succeed(
@@ -92,9 +100,19 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
                 release_url="http://127.0.0.1:1/releases/1/",
                 found={**found, "proven": True},
                 now=ended,
+                exchanges=packed,
             )
         elif how == "failed":
-            jobs.fail(connection, job_id, claimed.number, reason="project_unknown", error=error, http_status=400, now=ended)
+            jobs.fail(
+                connection,
+                job_id,
+                claimed.number,
+                reason="project_unknown",
+                error=error,
+                http_status=400,
+                now=ended,
+                exchanges=packed,
+            )
         else:
             jobs.retry_later(
                 connection,
@@ -105,7 +123,25 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
                 error="the target answered 503",
                 http_status=503,
                 now=ended,
+                exchanges=packed,
             )
+
+
+def exchanged(job: jobs.Claimed, status: int, said: str, at: datetime) -> bytes | None:
+    """One POST and its answer, as the worker keeps them."""
+    kept = Exchanges()
+    kept.add(
+        method="POST",
+        url="http://127.0.0.1:1/api/0/organizations/acme/releases/",
+        headers={"Authorization": f"Bearer {TOKEN}", "X-Request-Id": job.delivery_id or "", "Content-Type": "application/json"},
+        body=json.dumps({"version": job.version, "projects": ["app"], "ref": job.ref}).encode(),
+        answer=Answer(status, {"content-type": "application/json"}, json.dumps({"projects": [said]} if said else {}).encode()),
+        error=None,
+        token=TOKEN,
+        at=at,
+        milliseconds=400,
+    )
+    return kept.packed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +233,7 @@ def addresses(filled: Filled) -> list[str]:
         "/jobs/replay?status=failed",
         "/releases",
         "/repositories",
+        "/repositories/github/acme/shop",
         "/targets",
         "/rules",
         "/audit",

@@ -112,6 +112,20 @@ def test_a_failed_job_says_why_and_what_to_do(operator: FlaskClient, filled: Fil
     assert f"/deliveries/{filled.delivery}" in text
 
 
+def test_an_attempt_shows_what_was_sent_and_what_came_back(engine: Engine, operator: FlaskClient) -> None:
+    filled = ledger.fill(engine, ledger.rules(), message=HOSTILE)
+    text = operator.get(f"/jobs/{filled.failed}").text
+    assert "Sent and received in attempt 1" in text
+    assert "answered <strong>400</strong>" in text
+    assert "Authorization: Bearer ***" in text
+    assert "X-Request-Id: d-failed" in text
+    assert ledger.TOKEN not in text
+    received = text.partition('aria-label="Received by attempt 1, call 1"')[2].partition("</pre>")[0]
+    assert "no project for &lt;img/src=x/onerror" in received
+    assert "<img" not in received
+    assert "Sent and received" not in operator.get(f"/jobs/{filled.queued}").text
+
+
 def test_a_delivery_shows_the_rules_tried_the_one_that_decided_and_the_payload(operator: FlaskClient, filled: Filled) -> None:
     text = operator.get(f"/deliveries/{filled.delivery}").text
     assert text.index('row">never<') < text.index('row">tags<')

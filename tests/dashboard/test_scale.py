@@ -41,6 +41,7 @@ PAGES = (
     "/releases",
     "/releases?target=eu&repository=acme/big",
     "/repositories",
+    "/repositories/github/acme/big",
     "/targets",
     "/rules",
     "/audit",

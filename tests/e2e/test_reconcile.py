@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,16 @@ def test_a_tag_that_makes_no_release_is_told_with_its_reason(stack: Running, for
     refused = found["refused"]
     assert isinstance(refused, list)
     assert [(item["tag"], item["reason"]) for item in refused] == [("latest", "version_refused")]
+
+
+def test_by_timer_the_four_releases_are_made_without_anyone_asking(tmp_path: Path, forge: Forge, built: Built) -> None:
+    config = tmp_path / "tagship.toml"
+    config.write_text('[reconcile]\nevery = "6h"\nrepositories = ["github:acme/shop"]\n')
+    environ = {"GITHUB_API_URL": forge.url, "GITHUB_TOKEN": "t", "TAGSHIP_CONFIG": str(config)}
+    with running(tmp_path / "stack", **environ) as timed:
+        wait_until(lambda: all(timed.release(tag) for tag in TAGS), 60, lambda: "\n".join(timed.lines[-20:]))
+        line = json.loads(timed.await_line("reconcile.done").partition("{")[2].join(["{", ""]))
+        assert (line["repository"], line["missing"], line["queued"], line["trigger"]) == ("github:acme/shop", 4, 4, "timer")
+        last = timed.release(TAGS[-1])
+        assert last is not None
+        assert last["lastCommit"]["id"] == built.sha[TAGS[-1]]

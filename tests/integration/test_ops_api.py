@@ -104,7 +104,8 @@ def test_a_job_has_the_keys_of_the_contract_and_its_history(client: FlaskClient,
     assert (shown["status"], shown["delivery_id"], shown["attempts"], shown["next_attempt_at"]) == ("failed", "d-1", 1, None)
     assert shown["created_at"].endswith("Z")
     assert set(shown["history"][0]) == {
-        "number", "trigger", "started_at", "finished_at", "outcome", "http_status", "error",
+        "number", "trigger", "started_at", "finished_at", "outcome", "http_status", "error", "exchanges",
+        "exchanges_left_out",
     }  # fmt: skip
     assert set(get(client, "jobs")["items"][0]) == JOB_KEYS
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.config import load, missing_tokens
 from shared.errors import SettingsError
-from shared.rules import Rules
+from shared.rules import ReconcileRules, Rules, matches
 from tests.builders import settings
 
 TARGET = '[targets.main]\nurl = "https://sentry.acme.test"\norg = "acme"\ntoken_env = "ACME_TOKEN"\n'
@@ -88,6 +89,14 @@ def test_texts_beyond_ascii_are_fine(folder: Path) -> None:
     assert read(folder, TARGET + RULE + 'name = "größe"\n').rules[0].name == "größe"
 
 
+def test_the_timer_is_off_unless_the_file_says_how_often(folder: Path) -> None:
+    assert read(folder, TARGET + RULE).reconcile == ReconcileRules(every=None)
+    found = read(folder, TARGET + RULE + '[reconcile]\nevery = "90m"\nrepositories = "github:acme/*"\n').reconcile
+    assert found == ReconcileRules(every=timedelta(minutes=90), repositories=("github:acme/*",))
+    every_one = read(folder, TARGET + RULE + '[reconcile]\nevery = "1d"\n').reconcile
+    assert all(matches(pattern, key) for pattern in every_one.repositories for key in ("github:a/b", "gitlab:a/b/c"))
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +164,15 @@ def test_every_fault_of_the_file_is_named_at_once(folder: Path) -> None:
             "targets.main.token_env must be the name of an environment variable in capitals, not the token",
         ),
         (TARGET.replace("targets.main", 'targets."ma in"') + RULE, "targets.ma in must be a name of letters, digits, _ and -"),
+        (TARGET + RULE + "[reconcile]\n", "reconcile.every field required"),
+        (TARGET + RULE + '[reconcile]\nevery = "6 hours"\n', "reconcile.every must be a time such as 30m, 6h or 1d"),
+        (TARGET + RULE + '[reconcile]\nevery = "1m"\n', "reconcile.every must be between 5m and 30d"),
+        (TARGET + RULE + '[reconcile]\nevery = "31d"\n', "reconcile.every must be between 5m and 30d"),
+        (TARGET + RULE + '[reconcile]\nevry = "6h"\n', "reconcile.evry is not a known key: did you mean 'every'?"),
+        (
+            TARGET + RULE + '[reconcile]\nevery = "6h"\nrepositories = ["acme/*"]\n',
+            "reconcile.repositories 'acme/*' must be provider:full name",
+        ),
         ("targets = 1\n", "targets should be a valid dictionary"),
         ("rules = {}\n", "rules should be a valid list"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import PermanentError, TransientError
 from shared.http import Answer
+from shared.providers.answers import said
 from shared.sentry import refusal
 from tests.builders import NOW, target
 
@@ -86,3 +87,9 @@ def test_an_answer_is_quoted_short_and_on_one_line() -> None:
     assert "\n" not in said
     assert len(said) < 400
     assert said.endswith("…")
+
+
+def test_what_no_database_can_store_is_never_quoted() -> None:
+    assert "\x00" not in str(refused(400, b"bad\x00answer"))
+    forge = said(Answer(403, {}, rb'{"message": "no\u0000thing \ud800"}'))
+    assert forge == ": no\ufffdthing \ufffd"

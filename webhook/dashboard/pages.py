@@ -7,12 +7,13 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from shared import audit, bounded_lists, filters, finding, replays, repositories, target_states, views
+from shared import audit, bounded_lists, comparisons, filters, finding, replays, repositories, target_states, views
 from shared.errors import BadParameter, NotFound
 from webhook.dashboard import charts, reading, words
 from webhook.dashboard.door import blueprint, door, looking, page
 
 PAGE = "25"
+WITH_CALLS = 20  # of a job's newest attempts, what was sent and what came back
 
 
 def chosen(known: tuple[str, ...]) -> dict[str, str]:
@@ -102,6 +103,7 @@ def show_job(job_id: str) -> Response:
         "job.html",
         row=row,
         attempts=attempts,
+        calls={one.number: views.attempt(one) for one in attempts[-WITH_CALLS:]},
         waits=waits,
         waiting=views.waiting(row, healths) if waits else None,
         dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, words.now()),
@@ -151,9 +153,10 @@ def list_repositories() -> Response:
     after = request.args.get("after", "")[:553]
     with looking() as connection:
         rows = repositories.list_known(connection, after=after, limit=int(PAGE) + 1)
+        missing = comparisons.count_missing(connection, [row.key for row in rows])
     following = url_for(".list_repositories", after=rows[int(PAGE) - 1].key) if len(rows) > int(PAGE) else None
     gaps = {row.key: repositories.usual_gap(row.pushes) for row in rows}
-    return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, following=following, after=after)
+    return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, missing=missing, following=following, after=after)
 
 
 @blueprint.get("/targets")

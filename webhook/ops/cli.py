@@ -25,7 +25,7 @@ from shared.local_env import completed
 from shared.models import SCHEMA
 from shared.rules import Rules
 from shared.settings import from_env
-from webhook.ops.table import print_facts, print_json, print_table
+from webhook.ops.table import print_exchanges, print_facts, print_json, print_table
 from webhook.ops.words import MEANING
 
 MIGRATE = "python -m webhook db upgrade"
@@ -99,7 +99,7 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
 @click.argument("job_id")
 @as_json
 def show_job(job_id: str, as_json: bool) -> None:
-    """One job and each of its attempts."""
+    """One job and each of its attempts, with what was sent to the target and what came back."""
     with reading(_tools().engine).begin() as connection:
         row = finding.find_job(connection, job_id)
         if row is None:
@@ -112,6 +112,8 @@ def show_job(job_id: str, as_json: bool) -> None:
         return
     print_facts(found)
     print_table(history, ("number", "trigger", "started_at", "finished_at", "outcome", "http_status", "error"), None)
+    for item in history:
+        print_exchanges(item)
 
 
 @jobs_group.command("replay")

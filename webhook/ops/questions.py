@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from shared import config
+from shared import comparing, config
 from shared.db import make_engine
 from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
 from shared.exits import FAILED, NOTHING_MATCHED, WRONG_USE
@@ -21,12 +21,10 @@ from shared.models import SCHEMA
 from shared.settings import Settings, from_env
 from shared.states import Trigger
 from webhook import explain as explaining
-from webhook import reconcile as reconciling
-from webhook import what_if as comparing
+from webhook import what_if as trying
 from webhook.ops.table import print_json, printable
 
 MIGRATE = "python -m webhook db upgrade"
-RECENT_TAGS = 50
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -92,10 +90,10 @@ def what_if(config_file: Path, last: int, as_json: bool) -> None:
     rules = config.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)
-    length, hidden = comparing.count_stored(engine, last), not sys.stderr.isatty()
-    compared = comparing.compare(engine, rules, last)
+    length, hidden = trying.count_stored(engine, last), not sys.stderr.isatty()
+    compared = trying.compare(engine, rules, last)
     with click.progressbar(compared, length=length, label="deciding", file=sys.stderr, hidden=hidden) as progress:
-        summary = comparing.summarise(progress)
+        summary = trying.summarise(progress)
     if as_json:
         print_json(summary.as_json())
     else:
@@ -104,7 +102,7 @@ def what_if(config_file: Path, last: int, as_json: bool) -> None:
         sys.exit(NOTHING_MATCHED)
 
 
-def _print_summary(summary: comparing.Summary) -> None:
+def _print_summary(summary: trying.Summary) -> None:
     for change in summary.changes:
         named = change.delivery
         click.echo(printable(f"{named['provider']}:{named['repository']}  {named['ref']}  (delivery {named['id']})"))
@@ -116,7 +114,7 @@ def _print_summary(summary: comparing.Summary) -> None:
 
 def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bool, as_json: bool) -> None:
     try:
-        where = reconciling.read_repository(repository)
+        where = comparing.read_repository(repository)
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
     settings = _settings()
@@ -125,29 +123,27 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
     SCHEMA.check(engine, remedy=MIGRATE)
     with make_client() as client:
         try:
-            found = reconciling.compare(where, settings, rules, engine, client, limit)
+            found = comparing.Comparer(settings, rules, engine, client).compare(where, limit)
         except (PermanentError, TransientError) as problem:
             click.echo(f"tagship: {printable(str(problem))}", err=True)
             sys.exit(FAILED)
     queued: list[str] = []
     if not dry_run:
-        jobs = reconciling.queue(found, engine, trigger, lambda: datetime.now(UTC))
+        jobs = comparing.queue(where, found.missing, engine, trigger, lambda: datetime.now(UTC))
         with click.progressbar(jobs, length=len(found.missing), label="queueing", file=sys.stderr) as progress:
             queued = [job_id for job_id in progress if job_id is not None]
     if as_json:
-        missing = [item.as_json() for item in found.missing]
-        print_json(
-            {"repository": where.key, "tags": found.tags, "missing": missing, "refused": found.refused, "queued": queued}
-        )
+        missing, refused = ([entry.as_json() for entry in entries] for entries in (found.missing, found.refused))
+        print_json({"repository": where.key, "tags": found.tags, "missing": missing, "refused": refused, "queued": queued})
     else:
         _print_comparison(where.key, found, queued, dry_run)
     if not found.missing:
         sys.exit(NOTHING_MATCHED)
 
 
-def _print_comparison(key: str, found: reconciling.Comparison, queued: Sequence[str], dry_run: bool) -> None:
-    for item in found.missing:
-        click.echo(printable(f"missing  {item.tag}  {item.work.version} at {item.work.target}  ({item.why})"))
+def _print_comparison(key: str, found: comparing.Comparison, queued: Sequence[str], dry_run: bool) -> None:
+    for item in (entry.as_json() for entry in found.missing):
+        click.echo(printable(f"missing  {item['tag']}  {item['version']} at {item['target']}  ({item['why']})"))
     click.echo(f"{key}: {found.tags} tags, {len(found.missing)} releases missing, {len(found.refused)} tags without a release")
     if found.missing and not dry_run:
         click.echo(f"queued: {len(queued)}; the sweeper feeds them out at the target's pace")
@@ -159,7 +155,7 @@ def _print_comparison(key: str, found: reconciling.Comparison, queued: Sequence[
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def reconcile(repository: str, dry_run: bool, as_json: bool) -> None:
     """Create the releases of REPO's newest tags that no webhook told us of. Exit 3: nothing is missing."""
-    _comparing(repository, RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
+    _comparing(repository, comparing.RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
 
 
 @click.command()

@@ -37,6 +37,23 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     click.echo()
 
 
+def print_exchanges(attempt: Mapping[str, Any]) -> None:
+    """What one attempt sent (`>`) and got (`<`)."""
+    for number, one in enumerate(attempt["exchanges"]):
+        if not number:
+            click.echo(f"\nattempt {attempt['number']}")
+        request, response = one["request"], one["response"]
+        came = response["status"] if response else one["error"]
+        click.echo(printable(f"  {request['method']} {request['url']}: {came} after {one['milliseconds']} ms"))
+        for sign, side in ((">", request), ("<", response or {"headers": {}, "body": None})):
+            for name, value in side["headers"].items():
+                click.echo(printable(f"    {sign} {name}: {value}"))
+            if side["body"]:
+                click.echo(printable(f"    {sign} {side['body']}{' ...' if side['is_cut'] else ''}"))
+    if attempt["exchanges_left_out"]:
+        click.echo(f"  {attempt['exchanges_left_out']} more calls between these were not kept")
+
+
 def _text(value: Any, column: str) -> str:
     """An id is never cut: it is there to be copied."""
     if value is None:

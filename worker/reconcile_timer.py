@@ -1,0 +1,69 @@
+"""Wants a comparison of each repository that `[reconcile]` of the configuration names, every so often."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from shared import comparisons
+from shared.comparing import RECENT_TAGS, read_repository
+from shared.db import reading
+from shared.errors import BadParameter
+from shared.page_tables import known_repositories
+from shared.push import Repository
+from shared.rules import ReconcileRules, matches
+
+PLAN_EVERY = timedelta(minutes=1)
+_PAGE = 500  # repositories a query
+_GLOB = frozenset("*?[")
+
+
+class Timer:
+    """`step` wants what is due. Several timers do no harm: what one has wanted, or compared, is not due for the next."""
+
+    def __init__(self, engine: Engine, rules: ReconcileRules) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._next_at: datetime | None = None
+
+    def step(self, now: datetime) -> int:
+        """How many have become due."""
+        if self._rules.every is None or (self._next_at is not None and now < self._next_at):
+            return 0
+        self._next_at = now + min(PLAN_EVERY, self._rules.every)
+        wanted = 0
+        for repository in self._named():
+            with self._engine.begin() as connection:
+                wanted += comparisons.want(
+                    connection,
+                    repository,
+                    most_tags=RECENT_TAGS,
+                    creates=True,
+                    now=now,
+                    is_by_timer=True,
+                    not_since=now - self._rules.every,
+                )
+        return wanted
+
+    def _named(self) -> list[Repository]:
+        """Those that ever pushed and match, and those that stand there in full."""
+        keys = {pattern for pattern in self._rules.repositories if not _GLOB & set(pattern)}
+        after = ""
+        while True:
+            with reading(self._engine).begin() as connection:
+                column = known_repositories.c.key
+                page = list(connection.execute(sa.select(column).where(column > after).order_by(column).limit(_PAGE)).scalars())
+            keys |= {key for key in page if any(matches(pattern, key) for pattern in self._rules.repositories)}
+            if len(page) < _PAGE:
+                break
+            after = page[-1]
+        return [found for key in sorted(keys) if (found := _read(key)) is not None]
+
+
+def _read(key: str) -> Repository | None:
+    try:
+        return read_repository(key)
+    except BadParameter:  # a name that an older version let in
+        return None
