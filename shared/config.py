@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from shared.errors import SettingsError
-from shared.rules import CommitRules, Rule, Rules, Target
+from shared.rules import CommitRules, Rule, Rules, Source, Target
 from shared.settings import WEBHOOK_PROVIDERS, Settings
 from shared.versions import check_template
 
@@ -48,6 +48,7 @@ def _like(pattern: str, wanted: str) -> AfterValidator:
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+_VARIABLE, _NAME_OF_ONE = r"[A-Z_][A-Z0-9_]{0,199}", "the name of an environment variable in capitals"
 _Texts = Annotated[list[_Text], BeforeValidator(_as_list), Field(min_length=1, max_length=100)]
 
 
@@ -58,9 +59,7 @@ class _Strict(BaseModel):
 class _TargetTable(_Strict):
     url: _Text
     org: Annotated[str, _like(r"[A-Za-z0-9_.-]{1,100}", "the organization's slug")]
-    token_env: Annotated[
-        str, _like(r"[A-Z_][A-Z0-9_]{0,199}", "the name of an environment variable in capitals, not the token")
-    ]
+    token_env: Annotated[str, _like(_VARIABLE, f"{_NAME_OF_ONE}, not the token")]
     pace: Annotated[float, Field(gt=0, le=1000)] = DEFAULT_PACE
     repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
@@ -126,6 +125,28 @@ class _RuleTable(_Strict):
         return value
 
 
+class _SourceTable(_Strict):
+    provider: Literal["github", "gitlab"]
+    secret_env: Annotated[str, _like(_VARIABLE, f"{_NAME_OF_ONE}, not the secret")]
+    repositories: _Texts
+    name: _Text | None = None
+
+    @field_validator("secret_env")
+    @classmethod
+    def _is_its_own(cls, value: str) -> str:
+        if value in {f"{name.upper()}_WEBHOOK_SECRET" for name in WEBHOOK_PROVIDERS}:
+            raise ValueError(f"must be another variable: {value} speaks for every repository that no source claims")
+        return value
+
+    @field_validator("repositories")
+    @classmethod
+    def _has_no_provider(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            if ":" in pattern or ("/" not in pattern.strip("/") and "*" not in pattern):
+                raise ValueError(f"{pattern!r} must be a full name without the provider, such as acme/web or acme/*")
+        return value
+
+
 class _CommitsTable(_Strict):
     wait: Annotated[int, Field(ge=0, le=86_400)] = 900
     file_calls: Annotated[int, Field(ge=0, le=10_000)] = 30
@@ -138,6 +159,7 @@ class _File(_Strict):
     targets: dict[Annotated[str, _like(r"[A-Za-z0-9_-]{1,64}", "a name of letters, digits, _ and -")], _TargetTable] = {}
     rules: Annotated[list[_RuleTable], Field(max_length=1000)] = []
     commits: _CommitsTable = _CommitsTable()
+    sources: Annotated[list[_SourceTable], Field(max_length=200)] = []
 
 
 def load(settings: Settings) -> Rules:
@@ -236,6 +258,15 @@ def _build(file: _File, settings: Settings, say: Callable[[str], str]) -> Rules:
             counts_prereleases=file.commits.prereleases == "count",
             keep=timedelta(days=file.commits.keep_days),
         ),
+        sources=tuple(
+            Source(
+                name=table.name or f"source {index + 1}",
+                provider=table.provider,
+                secret_env=table.secret_env,
+                repositories=tuple(table.repositories),
+            )
+            for index, table in enumerate(file.sources)
+        ),
     )
 
 
@@ -261,6 +292,8 @@ def _sentence(error: Any) -> str:
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     if location[0] == "targets" and len(location) == 3:
         return list(_TargetTable.model_fields)
+    if location[0] == "sources" and len(location) == 3:
+        return list(_SourceTable.model_fields)
     if location[0] == "commits" and len(location) == 2:
         return list(_CommitsTable.model_fields)
     if location[0] == "rules" and len(location) == 3:

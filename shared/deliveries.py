@@ -53,7 +53,7 @@ def accept(
     status: Literal["accepted", "ignored"] = "accepted" if decision.work else "ignored"
     seq = _insert_delivery(connection, provider, hook, decision, status, now)
     if seq is None:
-        return _again(connection, provider, hook.delivery_id, now)
+        return _again(connection, provider, hook, now)
     connection.execute(payloads.insert().values(delivery_seq=seq, headers=mask_headers(headers), body=body))
     receipt = Receipt(delivery_id=hook.delivery_id, status=status, reason=decision.reason, detail=decision.detail)
     if not decision.work:
@@ -76,7 +76,7 @@ def _insert_delivery(
         upsert(connection, deliveries)
         .values(
             delivery_id=hook.delivery_id,
-            dedupe_key=hook.delivery_id,
+            dedupe_key=hook.dedupe_key,
             provider=provider,
             event=hook.event,
             repository=content.repository.full_name if content.repository else None,
@@ -95,12 +95,14 @@ def _insert_delivery(
     return connection.execute(statement).scalar_one_or_none()
 
 
-def _again(connection: Connection, provider: str, delivery_id: str, now: datetime) -> Receipt:
+def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> Receipt:
     """A redelivery is the sender's way to ask for another try: what had failed is queued again."""
-    statement = sa.select(deliveries.c.jobs).where(deliveries.c.provider == provider, deliveries.c.dedupe_key == delivery_id)
+    statement = sa.select(deliveries.c.jobs).where(
+        deliveries.c.provider == provider, deliveries.c.dedupe_key == hook.dedupe_key
+    )
     ids = tuple(connection.execute(statement).scalar_one())
     replayed = tuple(job_id for job_id in ids if ledger.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
-    return Receipt(delivery_id=delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
+    return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
 
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:

@@ -45,6 +45,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Webhook secrets that speak for these repositories only: globs over the full name, without the provider."""
+
+    name: str
+    provider: str
+    secret_env: str
+    repositories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRules:
     """How commits are collected: how long a release may wait for the forge, calls for file lists, commits of a first
     release, whether a final release may count from a pre-release, how long the commit log is kept."""
@@ -61,6 +71,7 @@ class Rules:
     rules: tuple[Rule, ...]
     targets: Mapping[str, Target]
     commits: CommitRules = CommitRules()
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,11 @@ class Settings:
         """The secret that the config file names by its variable (or by `NAME_FILE`), None when it is not set."""
         return _Reader(self.environ).text(name)
 
+    def secrets(self, name: str) -> tuple[tuple[str, ...], list[str]]:
+        """The same where several may stand, comma-separated; and what is wrong with them, one sentence each."""
+        read = _Reader(self.environ)
+        return read.several(name), read.faults
+
 
 def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:
     """Read every setting. Raises SettingsError with one sentence per fault, all faults together."""

@@ -15,22 +15,26 @@ from shared.rules import Rules
 from shared.settings import Settings, from_env
 from webhook import accept_times, health, metrics, problems, receive
 from webhook.dashboard import register as dashboard
+from webhook.keyring import make_keyrings
 from webhook.ops import api
 from webhook.refusals import Refusals
 
 
 def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     """The Flask app. Raises SettingsError when the rules' file is faulty; opens no connection yet."""
+    rules = rules or config.load(settings)
+    keyrings = make_keyrings(settings, rules.sources)
     app = Flask("webhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
     engine = make_engine(settings.database_url)
     knocker = Knocker(make_celery(settings.broker_url))
     app.extensions["door"] = receive.Door(
         settings=settings,
-        rules=rules or config.load(settings),
+        rules=rules,
         engine=engine,
         knocker=knocker,
         refusals=Refusals(engine),
+        keyrings=keyrings,
     )
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)

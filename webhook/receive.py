@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.engine import Engine
 
 from shared import deliveries, log
-from shared.errors import Rejected, UnknownProvider, UnsupportedBody
+from shared.errors import BadSignature, Rejected, UnknownProvider, UnsupportedBody
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Hook, Incoming, media_type
 from shared.providers.provider import Provider
@@ -17,6 +18,7 @@ from shared.push import Push
 from shared.queue import Knocker
 from shared.rules import Decision, Rules, decide
 from shared.settings import Settings
+from webhook.keyring import Keyring
 from webhook.problems import problem
 from webhook.refusals import Refusals
 
@@ -33,22 +35,23 @@ class Door:
     engine: Engine
     knocker: Knocker
     refusals: Refusals
+    keyrings: Mapping[str, Keyring]
 
 
 @blueprint.post("/webhooks/<name>", strict_slashes=False)
 def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
     door: Door = current_app.extensions["door"]
-    provider, secrets = PROVIDERS.get(name), door.settings.webhook_secrets.get(name)
-    if provider is None or not secrets:
+    provider, keyring = PROVIDERS.get(name), door.keyrings.get(name)
+    if provider is None or keyring is None:
         raise UnknownProvider("no such provider is configured here")
     now = datetime.now(UTC)
     headers = {key.lower(): value for key, value in request.headers.items()}
     incoming = Incoming(headers, request.get_data(cache=False))
     try:
         _check_body(provider, headers)
-        provider.verify(incoming, secrets, now)
-        hook = provider.read(incoming)
+        vouching = provider.verify(incoming, keyring.secrets, now)
+        hook = _bind(provider.read(incoming), vouching, keyring)
     except Rejected as fault:
         door.refusals.remember(name, headers, fault, now)
         raise
@@ -68,8 +71,19 @@ def receive(name: str) -> Response:
         ref=hook.content.ref.full if hook.content.ref else None,
         reason=receipt.reason,
         jobs=list(receipt.jobs),
+        secret=keyring.label(vouching[0]),
     )
     return _answer(receipt)
+
+
+def _bind(hook: Hook, vouching: Sequence[str], keyring: Keyring) -> Hook:
+    """A secret that is bound to some repositories vouches for no other; told apart from a wrong signature in our log alone."""
+    if not keyring.is_bound:
+        return hook
+    repository = hook.content.repository
+    if not keyring.speaks_for(vouching, repository.full_name if repository else None):
+        raise BadSignature(f"{keyring.label(vouching[0])} does not speak for {repository.key if repository else '-'}")
+    return replace(hook, scope=repository.full_name.lower() if repository else "-")
 
 
 def _check_body(provider: Provider, headers: dict[str, str]) -> None:
