@@ -14,10 +14,12 @@ from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
 from webhook import accept_times, health, metrics, problems, receive
+from webhook.addresses import TrustedProxies
 from webhook.dashboard import register as dashboard
 from webhook.keyring import make_keyrings
 from webhook.ops import api
 from webhook.refusals import Refusals
+from webhook.throttle import Throttle
 
 
 def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
@@ -35,13 +37,16 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
         knocker=knocker,
         refusals=Refusals(engine),
         keyrings=keyrings,
+        throttle=(throttle := Throttle()),
     )
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)
     dashboard.register(app)
     metrics.register(app, accept_times.register(app, engine))
-    problems.register(app)
+    problems.register(app, throttle)
+    if settings.trusted_proxies:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 

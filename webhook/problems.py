@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -19,9 +19,11 @@ from shared.errors import (
     Conflict,
     NotFound,
     TagshipError,
+    TooManyRefusals,
     UnknownProvider,
     UnsupportedBody,
 )
+from webhook.throttle import Throttle
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[TagshipError], int] = {
@@ -57,11 +59,13 @@ def refuse_body(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
     return headers, render(refusal.status, refusal.detail)
 
 
-def register(app: Flask) -> None:
-    """Install the table."""
+def register(app: Flask, throttle: Throttle) -> None:
+    """Install the table. Who looks for addresses that are not there is slowed down too."""
 
     @app.errorhandler(TagshipError)
     def _ours(error: TagshipError) -> Response:
+        if isinstance(error, TooManyRefusals):
+            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
         for kind, status in _STATUS.items():
             if isinstance(error, kind):
                 return problem(status, _UNSIGNED if status == 401 else str(error))
@@ -69,6 +73,11 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
+        if error.code in (404, 405):
+            try:
+                throttle.note(request.remote_addr)
+            except TooManyRefusals as refusal:
+                return _ours(refusal)
         allow = {"Allow": ", ".join(sorted(methods))} if (methods := getattr(error, "valid_methods", None)) else {}
         return problem(error.code or 500, _DETAILS.get(error.code or 500) or error.description or error.name, allow)
 

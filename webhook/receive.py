@@ -21,6 +21,7 @@ from shared.settings import Settings
 from webhook.keyring import Keyring
 from webhook.problems import problem
 from webhook.refusals import Refusals
+from webhook.throttle import Throttle
 
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
@@ -36,6 +37,7 @@ class Door:
     knocker: Knocker
     refusals: Refusals
     keyrings: Mapping[str, Keyring]
+    throttle: Throttle
 
 
 @blueprint.post("/webhooks/<name>", strict_slashes=False)
@@ -44,15 +46,19 @@ def receive(name: str) -> Response:
     door: Door = current_app.extensions["door"]
     provider, keyring = PROVIDERS.get(name), door.keyrings.get(name)
     if provider is None or keyring is None:
+        door.throttle.note(request.remote_addr)
         raise UnknownProvider("no such provider is configured here")
     now = datetime.now(UTC)
     headers = {key.lower(): value for key, value in request.headers.items()}
     incoming = Incoming(headers, request.get_data(cache=False))
+    vouching: Sequence[str] = ()
     try:
         _check_body(provider, headers)
         vouching = provider.verify(incoming, keyring.secrets, now)
         hook = _bind(provider.read(incoming), vouching, keyring)
     except Rejected as fault:
+        if not vouching or isinstance(fault, BadSignature):
+            door.throttle.note(request.remote_addr)
         door.refusals.remember(name, headers, fault, now)
         raise
     decision = _decide(hook, door.rules)

@@ -22,7 +22,7 @@ logger = log.get(__name__)
 
 
 class Refusals:
-    """A bucket of ten that refills in a second: a flood of forged requests costs no more writes than that."""
+    """A bucket of ten that refills in a second: a flood of forged requests costs no more rows and log lines than that."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -33,9 +33,9 @@ class Refusals:
     def remember(self, provider: str, headers: dict[str, str], problem: Rejected, now: datetime) -> None:
         reason = "signature_wrong" if isinstance(problem, BadSignature) else "payload_refused"
         delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
-        logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
         if not self._take():
             return
+        logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
         try:
             with self._engine.begin() as connection:
                 deliveries.refuse(
