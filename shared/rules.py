@@ -73,6 +73,11 @@ class Rules:
     commits: CommitRules = CommitRules()
     sources: tuple[Source, ...] = ()
 
+    @property
+    def secret_names(self) -> set[str]:
+        """The variables that hold tokens and secrets of targets and sources."""
+        return {target.token_env for target in self.targets.values()} | {source.secret_env for source in self.sources}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:

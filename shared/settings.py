@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from shared.db import normalise_url
 from shared.errors import SettingsError
@@ -66,6 +66,17 @@ class Settings:
         """The same where several may stand, comma-separated; and what is wrong with them, one sentence each."""
         read = _Reader(self.environ)
         return read.several(name), read.faults
+
+    def every_secret(self, names: Iterable[str] = ()) -> set[str]:
+        """All secret values that this process holds, those of the variables `names` too: what no log line may show."""
+        found = {self.sentry_auth_token, self.ops_token, self.ops_read_token}
+        found |= {secret for secrets in self.webhook_secrets.values() for secret in secrets}
+        found |= {forge.token for forge in self.forges.values()}
+        found |= {secret for name in names for secret in (self.secret(name), *self.secrets(name)[0])}
+        for url in (self.database_url, self.releases_database_url, self.broker_url):
+            password = urlsplit(url).password if url else None
+            found |= {password, unquote(password) if password else None}
+        return {secret for secret in found if secret}
 
 
 def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:

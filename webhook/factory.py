@@ -56,4 +56,5 @@ def create_asgi() -> FlaskInAsgi:
     log.setup(settings.log_format, settings.log_level)
     app = create_app(settings)
     door: receive.Door = app.extensions["door"]
+    log.hide(settings.every_secret(door.rules.secret_names))
     return FlaskInAsgi(app, refuse=problems.refuse_body, on_stop=door.knocker.stop)

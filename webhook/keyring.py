@@ -6,7 +6,7 @@ Names of repositories are compared without case: the forges take `Acme/Shop` and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.errors import SettingsError
 from shared.providers import PROVIDERS
@@ -19,7 +19,7 @@ class _Bound:
     """The secrets of one source, and the globs of what they speak for, in lower case."""
 
     patterns: tuple[str, ...]
-    secrets: frozenset[str]
+    secrets: frozenset[str] = field(repr=False)
 
     def claims(self, full_name: str) -> bool:
         return any(matches(pattern, full_name) for pattern in self.patterns)
