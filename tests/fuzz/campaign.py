@@ -19,7 +19,7 @@ from shared.errors import SettingsError
 from shared.settings import Settings, from_env
 from tests.fuzz import mutations, requests
 from tests.fuzz.servers import RULES, SECRETS, Server
-from tests.fuzz.wire import Wire
+from tests.fuzz.wire import Answered, Wire
 
 SLOWEST_SECONDS = 2.0
 MOST_GROWTH = 64 * 1024 * 1024  # bytes of resident memory, from the first thousand requests on, of each server
@@ -133,14 +133,21 @@ class Campaign:
             self._keep_request(sent)
             self._find(f"{name}: answered {answer.status}: {answer.text[:300]!r}")
         elif answer.seconds > SLOWEST_SECONDS:
-            again = self._wire(sent.server).ask(sent.method, sent.target, sent.headers, sent.body)
-            if again.seconds > SLOWEST_SECONDS:
-                self._keep_request(sent)
-                self._find(f"{name}: {answer.seconds:.1f} s until {answer.status}, then {again.seconds:.1f} s")
-            with self.report.lock:
-                self.report.slow_once += 1
+            self._ask_again(sent, name, answer)
         elif any(secret.encode() in answer.text for secret in SECRETS):
             self._find(f"{name}: a secret stands in the answer")
+
+    def _ask_again(self, sent: requests.Sent, name: str, first: Answered) -> None:
+        """A machine that is busy with something else is late at random, a request that hangs is late each time."""
+        for _ in range(3):
+            time.sleep(1)
+            again = self._wire(sent.server).ask(sent.method, sent.target, sent.headers, sent.body)
+            if again.seconds <= SLOWEST_SECONDS:
+                with self.report.lock:
+                    self.report.slow_once += 1
+                return
+        self._keep_request(sent)
+        self._find(f"{name}: {first.seconds:.1f} s until {first.status}, and late three times more")
 
     def _wire(self, server: str) -> Wire:
         wire: Wire | None = getattr(self._wires, server, None)

@@ -203,7 +203,7 @@ def api_call(seed: int, number: int) -> Sent:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "X-Forwarded-For": _address(random)}
     if random.random() < 0.2:
         headers["Idempotency-Key"] = random.choice(("again", f"key-{number}", _header(random.choice(TEXTS)[:300])))
-    body = b"" if method == "GET" else _api_body(random, number, is_ops)
+    body = b"" if method == "GET" else _api_body(random, number, is_ops)[:LARGEST_BODY]
     target = (path + ("?" + query if query else "")).encode()
     if random.random() < 0.05:
         target = b"/" + bytes(byte for byte in mutations.mutate_bytes(random, target) if 0x21 <= byte < 0x7F)
