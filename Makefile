@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help demo run test drill lint format bench lock clean
+.PHONY: help demo run test drill fuzz audit lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -22,6 +22,12 @@ test: $(VENV)/.dev ## every test, with the real servers they need
 
 drill: $(VENV)/.dev ## failure drills: real processes killed at random, a hostile target (DRILL_DATABASE, DRILL_BROKER, DRILL_SEED, ...)
 	@$(BIN)/python -m tests.drill
+
+fuzz: $(VENV)/.dev ## odd requests at every door until the time is up (FUZZ_SECONDS=600, or FUZZ_PAYLOADS; FUZZ_SEED)
+	@$(BIN)/python -m tests.fuzz
+
+audit: $(VENV)/.audit ## hashes, licences and known vulnerabilities of all dependencies (AUDIT_STRICT=1: the source must answer)
+	@$(BIN)/python -m tests.audit
 
 lint: $(VENV)/.dev ## format check, linter, types, import rules
 	@$(BIN)/ruff format --check .
@@ -43,6 +49,7 @@ lock: $(VENV)/.dev ## make the requirements*.txt again from the .in files
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) --no-deps requirements-embedded.in -o requirements-embedded.txt
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) requirements-audit.in -o requirements-audit.txt
 
 clean: ## remove .venv and the caches (never var/, which holds data)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -63,3 +70,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@echo "set-up: installing requirements-dev.txt (once)" >&2
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
+
+$(VENV)/.audit: $(VENV)/.dev requirements-audit.txt
+	@echo "set-up: installing requirements-audit.txt (once)" >&2
+	@$(PIP) -r requirements-audit.txt && touch $@ || echo "set-up: pip-audit could not be installed; the audit will say so" >&2

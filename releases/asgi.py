@@ -18,6 +18,7 @@ from shared.settings import from_env
 def create() -> FlaskInAsgi:
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     log.setup(settings.log_format, settings.log_level)
+    log.hide(settings.every_secret())
     engine = make_engine(settings.releases_database_url)
     app = create_app(engine, rate_limit=read_limit(settings), trusts_local=read_setting(settings))
     return FlaskInAsgi(app, refuse=_refuse)

@@ -78,6 +78,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def serve_until_stopped(settings: Settings) -> int:
     log.setup(settings.log_format, settings.log_level)
+    log.hide(settings.every_secret())
     read_limit(settings)
     visitors.read_setting(settings)
     _refuse_taken_port(settings.host, settings.releases_port)  # first: a second server must not touch the first one's token

@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18}):(-?[0-9]{1,18}):([01])", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+_IN_ADDRESSES = "%/:@!$&'()*+,;=~[]"  # what stands in an address as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,9 @@ def turn_by_number(cursor: Cursor | None, size: int, *, has_more: bool) -> Turn:
 def render_link(url: str, query: Sequence[tuple[str, str]], turn: Turn) -> str:
     """The Link header: both directions, always."""
     kept = urlencode([(key, value) for key, value in query if key != "cursor"], errors="replace")
+    address = quote(url, safe=_IN_ADDRESSES)  # a version may hold any character, a header only ASCII
     parts = []
     for rel, cursor, has_any in (("previous", turn.previous, turn.has_previous), ("next", turn.next, turn.has_next)):
         results = "true" if has_any else "false"
-        parts.append(f'<{url}?{kept}&cursor={cursor}>; rel="{rel}"; results="{results}"; cursor="{cursor}"')
+        parts.append(f'<{address}?{kept}&cursor={cursor}>; rel="{rel}"; results="{results}"; cursor="{cursor}"')
     return ", ".join(parts)

@@ -16,11 +16,12 @@ from shared.config_tables import (
     File,
     ReconcileTable,
     RuleTable,
+    SourceTable,
     TargetTable,
     read_span,
 )
 from shared.errors import SettingsError
-from shared.rules import CommitRules, ReconcileRules, Rule, Rules, Target
+from shared.rules import CommitRules, ReconcileRules, Rule, Rules, Source, Target
 from shared.settings import Settings
 
 DEFAULT_TARGET = "default"
@@ -131,6 +132,15 @@ def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
             keep=timedelta(days=file.commits.keep_days),
         ),
         reconcile=_reconcile_rules(file.reconcile),
+        sources=tuple(
+            Source(
+                name=table.name or f"source {index + 1}",
+                provider=table.provider,
+                secret_env=table.secret_env,
+                repositories=tuple(table.repositories),
+            )
+            for index, table in enumerate(file.sources)
+        ),
     )
 
 
@@ -162,6 +172,8 @@ def _sentence(error: Any) -> str:
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     if location[0] == "targets" and len(location) == 3:
         return list(TargetTable.model_fields)
+    if location[0] == "sources" and len(location) == 3:
+        return list(SourceTable.model_fields)
     if location[0] == "commits" and len(location) == 2:
         return list(CommitsTable.model_fields)
     if location[0] == "reconcile" and len(location) == 2:

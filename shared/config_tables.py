@@ -34,6 +34,7 @@ def _like(pattern: str, wanted: str) -> AfterValidator:
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+_VARIABLE, _NAME_OF_ONE = r"[A-Z_][A-Z0-9_]{0,199}", "the name of an environment variable in capitals"
 _Texts = Annotated[list[_Text], BeforeValidator(_as_list), Field(min_length=1, max_length=100)]
 
 
@@ -58,9 +59,7 @@ class _Strict(BaseModel):
 class TargetTable(_Strict):
     url: _Text
     org: Annotated[str, _like(r"[A-Za-z0-9_.-]{1,100}", "the organization's slug")]
-    token_env: Annotated[
-        str, _like(r"[A-Z_][A-Z0-9_]{0,199}", "the name of an environment variable in capitals, not the token")
-    ]
+    token_env: Annotated[str, _like(_VARIABLE, f"{_NAME_OF_ONE}, not the token")]
     pace: Annotated[float, Field(gt=0, le=1000)] = DEFAULT_PACE
     repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
@@ -121,6 +120,28 @@ class RuleTable(_Strict):
         return value
 
 
+class SourceTable(_Strict):
+    provider: Literal["github", "gitlab"]
+    secret_env: Annotated[str, _like(_VARIABLE, f"{_NAME_OF_ONE}, not the secret")]
+    repositories: _Texts
+    name: _Text | None = None
+
+    @field_validator("secret_env")
+    @classmethod
+    def _is_its_own(cls, value: str) -> str:
+        if value in {f"{name.upper()}_WEBHOOK_SECRET" for name in WEBHOOK_PROVIDERS}:
+            raise ValueError(f"must be another variable: {value} speaks for every repository that no source claims")
+        return value
+
+    @field_validator("repositories")
+    @classmethod
+    def _has_no_provider(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            if ":" in pattern or ("/" not in pattern.strip("/") and "*" not in pattern):
+                raise ValueError(f"{pattern!r} must be a full name without the provider, such as acme/web or acme/*")
+        return value
+
+
 class CommitsTable(_Strict):
     wait: Annotated[int, Field(ge=0, le=86_400)] = 900
     file_calls: Annotated[int, Field(ge=0, le=10_000)] = 30
@@ -152,4 +173,5 @@ class File(_Strict):
     targets: dict[Annotated[str, _like(r"[A-Za-z0-9_-]{1,64}", "a name of letters, digits, _ and -")], TargetTable] = {}
     rules: Annotated[list[RuleTable], Field(max_length=1000)] = []
     commits: CommitsTable = CommitsTable()
+    sources: Annotated[list[SourceTable], Field(max_length=200)] = []
     reconcile: ReconcileTable | None = None

@@ -65,7 +65,7 @@ def accept(connection: Connection, arrival: Arrival) -> Receipt:
     )
     seq = connection.execute(statement).scalar_one_or_none()
     if seq is None:
-        return _again(connection, arrival.provider, hook.delivery_id, now)
+        return _again(connection, arrival.provider, hook, now)
     connection.execute(payloads.insert().values(payload_values(arrival, seq)))
     if not decision.work:
         return receipt_of(arrival)
@@ -94,7 +94,7 @@ def delivery_values(arrival: Arrival) -> dict[str, Any]:
     hook, content, decision = arrival.hook, arrival.hook.content, arrival.decision
     return {
         "delivery_id": hook.delivery_id,
-        "dedupe_key": hook.delivery_id,
+        "dedupe_key": hook.dedupe_key,
         "provider": arrival.provider,
         "event": hook.event,
         "repository": content.repository.full_name if content.repository else None,
@@ -113,12 +113,14 @@ def payload_values(arrival: Arrival, seq: int) -> dict[str, Any]:
     return {"delivery_seq": seq, "headers": mask_headers(arrival.headers), "body": arrival.body}
 
 
-def _again(connection: Connection, provider: str, delivery_id: str, now: datetime) -> Receipt:
+def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> Receipt:
     """A redelivery is the sender's way to ask for another try: what had failed is queued again."""
-    statement = sa.select(deliveries.c.jobs).where(deliveries.c.provider == provider, deliveries.c.dedupe_key == delivery_id)
+    statement = sa.select(deliveries.c.jobs).where(
+        deliveries.c.provider == provider, deliveries.c.dedupe_key == hook.dedupe_key
+    )
     ids = tuple(connection.execute(statement).scalar_one())
     replayed = tuple(job_id for job_id in ids if ledger.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
-    return Receipt(delivery_id=delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
+    return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
 
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:

@@ -45,6 +45,14 @@ class CannotStore(TagshipError):
     """The ledger cannot take a delivery now; the sender is to try again. The text is for the log alone."""
 
 
+class TooManyRefusals(Rejected):
+    """So many requests of this sender were refused that the next ones are not looked into. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many requests from this address were refused; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
 class TransientError(TagshipError):
     """Passing: try again later. `retry_after` is what the other side asked for, if it did."""
 

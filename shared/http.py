@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from shared.errors import TransientError
+from shared.sockets import hold_to_deadlines, within
 
 USER_AGENT = "tagship/0.1"
 _LARGEST_ANSWER = 8 * 1024 * 1024
@@ -41,17 +42,23 @@ class Deadline:
     def left(self) -> float:
         if self._stopping is not None and self._stopping.is_set():
             return 0.0
+        return self.until_end()
+
+    def until_end(self) -> float:
+        """The same for the call that is under way: it may go on though we are stopping."""
         return self._end - time.monotonic()
 
 
 def make_client() -> httpx2.Client:
     """A pool of kept connections; thread-safe. Proxies of the environment are used, but never for this machine itself."""
-    return httpx2.Client(
+    client = httpx2.Client(
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
         follow_redirects=False,
         limits=httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30),
         mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
     )
+    hold_to_deadlines(client)
+    return client
 
 
 def call(
@@ -70,7 +77,10 @@ def call(
     timeout = httpx2.Timeout(min(left, _CALL_SECONDS), connect=min(_CONNECT_SECONDS, left))
     host = httpx2.URL(url).host
     try:
-        with client.stream(method, url, headers=dict(headers), content=body, timeout=timeout) as response:
+        with (
+            within(deadline.until_end),
+            client.stream(method, url, headers=dict(headers), content=body, timeout=timeout) as response,
+        ):
             return Answer(response.status_code, dict(response.headers), _read(response, deadline, host))
     except httpx2.TimeoutException as problem:
         raise TransientError(f"{host} did not answer in time ({type(problem).__name__})") from None

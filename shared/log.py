@@ -2,26 +2,66 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+import traceback
+from collections.abc import Iterable, MutableMapping
+from typing import Any, TextIO
 
 import structlog
 
 # C0, DEL, C1 and the two Unicode line separators: what could forge a second log line or steer a terminal.
 _CONTROL = {n: f"\\x{n:02x}" for n in (*range(0x20), *range(0x7F, 0xA0))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _HARMLESS = re.compile(r"[\x20-\x7e]*")
+_IN_TRACE = {n: text for n, text in _CONTROL.items() if n != 0x0A}
 _LONGEST_VALUE = 2_000
+_LONGEST_TRACE = 20_000
+_SHORTEST_SECRET = 6  # shorter ones would blot out ordinary words
+
+_hidden: list[str] = []
 
 
 def _flatten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Payload text reaches the log only as one bounded line: ref names and messages are attacker-written."""
     for key, value in event.items():
-        if key not in ("exception", "stack"):
-            event[key] = _flat(value)
+        event[key] = _trace(value) if key in ("exception", "stack") else _flat(value)
     return event
+
+
+def _trace(value: Any) -> Any:
+    """A trace keeps its line breaks; the end of a long one says what happened."""
+    return value[-_LONGEST_TRACE:].translate(_IN_TRACE) if isinstance(value, str) else value
+
+
+def _write_trace(stream: TextIO, exc_info: Any) -> None:
+    """For a terminal: plain, since the pretty ones print local variables, and tokens are among them. Each line of it is
+    set in, so that no line break in an exception's text passes for a line of the log."""
+    text = "".join(traceback.format_exception(*exc_info)).rstrip("\n")
+    stream.write("".join(f"\n    | {line}" for line in _trace(text).split("\n")))
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """From now on these values stand in no line, whoever writes it: a last net, for texts of libraries above all."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            _hidden.extend({secret, json.dumps(secret, ensure_ascii=False)[1:-1]} - {*_hidden})
+    _hidden.sort(key=len, reverse=True)
+
+
+class _Hiding:
+    """Renders, then blots out. A few searches in a short text: what they cost cannot be measured."""
+
+    def __init__(self, renderer: structlog.types.Processor) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        line = str(self._renderer(logger, name, event))
+        for secret in _hidden:
+            if secret in line:
+                line = line.replace(secret, "***")
+        return line
 
 
 def _flat(value: Any) -> Any:
@@ -40,13 +80,11 @@ def setup(log_format: str, level: str) -> None:
     renderer: structlog.types.Processor
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-        tail: list[structlog.types.Processor] = [structlog.processors.format_exc_info, _flatten, renderer]
+        tail: list[structlog.types.Processor] = [structlog.processors.format_exc_info, _flatten]
     else:
-        # Plain traces: the pretty ones print local variables, and tokens are among them.
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-        )
-        tail = [_flatten, renderer]
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=_write_trace)
+        tail = [_flatten]
+    tail.append(_Hiding(renderer))
     common: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

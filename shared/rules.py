@@ -45,6 +45,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Webhook secrets that speak for these repositories only: globs over the full name, without the provider."""
+
+    name: str
+    provider: str
+    secret_env: str
+    repositories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRules:
     """How commits are collected: how long a release may wait for the forge, calls for file lists, commits of a first
     release, whether a final release may count from a pre-release, how long the commit log is kept."""
@@ -70,6 +80,12 @@ class Rules:
     targets: Mapping[str, Target]
     commits: CommitRules = CommitRules()
     reconcile: ReconcileRules = ReconcileRules()
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def secret_names(self) -> set[str]:
+        """The variables that hold tokens and secrets of targets and sources."""
+        return {target.token_env for target in self.targets.values()} | {source.secret_env for source in self.sources}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

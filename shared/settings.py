@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from shared.db import normalise_url
 from shared.errors import SettingsError
@@ -42,6 +43,7 @@ class Settings:
     broker_url: str | None = field(default=None, repr=False)
     web_concurrency: int = 1
     worker_concurrency: int = 1
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # who may say by X-Forwarded-For whose request it is
     webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
     forges: Mapping[str, ForgeSettings] = field(default_factory=dict)  # provider -> its API; one that is off is absent
     sentry_url: str = ""
@@ -59,6 +61,22 @@ class Settings:
     def secret(self, name: str) -> str | None:
         """The secret that the config file names by its variable (or by `NAME_FILE`), None when it is not set."""
         return _Reader(self.environ).text(name)
+
+    def secrets(self, name: str) -> tuple[tuple[str, ...], list[str]]:
+        """The same where several may stand, comma-separated; and what is wrong with them, one sentence each."""
+        read = _Reader(self.environ)
+        return read.several(name), read.faults
+
+    def every_secret(self, names: Iterable[str] = ()) -> set[str]:
+        """All secret values that this process holds, those of the variables `names` too: what no log line may show."""
+        found = {self.sentry_auth_token, self.ops_token, self.ops_read_token}
+        found |= {secret for secrets in self.webhook_secrets.values() for secret in secrets}
+        found |= {forge.token for forge in self.forges.values()}
+        found |= {secret for name in names for secret in (self.secret(name), *self.secrets(name)[0])}
+        for url in (self.database_url, self.releases_database_url, self.broker_url):
+            password = urlsplit(url).password if url else None
+            found |= {password, unquote(password) if password else None}
+        return {secret for secret in found if secret}
 
 
 def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:
@@ -81,6 +99,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         broker_url=read.broker_url(),
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
+        trusted_proxies=read.networks("TRUSTED_PROXIES"),
         webhook_secrets={provider: secrets for provider in WEBHOOK_PROVIDERS if (secrets := read.webhook_secrets(provider))},
         forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
         sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
@@ -162,6 +181,15 @@ class _Reader:
         for what in dict.fromkeys(filter(None, map(PROVIDERS[provider].check_secret, secrets))):
             self.fault(name, what)
         return secrets
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        found = []
+        for text in self.several(name):
+            try:
+                found.append(ip_network(text))
+            except ValueError:
+                self.fault(name, f"must be addresses or networks such as 10.0.0.0/8, comma-separated, not {text!r}")
+        return tuple(found)
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         value = self.text(name)

@@ -23,6 +23,8 @@ RUN_BY = {
     "make run": "tests/e2e/test_stack.py",
     "make lint": ".ci/run",
     "make test": ".ci/run",
+    "make fuzz": "tests/fuzz/test_fuzz.py",
+    "make audit": "tests/audit/test_audit.py",
     ".venv/bin/python -m webhook config check": "test_the_config_command_checks_the_sample_rules",
 }
 
@@ -53,11 +55,11 @@ def test_the_sample_rules_load(tmp_path: Path) -> None:
 
 
 def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
-    environ = {"TAGSHIP_CONFIG": str(sample_rules(tmp_path)), "ACME_SENTRY_TOKEN": "t", "PATH": ""}
+    environ = {"TAGSHIP_CONFIG": str(sample_rules(tmp_path)), "ACME_SENTRY_TOKEN": "t", "ACME_WEBHOOK_SECRET": "s", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-m", "webhook", "config", "check"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, f"fine; rules: 1, targets: 1 ({tmp_path / 'tagship.toml'})\n")
+    assert (done.returncode, done.stdout) == (0, f"fine; rules: 1, targets: 1, sources: 1 ({tmp_path / 'tagship.toml'})\n")
 
 
 def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:

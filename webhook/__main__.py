@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from shared import config
+from shared import config, log
 from shared.db import make_engine
 from shared.errors import SettingsError
 from shared.exits import run_command
@@ -16,6 +16,7 @@ from shared.local_env import completed
 from shared.models import SCHEMA
 from shared.serve import serve as serve_app
 from shared.settings import Settings, from_env
+from webhook.keyring import make_keyrings, token_in_the_clear
 from webhook.ops.cli import GROUPS
 from webhook.ops.questions import backfill, explain, reconcile, what_if
 
@@ -31,12 +32,15 @@ def main() -> None:
 def serve() -> None:
     """Serve the receiver on HOST and PORT until SIGTERM."""
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
-    config.load(settings)
-    if not settings.webhook_secrets:
+    keyrings = make_keyrings(settings, config.load(settings).sources)
+    if not keyrings:
         raise SettingsError(
             ["no webhook secret is set: give GITHUB_WEBHOOK_SECRET, GITLAB_WEBHOOK_SECRET or both (a provider without is off)"]
         )
     SCHEMA.check(make_engine(settings.database_url), remedy=MIGRATE)
+    if (warning := token_in_the_clear(settings, keyrings)) is not None:
+        log.setup(settings.log_format, settings.log_level)
+        log.get(__name__).warning("serve.token_in_the_clear", detail=warning)
     serve_app("webhook.factory:create_asgi", host=settings.host, port=settings.port, workers=settings.web_concurrency)
 
 
@@ -78,13 +82,20 @@ def check(as_json: bool) -> None:
     """Read the settings and tagship.toml; name every fault."""
     settings = _settings()
     rules = config.load(settings)
-    if faults := config.missing_tokens(rules, settings):
+    faults = config.missing_tokens(rules, settings)
+    try:
+        make_keyrings(settings, rules.sources)
+    except SettingsError as problem:
+        faults += problem.faults
+    if faults:
         raise SettingsError(faults)
     if as_json:
-        click.echo(json.dumps({"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}))
+        names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}
+        click.echo(json.dumps({**names, "sources": [source.name for source in rules.sources]}))
         return
-    source = settings.config_path or "no file: the default rule"
-    click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)} ({source})")
+    sources = f", sources: {len(rules.sources)}" if rules.sources else ""
+    where = settings.config_path or "no file: the default rule"
+    click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)}{sources} ({where})")
 
 
 for command in (*GROUPS, explain, what_if, reconcile, backfill):

@@ -49,7 +49,7 @@ class Call:
 
     def all_problems(self) -> dict[int, str]:
         """{status: when}, of all refusals."""
-        found: dict[int, str] = {}
+        found: dict[int, str] = {429: "Too many requests of this address were refused."}
         if self.who in ("viewer", "operator"):
             found[401] = "The token is missing or wrong."
         if self.who == "operator":

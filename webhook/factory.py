@@ -15,15 +15,20 @@ from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
 from webhook import accept_times, health, metrics, openapi, problems, receive
+from webhook.addresses import TrustedProxies
 from webhook.dashboard import register as dashboard
 from webhook.group_commit import GroupCommit
+from webhook.keyring import make_keyrings
 from webhook.ops import api
 from webhook.refusals import Refusals
 from webhook.stores import open_store
+from webhook.throttle import Throttle
 
 
 def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     """The Flask app. Raises SettingsError when the rules' file is faulty; opens no connection yet."""
+    rules = rules or config.load(settings)
+    keyrings = make_keyrings(settings, rules.sources)
     app = Flask("webhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
     engine = make_engine(settings.database_url)
@@ -31,12 +36,14 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     knocker = Knocker(make_celery(settings.broker_url))
     app.extensions["door"] = receive.Door(
         settings=settings,
-        rules=rules or config.load(settings),
+        rules=rules,
         engine=engine,
         knocker=knocker,
         group_commit=GroupCommit(open_store(engine), engine, knocker, after_each=times.flush_if_due),
         times=times,
         refusals=Refusals(engine),
+        keyrings=keyrings,
+        throttle=(throttle := Throttle()),
     )
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
@@ -44,8 +51,10 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     dashboard.register(app)
     accept_times.register(app, times)
     metrics.register(app, times)
-    problems.register(app)
+    problems.register(app, throttle)
     openapi.register(app)
+    if settings.trusted_proxies:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
@@ -55,6 +64,7 @@ def create_asgi() -> FlaskInAsgi:
     log.setup(settings.log_format, settings.log_level)
     app = create_app(settings)
     door: receive.Door = app.extensions["door"]
+    log.hide(settings.every_secret(door.rules.secret_names))
 
     async def stop() -> None:
         await door.group_commit.close()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -20,9 +20,11 @@ from shared.errors import (
     Conflict,
     NotFound,
     TagshipError,
+    TooManyRefusals,
     UnknownProvider,
     UnsupportedBody,
 )
+from webhook.throttle import Throttle
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[TagshipError], int] = {
@@ -65,6 +67,8 @@ def answer_to(error: Exception) -> Response:
     if isinstance(error, CannotStore):
         logger.error("storage.failed", error=type(error).__name__, cause=str(error)[:300])
         return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
+    if isinstance(error, TooManyRefusals):
+        return problem(429, str(error), {"Retry-After": str(error.retry_after)})
     if isinstance(error, TagshipError):
         for kind, status in _STATUS.items():
             if isinstance(error, kind):
@@ -84,10 +88,19 @@ def as_answer(response: Response) -> Answer:
     return response.status_code, list(response.headers), response.get_data()
 
 
-def register(app: Flask) -> None:
-    """Install the table."""
-    for kind in (TagshipError, HTTPException, SQLAlchemyError, Exception):
+def register(app: Flask, throttle: Throttle) -> None:
+    """Install the table. Who looks for addresses that are not there is slowed down too."""
+    for kind in (TagshipError, SQLAlchemyError, Exception):
         app.register_error_handler(kind, answer_to)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        if error.code in (404, 405):
+            try:
+                throttle.note(request.remote_addr)
+            except TooManyRefusals as refusal:
+                return answer_to(refusal)
+        return answer_to(error)
 
 
 _DETAILS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from shared import asgi, deliveries, log
 from shared.asgi import HEADERS, LATER, Later
-from shared.errors import Rejected, UnknownProvider, UnsupportedBody
+from shared.errors import BadSignature, Rejected, UnknownProvider, UnsupportedBody
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Hook, Incoming, media_type
 from shared.providers.provider import Provider
@@ -27,9 +27,11 @@ from webhook import problems
 from webhook.accept_times import AcceptTimes
 from webhook.description import Answer, Call, Parameter, described
 from webhook.group_commit import GroupCommit, Outcome
+from webhook.keyring import Keyring
 from webhook.problems import problem
 from webhook.refusals import Refusals
 from webhook.schemas import PROVIDER, ref
+from webhook.throttle import Throttle
 
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
@@ -47,6 +49,8 @@ class Door:
     group_commit: GroupCommit
     refusals: Refusals
     times: AcceptTimes
+    keyrings: Mapping[str, Keyring]
+    throttle: Throttle
 
 
 def is_quick(scope: Mapping[str, Any], size: int) -> bool:
@@ -84,31 +88,36 @@ def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
     started = time.perf_counter()
     door: Door = current_app.extensions["door"]
-    provider, secrets = PROVIDERS.get(name), door.settings.webhook_secrets.get(name)
-    if provider is None or not secrets:
+    provider, keyring = PROVIDERS.get(name), door.keyrings.get(name)
+    if provider is None or keyring is None:
+        door.throttle.note(request.remote_addr)
         raise UnknownProvider("no such provider is configured here")
     now = datetime.now(UTC)
     headers = request.environ.get(HEADERS) or {key.lower(): value for key, value in request.headers.items()}
     incoming = Incoming(headers, request.get_data(cache=False))
+    vouching: Sequence[str] = ()
     try:
         _check_body(provider, headers)
-        provider.verify(incoming, secrets, now)
-        hook = provider.read(incoming)
+        vouching = provider.verify(incoming, keyring.secrets, now)
+        hook = _bind(provider.read(incoming), vouching, keyring)
     except Rejected as fault:
+        if not vouching or isinstance(fault, BadSignature):
+            door.throttle.note(request.remote_addr)
         if (write := door.refusals.remember(name, headers, fault, now)) is not None:
             _call_apart(write)
         raise
     decision = _decide(hook, door.rules)
     arrival = deliveries.Arrival(provider=name, hook=hook, decision=decision, headers=headers, body=incoming.body, now=now)
+    secret = keyring.label(vouching[0])
     later: Later | None = request.environ.get(LATER)
     if later is not None:
         later.until = door.group_commit.submit(arrival)
-        later.finish = lambda outcome: _finish(door, arrival, outcome, started)
+        later.finish = lambda outcome: _finish(door, arrival, outcome, secret, started)
         return Response(status=202)
     with door.engine.begin() as connection:  # a large body, in a thread of its own
         receipt = deliveries.accept(connection, arrival)
     door.knocker.knock(receipt.knock)
-    status, content_headers, body = _finish(door, arrival, receipt, started)
+    status, content_headers, body = _finish(door, arrival, receipt, secret, started)
     return Response(body, status=status, headers=content_headers)
 
 
@@ -121,7 +130,7 @@ def _call_apart(write: Callable[[], None]) -> None:
         later.until = asyncio.to_thread(write)
 
 
-def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, started: float) -> asgi.Answer:
+def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, secret: str, started: float) -> asgi.Answer:
     """The answer, now that the delivery is stored or could not be."""
     if not isinstance(outcome, deliveries.Receipt):
         return problems.as_answer(problems.answer_to(outcome))
@@ -137,6 +146,7 @@ def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, started: 
         ref=content.ref.full if content.ref else None,
         reason=outcome.reason,
         jobs=list(outcome.jobs),
+        secret=secret,
     )
     body = json.dumps(_say(outcome)).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
@@ -151,6 +161,16 @@ def _say(receipt: deliveries.Receipt) -> dict[str, object]:
     if receipt.status == "duplicate":
         answer["replayed"] = receipt.replayed
     return answer
+
+
+def _bind(hook: Hook, vouching: Sequence[str], keyring: Keyring) -> Hook:
+    """A secret that is bound to some repositories vouches for no other; told apart from a wrong signature in our log alone."""
+    if not keyring.is_bound:
+        return hook
+    repository = hook.content.repository
+    if not keyring.speaks_for(vouching, repository.full_name if repository else None):
+        raise BadSignature(f"{keyring.label(vouching[0])} does not speak for {repository.key if repository else '-'}")
+    return replace(hook, scope=repository.full_name.lower() if repository else "-")
 
 
 def _check_body(provider: Provider, headers: dict[str, str]) -> None:

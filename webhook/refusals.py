@@ -24,7 +24,7 @@ logger = log.get(__name__)
 
 
 class Refusals:
-    """A bucket of ten that refills in a second: a flood of forged requests costs no more writes than that."""
+    """A bucket of ten that refills in a second: a flood of forged requests costs no more rows and log lines than that."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -38,9 +38,9 @@ class Refusals:
         """What writes it down, to be called where one may wait; None when too many came at once."""
         reason = "signature_wrong" if isinstance(problem, BadSignature) else "payload_refused"
         delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
-        logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
         if not self._take():
             return None
+        logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
         values = {"provider": provider, "delivery_id": delivery_id, "event": event}
         return lambda: self._write(**values, reason=reason, detail=str(problem), now=now)
 

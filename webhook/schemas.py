@@ -139,6 +139,13 @@ _PLANNED_RELEASE = shape(
     }
 )
 
+_MESSAGE: Json = {
+    "headers": told({"type": "object", "additionalProperties": TEXT}, "those that matter, secrets masked"),
+    "body": told(maybe(TEXT), "its beginning"),
+    "bytes": told(COUNT, "of the whole body"),
+    "is_cut": told(FLAG, "whether there was more of it"),
+}
+
 COMPONENTS: Json = {
     "Problem": shape(
         {
@@ -158,6 +165,17 @@ COMPONENTS: Json = {
             "outcome": told(maybe(one_of(Outcome)), "null while it runs"),
             "http_status": told(maybe({"type": "integer"}), "of the last answer; null where there was none"),
             "error": maybe(TEXT),
+            "exchanges": told(several(ref("Exchange")), "the calls to the target; empty once expired, or when none was made"),
+            "exchanges_left_out": told(COUNT, "calls in the middle that were not kept"),
+        }
+    ),
+    "Exchange": shape(
+        {
+            "at": TIME,
+            "milliseconds": COUNT,
+            "request": shape({"method": TEXT, "url": TEXT, **_MESSAGE}),
+            "response": maybe(shape({"status": {"type": "integer"}, **_MESSAGE})),
+            "error": told(maybe(TEXT), "why there is no response"),
         }
     ),
     "JobWithHistory": shape({**_JOB, "history": told(several(ref("Attempt")), "in order")}),

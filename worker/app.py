@@ -52,6 +52,7 @@ def check(settings: Settings) -> None:
 def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner]:
     """The Celery app with its one task. Raises SettingsError when a target's token is missing or the file is faulty."""
     rules = config.load(settings)
+    log.hide(settings.every_secret(rules.secret_names))
     if faults := config.missing_tokens(rules, settings):
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
@@ -114,6 +115,7 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:
 def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing]:
     """The sweeper, and what compares forges in a thread beside it; one event stops both."""
     rules = config.load(settings)
+    log.hide(settings.every_secret(rules.secret_names))
     paces = {target.name: target.pace for target in rules.targets.values()}
     engine = make_engine(settings.database_url)
     sweeper = Sweeper(engine, make_celery(settings.broker_url), paces, rules.commits.keep)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -124,6 +124,8 @@ class Api:
         raise self._refusal(answer)
 
     def _refusal(self, answer: Answer) -> TransientError | PermanentError:
+        if token := self._access.token:  # what lies between may echo it: it must not reach a job's error by that way
+            answer = replace(answer, body=answer.body.replace(token.encode(), b"***"))
         status, now = answer.status, datetime.now(UTC)
         where = f"{self.host} answered {status}"
         if status in (403, 429) and (until := self._dialect.held_until(answer, now)) is not None:
@@ -132,11 +134,11 @@ class Api:
             return RateLimited(detail, scope=self.scope, until=until, now=now, status=status)
         if status >= 500 or status in _PASSING:
             return TransientError(f"{where}{said(answer)}", status=status)
-        token = self._dialect.token_variable
+        variable = self._dialect.token_variable
         if status in (401, 403):
-            return PermanentError(f"{where}: check {token}{said(answer)}", reason="forge_auth", status=status)
+            return PermanentError(f"{where}: check {variable}{said(answer)}", reason="forge_auth", status=status)
         if status == 404:
-            why = f"no such repository, or {token} is not set or may not read it"
+            why = f"no such repository, or {variable} is not set or may not read it"
             return PermanentError(f"{where}: {why}", reason="forge_auth", status=status)
         return PermanentError(f"{where}{said(answer)}", reason="forge_refused", status=status)
 

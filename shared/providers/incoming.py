@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,11 +28,23 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """A verified request, read: which event it was, its delivery id, and what it says."""
+    """A verified request, read: which event it was, its delivery id, and what it says.
+
+    `scope` is set where several secrets speak for several repositories: an id then counts within it alone, so that nobody
+    can use up the ids of another's deliveries.
+    """
 
     event: str
     delivery_id: str
     content: Push | Ignored
+    scope: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """What a delivery is unique by at its provider; at most 200 characters."""
+        if not self.scope:
+            return self.delivery_id
+        return hashlib.sha256(f"{self.scope}\n{self.delivery_id}".encode()).hexdigest()
 
 
 def check_delivery_id(value: str, header: str) -> str:

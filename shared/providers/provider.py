@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Provider:
     """A provider as plain functions.
 
-    `verify(incoming, secrets, now)` raises BadSignature unless one of the active secrets vouches for the request.
+    `verify(incoming, secrets, now)` gives those of the active secrets that vouch for the request; raises BadSignature when
+    none does. Every secret is tried, however early one fits.
     `read(incoming)` turns a verified request into a Hook; raises BadPayload, UnsupportedBody.
     `check_secret(secret)` is one sentence of fault about a configured secret, or None.
     `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
@@ -25,7 +26,7 @@ class Provider:
     """
 
     name: str
-    verify: Callable[[Incoming, Sequence[str], datetime], None]
+    verify: Callable[[Incoming, Sequence[str], datetime], tuple[str, ...]]
     read: Callable[[Incoming], Hook]
     check_secret: Callable[[str], str | None]
     media_types: tuple[str, ...]

@@ -121,5 +121,5 @@ def test_no_secret_and_no_place_of_this_machine_stands_in_it(client: FlaskClient
 
 def test_a_view_keeps_what_it_says_of_itself() -> None:
     call = Call(summary="s", who="operator", answers={}, body={}, problems={409: "c"})
-    assert list(call.all_problems()) == [401, 403, 408, 409, 413, 503]
+    assert list(call.all_problems()) == [401, 403, 408, 409, 413, 429, 503]
     assert described(call)(test_a_view_keeps_what_it_says_of_itself).__tagship_call__ is call  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import schemathesis
@@ -122,6 +123,15 @@ def test_odd_bytes_are_400(either_api: Caller, raw: bytes) -> None:
 def test_odd_addresses_are_answered_below_500(either_api: Caller, path: str) -> None:
     either_api.made("x")
     assert either_api.get(path).status_code in (200, 400, 403, 404)
+
+
+@pytest.mark.parametrize("version", ["👩‍👩‍👧", "größe", "a>b", 'a"b'])
+def test_a_version_of_any_characters_has_lists_with_links(either_api: Caller, version: str) -> None:
+    """A header holds ASCII: found by `make fuzz`, which got a 500 for the first of these."""
+    either_api.made(version)
+    link = either_api.get(f"releases/{quote(version, safe='')}/commits/").headers["Link"]
+    assert link.isascii()
+    assert link.count(">") == link.count("<") == 2
 
 
 schema = schemathesis.openapi.from_dict(describe())

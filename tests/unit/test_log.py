@@ -117,3 +117,41 @@ def test_a_trace_never_shows_the_values_of_local_variables(log_format: str, caps
     except ValueError:
         log.get("t").exception("job.unexpected")
     assert "hush-token" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_the_text_of_an_exception_forges_no_line_and_steers_no_terminal(
+    log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.setup(log_format, "INFO")
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        log.get("t").exception("job.unexpected")
+        logging.getLogger("library").exception("failed")
+    first, *rest = lines(capsys)
+    assert "job.unexpected" in first
+    assert all(is_clean(line) for line in [first, *rest])
+    own = [line for line in rest if not line.startswith("    | ")]
+    assert len(own) == 1, "but for the second event no line stands at the margin"
+    assert "failed" in own[0]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_secret_that_was_named_stands_in_no_line(
+    log_format: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "_hidden", [])
+    log.setup(log_format, "INFO")
+    log.hide(["hush-token", "hush-token-longer", 'with "quotes"', "tiny"])
+    try:
+        raise ValueError("refused Bearer hush-token-longer")
+    except ValueError:
+        log.get("t").exception("x", listed=["hush-token", 'with "quotes"'], word="tiny")
+        logging.getLogger("library").error("no route to amqp://user:%s@host", "hush-token")
+    written = capsys.readouterr().err
+    assert "hush" not in written
+    assert "quotes" not in written
+    assert "longer" not in written
+    assert "tiny" in written, "what is so short is no secret, and would blot out words"
+    assert written.count("***") >= 4

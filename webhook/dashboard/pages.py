@@ -50,7 +50,7 @@ def list_deliveries() -> Response:
         given=given,
         found=found,
         statuses=filters.DELIVERY_STATUSES,
-        providers=sorted({*door().settings.webhook_secrets, *filter(None, [given.get("provider")])}),
+        providers=sorted({*door().keyrings, *filter(None, [given.get("provider")])}),
         older=older(".list_deliveries", given, found.next_cursor),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from webhook.addresses import group
 from webhook.dashboard.door import blueprint, door, gate, note, page
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Session
 
@@ -49,7 +50,7 @@ def show_sign_in() -> AnyResponse:
 
 @blueprint.post("/sign-in")
 def sign_in() -> AnyResponse:
-    address = request.remote_addr or "-"
+    address = group(request.remote_addr)
     if wait := gate().brake.wait(address):
         refused = _form(429, f"Too many wrong tokens from {address}. Try again in {wait} s.")
         refused.headers["Retry-After"] = str(wait)

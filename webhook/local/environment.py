@@ -29,6 +29,7 @@ def with_secrets(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
 def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)  # also one that was there, and open to others
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 

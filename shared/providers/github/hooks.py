@@ -25,17 +25,20 @@ def check_secret(_: str) -> str | None:
     return None
 
 
-def verify(incoming: Incoming, secrets: Sequence[str], _: datetime) -> None:
+def verify(incoming: Incoming, secrets: Sequence[str], _: datetime) -> tuple[str, ...]:
     """HMAC-SHA256 over the raw body, form or not, against every active secret without stopping at the first that fits."""
     given = incoming.header_bytes(_SIGNATURE)
     if given is None:
         raise BadSignature("signature missing")
-    fits = False
-    for secret in secrets:
-        digest = hmac.new(secret.encode(), incoming.body, hashlib.sha256).hexdigest()
-        fits |= hmac.compare_digest(b"sha256=" + digest.encode(), given)
-    if not fits:
+    fitting = tuple(secret for secret in secrets if _fits(secret, incoming.body, given))
+    if not fitting:
         raise BadSignature("signature wrong")
+    return fitting
+
+
+def _fits(secret: str, body: bytes, given: bytes) -> bool:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(b"sha256=" + digest.encode(), given)
 
 
 def read(incoming: Incoming) -> Hook:

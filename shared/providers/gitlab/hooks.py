@@ -39,27 +39,25 @@ def _signing_key(secret: str) -> bytes | None:
         return None
 
 
-def verify(incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
+def verify(incoming: Incoming, secrets: Sequence[str], now: datetime) -> tuple[str, ...]:
     """A signature header that is present, even empty, decides alone: a good token must not rescue a bad signature."""
     if incoming.headers.get("webhook-signature") is not None:
-        _verify_signature(incoming, secrets, now)
-    else:
-        _verify_token(incoming, secrets)
+        return _verify_signature(incoming, secrets, now)
+    return _verify_token(incoming, secrets)
 
 
-def _verify_token(incoming: Incoming, secrets: Sequence[str]) -> None:
+def _verify_token(incoming: Incoming, secrets: Sequence[str]) -> tuple[str, ...]:
     given = incoming.header_bytes("x-gitlab-token")
     if given is None:
         raise BadSignature("token missing")
-    fits = False
-    for secret in secrets:
-        if not secret.startswith(_SIGNING_PREFIX):
-            fits |= hmac.compare_digest(secret.encode(), given)
-    if not fits:
+    plain = (secret for secret in secrets if not secret.startswith(_SIGNING_PREFIX))
+    fitting = tuple(secret for secret in plain if hmac.compare_digest(secret.encode(), given))
+    if not fitting:
         raise BadSignature("token wrong")
+    return fitting
 
 
-def _verify_signature(incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
+def _verify_signature(incoming: Incoming, secrets: Sequence[str], now: datetime) -> tuple[str, ...]:
     """Any `v1` entry may match any active signing token: that is how rotation works."""
     message_id, timestamp = incoming.header_bytes("webhook-id"), incoming.header_bytes("webhook-timestamp")
     if not message_id or not timestamp or not timestamp.isdigit() or len(timestamp) > 12:
@@ -68,15 +66,21 @@ def _verify_signature(incoming: Incoming, secrets: Sequence[str], now: datetime)
         raise BadSignature("webhook-timestamp is more than five minutes off")
     signed = message_id + b"." + timestamp + b"." + incoming.body
     entries = (incoming.header_bytes("webhook-signature") or b"").split()[:_MOST_SIGNATURES]
-    fits = False
-    for secret in secrets:
-        key = _signing_key(secret) if secret.startswith(_SIGNING_PREFIX) else None
-        if key:
-            wanted = b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
-            for entry in entries:
-                fits |= hmac.compare_digest(wanted, entry)
-    if not fits:
+    fitting = tuple(secret for secret in secrets if _signs(secret, signed, entries))
+    if not fitting:
         raise BadSignature("signature wrong")
+    return fitting
+
+
+def _signs(secret: str, signed: bytes, entries: Sequence[bytes]) -> bool:
+    key = _signing_key(secret) if secret.startswith(_SIGNING_PREFIX) else None
+    if not key:
+        return False
+    wanted = b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+    fits = False
+    for entry in entries:
+        fits |= hmac.compare_digest(wanted, entry)
+    return fits
 
 
 def read(incoming: Incoming) -> Hook:

@@ -1,0 +1,91 @@
+"""Holds every socket of the HTTP client to the deadline of the call under way. Knows no HTTP.
+
+A read timeout bounds the silence between two bytes, never their sum: a host that sends the header of its answer a byte at a
+time, or takes the request so, would keep a thread for days. The client itself has no such limit.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore2
+import httpx2
+
+_PIECE = 4096  # of a request: how much may go out before the time is looked at again
+
+_call = threading.local()
+
+
+@contextmanager
+def within(left: Callable[[], float]) -> Iterator[None]:
+    """While this lasts, what this thread reads and writes must be done before `left()` (in seconds) is used up."""
+    _call.left = left
+    try:
+        yield
+    finally:
+        _call.left = None
+
+
+def hold_to_deadlines(client: httpx2.Client) -> None:
+    """Put the bound under the client's connections, those through a proxy of the environment too."""
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx2.HTTPTransport):
+            pool: Any = transport._pool
+            pool._network_backend = _Backend(pool._network_backend)
+
+
+def _bound(timeout: float | None, fault: type[Exception]) -> float | None:
+    left: Callable[[], float] | None = getattr(_call, "left", None)
+    if left is None:
+        return timeout
+    seconds = left()
+    if seconds <= 0:
+        raise fault("the call's time is used up")
+    return seconds if timeout is None else min(timeout, seconds)
+
+
+class _Stream(httpcore2.NetworkStream):
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _bound(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), _PIECE):
+            self._stream.write(buffer[start : start + _PIECE], _bound(timeout, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        bound = _bound(timeout, httpcore2.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, bound))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore2.NetworkBackend):
+    def __init__(self, backend: httpcore2.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        bound = _bound(timeout, httpcore2.ConnectTimeout)
+        return _Stream(self._backend.connect_tcp(host, port, bound, local_address, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)

@@ -1,0 +1,152 @@
+"""What lies on the disk and stands in the log: no secret of a header, no line that a sender wrote, owner-only files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import structlog
+
+from shared import log
+from shared.db import make_engine
+from shared.deliveries import mask_headers
+from shared.models import SCHEMA, payloads
+from shared.retention import Retention
+from shared.settings import from_env
+from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, source, tag
+from webhook.keyring import make_keyrings
+from webhook.local.environment import with_secrets
+
+SECRET_HEADERS = [
+    "x-gitlab-token",
+    "x-hub-signature",
+    "x-hub-signature-256",
+    "webhook-signature",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "x-my-secret",
+    "x-csrf-token",
+]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def loose_umask() -> Iterator[None]:
+    """A machine on which whatever is not said otherwise can be read by everyone."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_header_values_that_are_secrets_are_never_stored(door: Door) -> None:
+    sent = {name.title(): f"hush-{name}" for name in SECRET_HEADERS if name not in ("x-gitlab-token", "webhook-signature")}
+    assert door.send(gitlab_tag(), **sent).status_code == 202
+    stored = door.payloads[0].headers
+    assert "hush-" not in json.dumps(stored)
+    assert TOKEN not in json.dumps(stored)
+    assert stored["x-gitlab-token"] == "***"
+    assert stored["x-gitlab-event"] == "Tag Push Hook", "what is no secret can be read"
+
+
+@pytest.mark.parametrize("name", SECRET_HEADERS)
+def test_each_header_that_may_be_a_secret_is_masked(name: str) -> None:
+    assert mask_headers({name: "hush"}) == {name: "***"}
+
+
+def test_a_refused_delivery_leaves_no_body_and_no_header_behind(door: Door, tmp_path: Path) -> None:
+    forged = {"X-Hub-Signature-256": "sha256=" + "ab" * 32, "X-GitHub-Event": "push\x1b[31m"}
+    door.send(tag(delivery_id="forged"), **forged)
+    with door.engine.connect() as connection:
+        dump = "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+    assert "forged" in dump
+    for part in ("ab" * 32, "\x1b", "Fix the till", PLAIN):
+        assert part not in dump
+
+
+@pytest.mark.usefixtures("loose_umask")
+def test_the_sqlite_file_and_its_companions_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "ledger.sqlite3"
+    engine = make_engine(f"sqlite:///{path}")
+    SCHEMA.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE t (a)"))
+        found = sorted(path.parent.iterdir())
+        assert [file.name for file in found] == ["ledger.sqlite3", "ledger.sqlite3-shm", "ledger.sqlite3-wal"]
+        assert [mode(file) for file in found] == [0o600] * 3
+    assert mode(path.parent) == 0o700
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("loose_umask")
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_generated_secrets_are_readable_by_their_owner_alone(tmp_path: Path, before: int | None) -> None:
+    path = tmp_path / "var" / "secrets.env"
+    if before is not None:
+        path.parent.mkdir()
+        path.write_text("GITHUB_WEBHOOK_SECRET=kept\n")
+        path.chmod(before)
+    made = with_secrets({}, path.parent)
+    assert mode(path) == 0o600
+    assert {"OPS_TOKEN", "GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "SENTRY_AUTH_TOKEN"} <= set(made)
+    assert all(len(value) == 48 for name, value in made.items() if value != "kept")
+
+
+def test_payloads_expire(door: Door) -> None:
+    door.send(tag())
+    now = datetime.now(UTC)
+    with door.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE jobs SET status = 'succeeded'"))
+        connection.execute(sa.text("UPDATE deliveries SET to_log = 0"))
+    assert len(door.rows(payloads)) == 1
+    keeper = Retention(door.engine)
+    keeper.step(now + timedelta(days=29))
+    assert len(door.rows(payloads)) == 1
+    keeper = Retention(door.engine)
+    keeper.step(now + timedelta(days=31))
+    assert door.rows(payloads) == []
+
+
+def test_no_repr_shows_a_secret(open_door: Callable[..., Door]) -> None:
+    made = open_door(sources=(source("SHOP_SECRET", "acme/*"),)).app.extensions["door"]
+    ring = make_keyrings(made.settings, made.rules.sources)["github"]
+    shown = f"{made!r} {made.settings!r} {ring!r} {ring._bound!r} {made.rules!r}"
+    for secret in (PLAIN, TOKEN, OPERATOR, VIEWER, "shop-secret"):
+        assert secret not in shown
+
+
+def test_every_secret_of_the_process_is_hidden_from_its_log(open_door: Callable[..., Door]) -> None:
+    made = open_door(sources=(source("SHOP_SECRET", "acme/*"),)).app.extensions["door"]
+    found = made.settings.every_secret(made.rules.secret_names)
+    assert {PLAIN, TOKEN, OPERATOR, VIEWER, "shop-secret", "shop-secret-old", "made-up"} <= found
+    urls = from_env({"DATABASE_URL": "postgresql://u:p%40ss-word@h/db", "BROKER_URL": "redis://:hush-broker@h"})
+    assert {"p@ss-word", "hush-broker"} <= urls.every_secret()
+
+
+def test_log_lines_cannot_be_forged_by_names_a_sender_chose(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    log.setup("console", "INFO")
+    try:
+        odd = "x\nINFO job.succeeded forged=1\r\x1b[2J\u2028"
+        door.send(tag(), **{"X-GitHub-Event": "push"})
+        logger = log.get("shared.test")
+        logger.warning("delivery.refused", delivery=odd, detail=odd)
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+    written = [line for line in capsys.readouterr().err.split("\n") if line]
+    assert any("delivery.refused" in line for line in written)
+    assert not any(line.startswith("INFO") or "\x1b" in line or "\r" in line or "\u2028" in line for line in written)

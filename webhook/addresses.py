@@ -1,0 +1,64 @@
+"""Whose request it is, by address: proxies that are trusted to say it for others, and what counts as one sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+Network = IPv4Network | IPv6Network
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_MOST_HOPS = 20
+_ONE_SENDER = 64  # bits: the smallest network that one IPv6 subscriber is given
+
+
+def group(address: str | None) -> str:
+    """What is counted as one sender: an IPv4 address, an IPv6 /64, "-" for what is no address."""
+    parsed = _parse(address or "")
+    if parsed is None:
+        return "-"
+    return str(parsed) if parsed.version == 4 else str(ip_network((parsed, _ONE_SENDER), strict=False))
+
+
+class TrustedProxies:
+    """Wraps a WSGI app: where the peer is a trusted proxy, REMOTE_ADDR becomes the address that it names.
+
+    `X-Forwarded-For` is read from its end: each trusted proxy appended whom it heard, anything further left the sender may
+    have written himself.
+    """
+
+    def __init__(self, app: WsgiApp, networks: Sequence[Network]) -> None:
+        self._app = app
+        self._networks = tuple(networks)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["REMOTE_ADDR"] = self.origin(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        return self._app(environ, start_response)
+
+    def origin(self, peer: str, forwarded: str) -> str:
+        """The nearest address that no trusted proxy has; the last one known where the header cannot be read."""
+        found = peer
+        for hop in reversed(forwarded.rsplit(",", _MOST_HOPS)):
+            if not self._is_trusted(found) or (parsed := _parse(hop)) is None:
+                return found
+            found = str(parsed)
+        return found
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = _parse(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
+
+
+def _parse(text: str) -> Any:
+    """An address as proxies write it: with a port, in brackets, IPv4 inside IPv6. None for anything else."""
+    text = text.strip()[:100]
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        parsed = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

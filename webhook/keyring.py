@@ -1,0 +1,101 @@
+"""Which secrets are good at a provider's door, and for which repositories each of them speaks (docs/decisions/0009).
+
+Names of repositories are compared without case: the forges take `Acme/Shop` and `acme/shop` for the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from shared.errors import SettingsError
+from shared.providers import PROVIDERS
+from shared.rules import Source, matches
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """The secrets of one source, and the globs of what they speak for, in lower case."""
+
+    patterns: tuple[str, ...]
+    secrets: frozenset[str] = field(repr=False)
+
+    def claims(self, full_name: str) -> bool:
+        return any(matches(pattern, full_name) for pattern in self.patterns)
+
+
+class Keyring:
+    """One provider's secrets. `secrets` are all that a signature is tried against, each once."""
+
+    def __init__(self, variable: str, plain: Sequence[str], sources: Sequence[tuple[Source, tuple[str, ...]]] = ()) -> None:
+        self._plain = frozenset(plain)
+        self._bound = tuple(
+            _Bound(tuple(pattern.lower() for pattern in source.repositories), frozenset(secrets)) for source, secrets in sources
+        )
+        # What stands in the log, so that one sees when nobody uses the old one of two any more.
+        self._labels: dict[str, str] = {}
+        for name, secrets in ((variable, plain), *((source.secret_env, secrets) for source, secrets in sources)):
+            for number, secret in enumerate(secrets, 1):
+                self._labels.setdefault(secret, name if len(secrets) == 1 else f"{name} ({number} of {len(secrets)})")
+        self.secrets = tuple(self._labels)
+        self.is_bound = bool(sources)
+
+    def label(self, secret: str) -> str:
+        """The variable that holds it, and which of its values it is. Never the secret."""
+        return self._labels[secret]
+
+    def speaks_for(self, vouching: Iterable[str], full_name: str | None) -> bool:
+        """Whether one of the secrets that vouch for a request covers the repository that it names.
+
+        A repository that sources claim is theirs alone; any other is the plain secret's. A request that names none (an
+        organization's ping) makes nothing, so any secret will do.
+        """
+        if not self.is_bound or full_name is None:
+            return True
+        name = full_name.lower()
+        claiming = [bound.secrets for bound in self._bound if bound.claims(name)] or [self._plain]
+        return any(secret in secrets for secret in vouching for secrets in claiming)
+
+
+def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str, Keyring]:
+    """provider -> its keyring; one without any secret is absent, its door shut. Raises SettingsError with every fault."""
+    faults: list[str] = []
+    found: dict[str, list[tuple[Source, tuple[str, ...]]]] = {}
+    file = settings.config_path.name if settings.config_path else "sources"
+    for index, source in enumerate(sources):
+        where = f"{file}: sources[{index}].secret_env"
+        secrets, problems = settings.secrets(source.secret_env)
+        problems += dict.fromkeys(
+            f"{source.secret_env} {what}" for what in map(PROVIDERS[source.provider].check_secret, secrets) if what is not None
+        )
+        if not secrets and not problems:
+            problems = [f"{source.secret_env} is not set"]
+        faults += [f"{where}: {problem}" for problem in problems]
+        found.setdefault(source.provider, []).append((source, secrets))
+    if faults:
+        raise SettingsError(faults)
+    return {
+        name: Keyring(f"{name.upper()}_WEBHOOK_SECRET", settings.webhook_secrets.get(name, ()), found.get(name, ()))
+        for name in PROVIDERS
+        if name in found or settings.webhook_secrets.get(name)
+    }
+
+
+def token_in_the_clear(settings: Settings, keyrings: Mapping[str, Keyring]) -> str | None:
+    """One sentence of warning when GitLab's plain token, which is the secret itself, would be read off a network."""
+    plain = "gitlab" in keyrings and any(not secret.startswith("whsec_") for secret in keyrings["gitlab"].secrets)
+    if not plain or settings.host in ("localhost", "") or _is_loopback(settings.host):
+        return None
+    return (
+        f"listening on {settings.host} without TLS: GitLab's plain token comes with every webhook and can be read on its way; "
+        "put HTTPS in front, or use a signing token (whsec_...)"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
