@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.db import upsert
+from shared.db import upsert_for
 from shared.errors import Rejected
 from shared.models import commits, contributions, deliveries, payloads, pushes
 from shared.providers import PROVIDERS
@@ -24,6 +25,42 @@ _BATCH = 100  # deliveries a step: their bodies are in memory together
 _CHUNK = 500  # ids a query
 # Written out: SQLite uses a partial index only for the very words it was made with, and SQLAlchemy would add `= 1`.
 _TO_LOG = sa.text("deliveries.to_log")
+
+# Built once: a statement that is built for each call costs more than its execution.
+_PENDING = (
+    sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
+    .join(payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
+    .where(_TO_LOG, deliveries.c.provider == sa.bindparam("provider"), deliveries.c.repository == sa.bindparam("repository"))
+    .order_by(deliveries.c.seq)
+    .limit(_BATCH)
+)
+_IS_PENDING = (
+    sa.select(deliveries.c.seq)
+    .where(_TO_LOG, deliveries.c.provider == sa.bindparam("provider"), deliveries.c.repository == sa.bindparam("repository"))
+    .limit(1)
+)
+_LOGGED = deliveries.update().where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True))).values(to_log=False)
+_OF_REF = (pushes.c.repository_key == sa.bindparam("repository"), pushes.c.ref == sa.bindparam("ref"))
+_THIS = sa.select(sa.func.min(pushes.c.seq)).where(
+    *_OF_REF, pushes.c.before == sa.bindparam("before"), pushes.c.sha == sa.bindparam("after")
+)
+_LED_HERE = sa.select(pushes.c.seq).where(*_OF_REF, pushes.c.sha == sa.bindparam("before")).limit(1)
+_LAST = sa.select(pushes.c.sha).where(*_OF_REF, pushes.c.seq < sa.bindparam("this")).order_by(pushes.c.seq.desc()).limit(1)
+
+
+@cache
+def _new_pushes(dialect: str) -> Any:
+    return upsert_for(dialect, pushes).on_conflict_do_nothing()
+
+
+@cache
+def _new_commits(dialect: str) -> Any:
+    statement = upsert_for(dialect, commits)
+    return statement.on_conflict_do_update(
+        index_elements=["repository_key", "id"],
+        set_={"files": sa.func.coalesce(statement.excluded.files, commits.c.files)},
+        where=commits.c.files.is_(None),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +83,22 @@ class LoggedPush:
 
 def write_pending(connection: Connection, *, provider: str, repository: str, is_one_step: bool = False) -> int:
     """Log the pushes of this repository that wait for it, all or one step's worth; returns how many were handled."""
-    statement = (
-        sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
-        .join(payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
-        .where(_TO_LOG, deliveries.c.provider == provider, deliveries.c.repository == repository)
-        .order_by(deliveries.c.seq)
-        .limit(_BATCH)
-    )
     handled = 0
     _lock(connection, f"{provider}:{repository}")
-    while rows := connection.execute(statement).all():
+    while rows := connection.execute(_PENDING, {"provider": provider, "repository": repository}).all():
         for row in rows:
             if (push := _read(provider, row)) is not None:
                 _write(connection, row.seq, push, row.created_at)
-        connection.execute(deliveries.update().where(deliveries.c.seq.in_([row.seq for row in rows])).values(to_log=False))
+        connection.execute(_LOGGED, {"seqs": [row.seq for row in rows]})
         handled += len(rows)
         if is_one_step:
             break
     return handled
+
+
+def has_pending(connection: Connection, *, provider: str, repository: str) -> bool:
+    """Whether a push of this repository waits to be logged."""
+    return connection.execute(_IS_PENDING, {"provider": provider, "repository": repository}).first() is not None
 
 
 def repositories_to_log(connection: Connection, limit: int) -> list[tuple[str, str]]:
@@ -84,21 +119,18 @@ def _read(provider: str, row: Any) -> Push | None:
 
 def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
     key = push.repository.key
-    connection.execute(
-        upsert(connection, pushes)
-        .values(
-            seq=seq,
-            repository_key=key,
-            ref=push.ref.full,
-            before=push.before,
-            sha=None if push.is_deleted else push.sha,
-            commit_ids=[commit.id for commit in push.commits],
-            total=push.commits_total,
-            is_forced=push.is_forced,
-            at=at,
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "seq": seq,
+        "repository_key": key,
+        "ref": push.ref.full,
+        "before": push.before,
+        "sha": None if push.is_deleted else push.sha,
+        "commit_ids": [commit.id for commit in push.commits],
+        "total": push.commits_total,
+        "is_forced": push.is_forced,
+        "at": at,
+    }
+    connection.execute(_new_pushes(connection.dialect.name), row)
     listed = {commit.id: commit for commit in push.commits}
     if push.head_commit is not None:
         listed.setdefault(push.head_commit.id, push.head_commit)
@@ -122,15 +154,7 @@ def save_commits(connection: Connection, repository_key: str, found: Iterable[Co
         for commit in found
     ]
     for start in range(0, len(rows), _CHUNK):
-        statement = upsert(connection, commits)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["repository_key", "id"],
-                set_={"files": sa.func.coalesce(statement.excluded.files, commits.c.files)},
-                where=commits.c.files.is_(None),
-            ),
-            rows[start : start + _CHUNK],
-        )
+        connection.execute(_new_commits(connection.dialect.name), rows[start : start + _CHUNK])
 
 
 def known_commits(connection: Connection, repository_key: str, ids: Sequence[str]) -> dict[str, Commit]:
@@ -179,15 +203,11 @@ def lost_base(connection: Connection, repository_key: str, ref: str, before: str
 
     None when nothing is missing: some push led to `before` (in whatever order they arrived), or this is the first we hear.
     """
-    of_ref = (pushes.c.repository_key == repository_key, pushes.c.ref == ref)
-    this = connection.execute(
-        sa.select(sa.func.min(pushes.c.seq)).where(*of_ref, pushes.c.before == before, pushes.c.sha == after)
-    ).scalar_one_or_none()
-    if this is None or connection.execute(sa.select(pushes.c.seq).where(*of_ref, pushes.c.sha == before).limit(1)).first():
+    asked = {"repository": repository_key, "ref": ref, "before": before}
+    this = connection.execute(_THIS, {**asked, "after": after}).scalar_one_or_none()
+    if this is None or connection.execute(_LED_HERE, asked).first():
         return None
-    return connection.execute(
-        sa.select(pushes.c.sha).where(*of_ref, pushes.c.seq < this).order_by(pushes.c.seq.desc()).limit(1)
-    ).scalar_one_or_none()
+    return connection.execute(_LAST, {"repository": repository_key, "ref": ref, "this": this}).scalar_one_or_none()
 
 
 def forget(connection: Connection, *, before: datetime, limit: int = 500) -> int:

@@ -8,47 +8,65 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.db import upsert
+from shared.db import upsert_for
 from shared.models import contributions
 from shared.push import Commit, FileChange
 
 _FASTEST = 1  # of zlib: messages shrink threefold all the same
-
-
-def contribute(
-    connection: Connection, *, target: str, version: str, repository_key: str, commits: Sequence[Commit], at: datetime
-) -> None:
-    """Remember what this repository puts into the release, newest first."""
-    statement = upsert(connection, contributions).values(
-        target=target, version=version, repository_key=repository_key, commits=_pack(commits), at=at
+_OTHERS = (
+    sa.select(contributions.c.repository_key, contributions.c.commits)
+    .where(
+        contributions.c.target == sa.bindparam("target"),
+        contributions.c.version == sa.bindparam("version"),
+        contributions.c.repository_key != sa.bindparam("own"),
     )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["target", "version", "repository_key"],
-            set_={"commits": statement.excluded.commits, "at": statement.excluded.at},
-        )
+    .order_by(contributions.c.repository_key)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one repository puts into a release, newest first."""
+
+    target: str
+    version: str
+    repository_key: str
+    commits: Sequence[Commit]
+
+
+def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
+    """Remember what this repository put into the release."""
+    row = {
+        "target": own.target,
+        "version": own.version,
+        "repository_key": own.repository_key,
+        "commits": _pack(own.commits),
+        "at": at,
+    }
+    connection.execute(_contribution(connection.dialect.name), row)
+
+
+@cache
+def _contribution(dialect: str) -> Any:
+    statement = upsert_for(dialect, contributions)
+    return statement.on_conflict_do_update(
+        index_elements=["target", "version", "repository_key"],
+        set_={"commits": statement.excluded.commits, "at": statement.excluded.at},
     )
 
 
-def others_contributions(
-    connection: Connection, *, target: str, version: str, repository_key: str
-) -> dict[str, tuple[Commit, ...]]:
+def others_contributions(connection: Connection, own: Contribution) -> dict[str, tuple[Commit, ...]]:
     """{repository key: commits, newest first} of the other repositories that share this release."""
-    statement = (
-        sa.select(contributions.c.repository_key, contributions.c.commits)
-        .where(
-            contributions.c.target == target,
-            contributions.c.version == version,
-            contributions.c.repository_key != repository_key,
-        )
-        .order_by(contributions.c.repository_key)
-    )
-    return {row.repository_key: _unpack(row.commits) for row in connection.execute(statement)}
+    asked = {"target": own.target, "version": own.version, "own": own.repository_key}
+    return {row.repository_key: _unpack(row.commits) for row in connection.execute(_OTHERS, asked)}
 
 
 def _pack(commits: Sequence[Commit]) -> bytes:

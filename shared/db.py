@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from sqlalchemy.engine.url import URL, make_url
 from shared.errors import SchemaError
 
 BUSY_SECONDS = 10  # how long a writer waits for SQLite's one write lock before "cannot store"
+LOOK_AGAIN_SECONDS = 0.001
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -93,8 +96,34 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get("reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reads_only", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101
+    give_up = time.monotonic() + BUSY_SECONDS
+    # SQLite's own waiting sleeps longer and longer, up to a tenth of a second, while writers of a few milliseconds pass by.
+    (kept,) = raw.execute("PRAGMA busy_timeout").fetchone()
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while not begin_at_once(raw):
+            if time.monotonic() > give_up:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises, as SQLAlchemy does
+                return
+            time.sleep(LOOK_AGAIN_SECONDS)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={kept}")
+
+
+def begin_at_once(raw: sqlite3.Connection) -> bool:
+    """Begin a transaction that writes; False when another writer has the lock. Raises sqlite3.Error."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+    return True
 
 
 def upsert(connection: Connection, table: sa.Table) -> Any:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.db import UtcDateTime
 from shared.models import attempts, jobs, payloads, target_states
 from shared.states import TRANSITIONS, JobState, Outcome, Trigger
 
@@ -57,38 +59,12 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
     Jobs of one release run one after another, since each POST replaces the whole list of commits; a unique index on
     running jobs settles the race that the condition cannot see (IntegrityError: another one has just begun).
     """
-    running = jobs.alias("running")
-    same_release = sa.exists().where(
-        running.c.target == jobs.c.target, running.c.version == jobs.c.version, running.c.status == JobState.RUNNING
-    )
-    statement = (
-        move("claim", jobs.c.id == job_id, jobs.c.next_attempt_at <= now, ~same_release, ~_is_barred())
-        .values(attempts=jobs.c.attempts + 1, lease_until=now + lease, waiting=None, updated_at=now)
-        .returning(
-            jobs.c.attempts,
-            jobs.c.attempts_allowed,
-            jobs.c.trigger,
-            jobs.c.delivery_seq,
-            jobs.c.delivery_id,
-            jobs.c.provider,
-            jobs.c.repository,
-            jobs.c.ref,
-            jobs.c.sha,
-            jobs.c.target,
-            jobs.c.version,
-            jobs.c.spec,
-            jobs.c.deploy,
-            jobs.c.release_url,
-            jobs.c.created_at,
-        )
-    )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_claiming(), {"job": job_id, "moment": now, "lease_end": now + lease}).one_or_none()
     if row is None:
         return None
-    connection.execute(attempts.insert().values(job_id=job_id, number=row.attempts, trigger=row.trigger, started_at=now))
-    payload = connection.execute(
-        sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == row.delivery_seq)
-    ).one_or_none()
+    begun = {"job_id": job_id, "number": row.attempts, "trigger": row.trigger, "started_at": now}
+    connection.execute(attempts.insert(), begun)
+    payload = connection.execute(_PAYLOAD, {"seq": row.delivery_seq}).one_or_none()
     return Claimed(
         id=job_id,
         number=row.attempts,
@@ -110,6 +86,39 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
     )
 
 
+_PAYLOAD = sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == sa.bindparam("seq"))
+
+
+@cache  # a statement that is built for each call costs more than its execution
+def _claiming() -> Any:
+    moment = sa.bindparam("moment", type_=UtcDateTime)
+    running = jobs.alias("running")
+    same_release = sa.exists().where(
+        running.c.target == jobs.c.target, running.c.version == jobs.c.version, running.c.status == JobState.RUNNING
+    )
+    return (
+        move("claim", jobs.c.id == sa.bindparam("job"), jobs.c.next_attempt_at <= moment, ~same_release, ~_is_barred())
+        .values(attempts=jobs.c.attempts + 1, lease_until=sa.bindparam("lease_end"), waiting=None, updated_at=moment)
+        .returning(
+            jobs.c.attempts,
+            jobs.c.attempts_allowed,
+            jobs.c.trigger,
+            jobs.c.delivery_seq,
+            jobs.c.delivery_id,
+            jobs.c.provider,
+            jobs.c.repository,
+            jobs.c.ref,
+            jobs.c.sha,
+            jobs.c.target,
+            jobs.c.version,
+            jobs.c.spec,
+            jobs.c.deploy,
+            jobs.c.release_url,
+            jobs.c.created_at,
+        )
+    )
+
+
 def succeed(
     connection: Connection,
     job_id: str,
@@ -126,16 +135,14 @@ def succeed(
 
     Here and below: `exchanges` is what the attempt sent and got (`shared/exchanges.py`).
     """
-    statement = move("succeed", *_mine(job_id, number)).values(
-        outcome=outcome,
-        release_url=release_url,
-        range=found,
-        reason="commits_partial" if found and found["partial"] else None,
-        error=None,
-        lease_until=None,
-        updated_at=now,
-    )
-    return _finish(connection, statement, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
+    values = {
+        "outcome": outcome,
+        "release_url": release_url,
+        "range": found,
+        "reason": "commits_partial" if found and found["partial"] else None,
+        "error": None,
+    }
+    return _finish(connection, "succeed", values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
 
 
 def retry_later(
@@ -151,16 +158,14 @@ def retry_later(
     exchanges: bytes | None = None,
 ) -> bool:
     """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
-    statement = move("retry_later", *_mine(job_id, number)).values(
-        trigger=Trigger.RETRY,
-        next_attempt_at=at,
-        knock_at=at,
-        lease_until=None,
-        reason=reason,
-        error=_cut(error),
-        updated_at=now,
-    )
-    return _finish(connection, statement, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
+    values = {
+        "trigger": Trigger.RETRY,
+        "next_attempt_at": at,
+        "knock_at": at,
+        "reason": reason,
+        "error": _cut(error),
+    }
+    return _finish(connection, "retry_later", values, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
 
 
 def snooze(
@@ -177,23 +182,14 @@ def snooze(
 
     `waiting`: {"code", "detail", "until"} (contract section 4). The trigger stays: a replay that was held is still one.
     """
-    statement = move("snooze", *_mine(job_id, number)).values(
-        attempts_allowed=jobs.c.attempts_allowed + 1,
-        next_attempt_at=at,
-        knock_at=at,
-        lease_until=None,
-        waiting=dict(waiting),
-        updated_at=now,
-    )
-    return _finish(connection, statement, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
+    values = {"next_attempt_at": at, "knock_at": at, "waiting": dict(waiting)}
+    return _finish(connection, "snooze", values, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
 
 
 def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
     """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
-    statement = move("hand_back", *_mine(job_id, number)).values(
-        attempts_allowed=jobs.c.attempts_allowed + 1, next_attempt_at=now, knock_at=now, lease_until=None, updated_at=now
-    )
-    return _finish(connection, statement, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
+    values = {"next_attempt_at": now, "knock_at": now}
+    return _finish(connection, "hand_back", values, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
 
 
 def fail(
@@ -208,8 +204,8 @@ def fail(
     exchanges: bytes | None = None,
 ) -> bool:
     """A person must act: the job is a dead letter until it is replayed."""
-    statement = move("fail", *_mine(job_id, number)).values(lease_until=None, reason=reason, error=_cut(error), updated_at=now)
-    return _finish(connection, statement, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
+    values = {"reason": reason, "error": _cut(error)}
+    return _finish(connection, "fail", values, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
 
 
 def note(connection: Connection, job_id: str, number: int, **values: Any) -> bool:
@@ -278,7 +274,8 @@ def _mine(job_id: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnEl
 
 def _finish(
     connection: Connection,
-    statement: sa.Update,
+    transition: str,
+    values: Mapping[str, Any],
     job_id: str,
     number: int,
     outcome: Outcome,
@@ -287,20 +284,38 @@ def _finish(
     now: datetime,
     exchanges: bytes | None = None,
 ) -> bool:
-    if connection.execute(statement).rowcount != 1:
+    mine = {"of_job": job_id, "of_number": number}
+    given = {f"new_{name}": value for name, value in values.items()}
+    if connection.execute(_ending(transition, tuple(values)), {**mine, **given, "moment": now}).rowcount != 1:
         return False
-    connection.execute(
+    ended = {"end": outcome, "status": http_status, "text": _cut(error) if error else None, "packed": exchanges}
+    connection.execute(_attempt_ending(), {**mine, **ended, "moment": now})
+    return True
+
+
+@cache
+def _ending(transition: str, names: tuple[str, ...]) -> sa.Update:
+    """The attempt number guards against a worker that outlived its lease and would overwrite its successor."""
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    if transition in ("snooze", "hand_back"):
+        values["attempts_allowed"] = jobs.c.attempts_allowed + 1
+    mine = jobs.c.id == sa.bindparam("of_job"), jobs.c.attempts == sa.bindparam("of_number")
+    return move(transition, *mine).values(**values, lease_until=None, updated_at=sa.bindparam("moment"))
+
+
+@cache
+def _attempt_ending() -> sa.Update:
+    return (
         attempts.update()
-        .where(attempts.c.job_id == job_id, attempts.c.number == number)
+        .where(attempts.c.job_id == sa.bindparam("of_job"), attempts.c.number == sa.bindparam("of_number"))
         .values(
-            outcome=outcome,
-            http_status=http_status,
-            error=_cut(error) if error else None,
-            finished_at=now,
-            exchanges=exchanges,
+            outcome=sa.bindparam("end"),
+            http_status=sa.bindparam("status"),
+            error=sa.bindparam("text"),
+            finished_at=sa.bindparam("moment"),
+            exchanges=sa.bindparam("packed"),
         )
     )
-    return True
 
 
 def _cut(text: str) -> str:

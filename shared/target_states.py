@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,8 @@ LONGEST_TURN_SECONDS = 1.0  # a worker's thread waits no longer than this for it
 _WAITING = (JobState.QUEUED, JobState.RETRYING)
 _HEALTH = [target_states.c[name] for name in Health.__dataclass_fields__]
 
+_FIND = sa.select(*_HEALTH).where(target_states.c.name == sa.bindparam("target"))
+
 
 def find(connection: Connection) -> dict[str, Health]:
     """What is known of each target, by name; one that is not here is fine."""
@@ -34,7 +37,7 @@ def find(connection: Connection) -> dict[str, Health]:
 def record(connection: Connection, name: str, job_id: str, seen: Seen, *, now: datetime) -> tuple[Health, Health]:
     """Take the end of an attempt into account; returns the health before and after."""
     if seen.sign is Sign.WELL:
-        row = connection.execute(sa.select(*_HEALTH).where(target_states.c.name == name)).one_or_none()
+        row = connection.execute(_FIND, {"target": name}).one_or_none()
         if row is None or (row.state == TargetState.OK and row.failures == 0):
             return Health(), Health()  # nearly always: no lock, no write
     return _change(
@@ -77,22 +80,24 @@ def take_turn(connection: Connection, name: str, *, pace: float, calls: int, now
     All workers draw from one row, so together they keep to the pace.
     """
     cost, moment = calls / pace, now.timestamp()
-    column = target_states.c.next_send
-    spoken_for = sa.case((column > moment, column), else_=moment)
-    statement = (
-        target_states.update()
-        .where(
-            target_states.c.name == name,
-            sa.or_(column.is_(None), column <= moment + BURST_SECONDS + LONGEST_TURN_SECONDS),
-        )
-        .values(next_send=spoken_for + cost)
-        .returning(target_states.c.next_send)
-    )
-    taken = connection.execute(statement).scalar_one_or_none()
+    values = {"target": name, "cost": cost, "moment": moment, "latest": moment + BURST_SECONDS + LONGEST_TURN_SECONDS}
+    taken = connection.execute(_turn(), values).scalar_one_or_none()
     if taken is None:
         _insert_missing(connection, name, now)
-        taken = connection.execute(statement).scalar_one_or_none()
+        taken = connection.execute(_turn(), values).scalar_one_or_none()
     return None if taken is None else max(0.0, float(taken) - cost - BURST_SECONDS - moment)
+
+
+@cache
+def _turn() -> Any:
+    column = target_states.c.next_send
+    moment, cost = sa.bindparam("moment", type_=sa.Float), sa.bindparam("cost", type_=sa.Float)
+    return (
+        target_states.update()
+        .where(target_states.c.name == sa.bindparam("target"), sa.or_(column.is_(None), column <= sa.bindparam("latest")))
+        .values(next_send=sa.case((column > moment, column), else_=moment) + cost)
+        .returning(column)
+    )
 
 
 def _change(connection: Connection, name: str, change: Callable[[Health], Health], now: datetime) -> tuple[Health, Health]:

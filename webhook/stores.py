@@ -12,11 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared import bulk
-from shared.db import BUSY_SECONDS, make_engine
+from shared.db import BUSY_SECONDS, LOOK_AGAIN_SECONDS, begin_at_once, make_engine
 from shared.deliveries import Arrival, Receipt
 from shared.errors import CannotStore
 
-_LOOK_AGAIN_SECONDS = 0.001  # SQLite's own waiting sleeps up to 100 ms, and blocks whoever waits
 _STORE_SECONDS = 10.0
 
 
@@ -38,7 +37,7 @@ class SqliteStore:
             while not self._begin():
                 if time.monotonic() > give_up:
                     raise CannotStore("the database stayed locked by another writer")
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
             return self._write(arrivals)
         except (sqlite3.Error, sa.exc.SQLAlchemyError) as problem:
             self.connection = None
@@ -52,13 +51,7 @@ class SqliteStore:
         if self.connection is None:
             self.connection = self._engine.raw_connection().driver_connection
         assert self.connection is not None  # noqa: S101
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as problem:
-            if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                return False
-            raise
-        return True
+        return begin_at_once(self.connection)
 
     def _write(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         assert self.connection is not None  # noqa: S101

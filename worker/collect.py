@@ -45,8 +45,12 @@ class Collector:
 
     def collect(self) -> Range:
         """The range. Raises what the forge raises: RateLimited, Missing, TransientError, PermanentError."""
-        with self._engine.begin() as connection:
-            commit_log.write_pending(connection, provider=self._push.repository.provider, repository=self._name)
+        provider = self._push.repository.provider
+        with reading(self._engine).begin() as connection:
+            is_pending = commit_log.has_pending(connection, provider=provider, repository=self._name)
+        if is_pending:  # more than came with the claim
+            with self._engine.begin() as connection:
+                commit_log.write_pending(connection, provider=provider, repository=self._name)
         found = self._tag_range() if self._push.ref.kind == "tag" else self._branch_range()
         return self._fill_files(found)
 

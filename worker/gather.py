@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.engine import Engine
 
 from shared import contributions
+from shared.contributions import Contribution
+from shared.db import reading
 from shared.errors import PermanentError, TransientError
 from shared.holds import held, hold
 from shared.http import Deadline
@@ -22,7 +24,7 @@ from shared.jobs import Claimed
 from shared.names import RepositoryNames
 from shared.plan import Listed
 from shared.providers.forge import Forge, RateLimited
-from shared.push import Commit, Push
+from shared.push import Push
 from shared.ranges import Range, payload_range
 from shared.rules import CommitRules, Target
 from shared.sentry import SentryClient
@@ -43,11 +45,15 @@ class Wait(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """`listed` begins with the push's own repository. `complete_at`: when to ask again for what is missing."""
+    """`listed` begins with the push's own repository. `complete_at`: when to ask again for what is missing.
+
+    `own` is to be remembered once the release lists it: other repositories that share the version send it along.
+    """
 
     range: Mapping[str, Any] | None
     listed: tuple[Listed, ...]
     complete_at: datetime | None = None
+    own: Contribution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,20 @@ class Gatherer:
         if mode == "refs":
             return Gathered(None, (Listed(name, ()),))
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
-        others = self._share(job, push, found, now)
+        own = Contribution(target=job.target, version=job.version, repository_key=push.repository.key, commits=found.commits)
+        with reading(self.engine).begin() as connection:
+            others = contributions.others_contributions(connection, own)
         listed = [Listed(name, found.commits)]
         for key, commits in others.items():
             listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
         summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
-        return Gathered(summary, tuple(listed), complete_at)
+        return Gathered(summary, tuple(listed), complete_at, own)
+
+    def keep(self, own: Contribution | None) -> None:
+        """Remember our part of a release at once, apart from the attempt's outcome."""
+        if own is not None:
+            with self.engine.begin() as connection:
+                contributions.contribute(connection, own, datetime.now(UTC))
 
     def _name(self, key: str, full_name: str, target: Target, sentry: SentryClient) -> tuple[str, bool | None]:
         return self.names.find(target.name, full_name, target.repositories, key, sentry.list_repositories)
@@ -117,7 +131,7 @@ class Gatherer:
         return Collector(self.engine, push, forge, self.rules, Deadline(COLLECT_SECONDS, self.stopping), now)
 
     def _respect_hold(self, forge: Forge, now: datetime) -> None:
-        with self.engine.begin() as connection:
+        with reading(self.engine).begin() as connection:
             kept = held(connection, forge.scope, now)
         if kept is not None:
             raise RateLimited(kept.detail, scope=forge.scope, until=kept.until, now=now, status=429)
@@ -125,10 +139,3 @@ class Gatherer:
     def _hold(self, problem: RateLimited) -> None:
         with self.engine.begin() as connection:
             hold(connection, problem.scope, problem.until, str(problem))
-
-    def _share(self, job: Claimed, push: Push, found: Range, now: datetime) -> dict[str, tuple[Commit, ...]]:
-        """Remember our part of the release, and read the parts of other repositories that share its version."""
-        release = {"target": job.target, "version": job.version, "repository_key": push.repository.key}
-        with self.engine.begin() as connection:
-            contributions.contribute(connection, **release, commits=found.commits, at=now)
-            return contributions.others_contributions(connection, **release)

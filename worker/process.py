@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from shared.contributions import Contribution
 from shared.errors import PermanentError, Rejected
 from shared.exchanges import Exchanges
 from shared.http import Deadline
@@ -31,12 +32,13 @@ Note = Callable[..., bool]  # writes facts to the job while it is ours; False wh
 class Done:
     """The release is there. `range` is the contract's JSON, None when we sent no commits by intent.
 
-    `complete_at`: the list is partial and the forge may give the rest then.
+    `complete_at`: the list is partial and the forge may give the rest then. `own`: to be remembered with the outcome.
     """
 
     sent: Sent
     range: Mapping[str, Any] | None
     complete_at: datetime | None = None
+    own: Contribution | None = None
 
 
 class LostLease(Exception):
@@ -66,8 +68,9 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     deadline = Deadline(SEND_SECONDS)
     sent, left_out = _send(sentry, body, job, deadline)
     if (environment := job.spec["environment"]) is not None:
+        tools.gatherer.keep(gathered.own)  # whatever becomes of the deploy, the release lists these commits now
         _record_deploy(job, environment, sentry, note, deadline)
-    return Done(sent, _with_left_out(gathered.range, left_out), gathered.complete_at)
+    return Done(sent, _with_left_out(gathered.range, left_out), gathered.complete_at, gathered.own)
 
 
 def _send(sentry: SentryClient, body: Mapping[str, Any], job: Claimed, deadline: Deadline) -> tuple[Sent, str | None]:

@@ -12,7 +12,8 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from shared import jobs, log, target_states
+from shared import commit_log, jobs, log, target_states
+from shared.contributions import Contribution, contribute
 from shared.errors import PermanentError, TransientError
 from shared.exchanges import Exchanges
 from shared.target_health import Seen, Sign, TargetState
@@ -85,6 +86,8 @@ class Runner:
             job = jobs.claim(connection, job_id, now=now)
             if job is None:
                 return None, 0.0
+            if job.spec["set_commits"] == "auto":
+                _log_pushes(connection, job)
             target = self._tools.rules.targets.get(job.target)
             wait = target_states.take_turn(
                 connection,
@@ -162,12 +165,22 @@ class Runner:
             tell(f"target.{after.state}", reason=after.reason, detail=after.detail, until=until)
         return True
 
-    def _record_wait(self, job: jobs.Claimed, wait: Snooze, facts: dict[str, Any], sign: Sign, kept: Exchanges) -> None:
+    def _record_wait(
+        self,
+        job: jobs.Claimed,
+        wait: Snooze,
+        facts: dict[str, Any],
+        sign: Sign,
+        kept: Exchanges,
+        own: Contribution | None = None,
+    ) -> None:
         packed = kept.packed()
 
         def write(connection: Connection, now: datetime) -> bool:
-            if facts:
-                jobs.note(connection, job.id, job.number, **facts)
+            if facts and not jobs.note(connection, job.id, job.number, **facts):
+                return False
+            if own is not None:
+                contribute(connection, own, now)
             return jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=packed)
 
         if self._close(job, Seen(sign), write):
@@ -177,13 +190,12 @@ class Runner:
         if done.complete_at is not None:
             facts = {"range": done.range, "release_url": done.sent.url, "outcome": done.sent.outcome}
             why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts, Sign.WELL, kept)
+            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts, Sign.WELL, kept, done.own)
             return
         packed = kept.packed()
-        is_ours = self._close(
-            job,
-            Seen(Sign.WELL),
-            lambda connection, now: jobs.succeed(
+
+        def write(connection: Connection, now: datetime) -> bool:
+            is_ours = jobs.succeed(
                 connection,
                 job.id,
                 job.number,
@@ -193,8 +205,12 @@ class Runner:
                 found=done.range,
                 now=now,
                 exchanges=packed,
-            ),
-        )
+            )
+            if is_ours and done.own is not None:
+                contribute(connection, done.own, now)
+            return is_ours
+
+        is_ours = self._close(job, Seen(Sign.WELL), write)
         if is_ours:
             logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status)
 
@@ -223,3 +239,15 @@ class Runner:
                 status=decision.http_status,
                 **({"at": decision.at.isoformat()} if isinstance(decision, RetryAt) else {}),
             )
+
+
+def _log_pushes(connection: Connection, job: jobs.Claimed) -> None:
+    """What this repository pushed comes into the commit log with the claim, which saves a transaction of its own.
+
+    A fault here is none of the claim's: the attempt meets it again, and counts it.
+    """
+    try:
+        with connection.begin_nested():
+            commit_log.write_pending(connection, provider=job.provider, repository=job.repository, is_one_step=True)
+    except SQLAlchemyError as problem:
+        logger.warning("commits.unlogged", error=type(problem).__name__)

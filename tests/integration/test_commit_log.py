@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -152,6 +153,10 @@ def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
         assert [row.commit_ids for row in connection.execute(sa.select(pushes))] == [[sha("new")]]
 
 
+def contribution(key: str, listed: Sequence[Commit] = ()) -> contributions.Contribution:
+    return contributions.Contribution(target="t", version="v", repository_key=key, commits=listed)
+
+
 def test_what_other_repositories_put_into_a_release_comes_back_as_it_was(engine: Engine) -> None:
     rich = Commit(
         id="d" * 40,
@@ -164,8 +169,8 @@ def test_what_other_repositories_put_into_a_release_comes_back_as_it_was(engine:
     bare = Commit(id="b" * 40, message="")
     with engine.begin() as connection:
         for key, commits_ in ((KEY, [bare]), ("gitlab:acme/api", [bare, bare]), (KEY, [rich, bare])):
-            contributions.contribute(connection, target="t", version="v", repository_key=key, commits=commits_, at=NOW)
-        others = contributions.others_contributions(connection, target="t", version="v", repository_key="gitlab:acme/api")
+            contributions.contribute(connection, contribution(key, commits_), NOW)
+        others = contributions.others_contributions(connection, contribution("gitlab:acme/api"))
     assert others == {KEY: (rich, bare)}
 
 
