@@ -1,4 +1,5 @@
-"""Lists for pages that never read more than a set number of rows, whatever the filter and however much is stored.
+"""Lists of jobs and deliveries for pages, API and command line, and counts for tabs: however much is stored, a set number of
+rows is looked at, whatever the filter.
 
 One word of the filter drives the walk along its own index, newest first; the other words are held against at most SCAN
 rows of it. Where that was not enough, the page says so and its cursor goes on behind them. Takes a connection, never commits.
@@ -6,16 +7,18 @@ rows of it. Where that was not enough, the page says so and its cursor goes on b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared import finding
+from shared import due, finding
 from shared.filters import DeliveryFilter, JobFilter, Page, write_cursor
 from shared.ids import first_id
+from shared.index_ranges import Range
 from shared.models import deliveries, jobs
 from shared.states import JobState
 
@@ -34,39 +37,33 @@ class Found:
 
 def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found:
     """Newest first."""
-    drivers = [
+    drivers = (
         (jobs.c.status, wanted.status if wanted.status != JobState.SUCCEEDED else None),
         (jobs.c.reason, wanted.reason),
         (jobs.c.repository, wanted.repository),
         (jobs.c.target, wanted.target),
         (jobs.c.status, wanted.status),
-    ]
-    chosen = [(column, value) for column, value in drivers if value is not None]
-    if len({column.name for column, _ in chosen}) < 2:
-        return Found(*finding.list_jobs(connection, wanted, page))
-    walked = [chosen[0][0] == chosen[0][1]]
-    if wanted.since is not None:
-        walked.append(jobs.c.id >= first_id(wanted.since))
-    if page.after is not None:
-        walked.append(jobs.c.id < page.after)
-    return _walk(connection, jobs, jobs.c.id, walked, finding.job_conditions(wanted), page, "job")
+    )
+    driver = next(((column, value) for column, value in drivers if value is not None), None)
+    low = first_id(wanted.since) if wanted.since is not None else None
+    others = [(column, value) for column, value in finding.job_words(wanted) if driver is None or column is not driver[0]]
+    return _walk(connection, Range(connection.dialect.name, jobs.c.id, driver, low, page.after), others, page, "job")
 
 
 def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found:
     """Newest first."""
-    drivers = ((deliveries.c.repository, wanted.repository), (deliveries.c.status, wanted.status))
-    chosen = [column == value for column, value in (*drivers, (deliveries.c.provider, wanted.provider)) if value is not None]
-    walked = list(chosen[:1])
-    if wanted.since is not None:
-        first = _first_since(connection, wanted.since)
-        if first is None:
-            return Found([], None)
-        walked.append(deliveries.c.seq >= first)
-    if page.after is not None:
-        walked.append(deliveries.c.seq < int(page.after))
-    if len(chosen) < 2 and wanted.since is None:
-        return Found(*finding.list_deliveries(connection, replace(wanted, since=None), page))
-    return _walk(connection, deliveries, deliveries.c.seq, walked, chosen, page, "delivery")
+    words = (
+        (deliveries.c.repository, wanted.repository),
+        (deliveries.c.status, wanted.status),
+        (deliveries.c.provider, wanted.provider),
+    )
+    chosen = [(column, value) for column, value in words if value is not None]
+    low: int | None = None
+    if wanted.since is not None and (low := _first_since(connection, wanted.since)) is None:
+        return Found([], None)
+    after = int(page.after) if page.after is not None else None
+    driver = chosen[0] if chosen else None
+    return _walk(connection, Range(connection.dialect.name, deliveries.c.seq, driver, low, after), chosen[1:], page, "delivery")
 
 
 def _first_since(connection: Connection, moment: datetime) -> int | None:
@@ -76,32 +73,29 @@ def _first_since(connection: Connection, moment: datetime) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def _walk(
-    connection: Connection,
-    table: sa.Table,
-    key: sa.Column[Any],
-    walked: list[sa.ColumnElement[bool]],
-    conditions: list[sa.ColumnElement[bool]],
-    page: Page,
-    kind: str,
-) -> Found:
-    steps = sa.select(key).where(*walked).order_by(key.desc()).limit(SCAN)
-    looked_at = list(connection.execute(steps).scalars())
-    rows: list[sa.Row[Any]] = []
-    if looked_at:
-        within = (*walked, key >= looked_at[-1])
-        statement = sa.select(table).where(*within, *conditions).order_by(key.desc()).limit(page.limit + 1)
-        rows = list(connection.execute(statement))
+def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column[Any], Any]], page: Page, kind: str) -> Found:
+    table = along.key.table
+    walked = sa.select(table).where(*along.conditions()).order_by(*along.newest_first())
+    if others:
+        some = walked.limit(SCAN).subquery()
+        held = [some.c[column.name] == value for column, value in others]
+        statement = sa.select(some).where(*held).order_by(some.c[along.key.name].desc())
+    else:
+        statement = walked
+    rows = list(connection.execute(statement.limit(page.limit + 1)))
     if len(rows) > page.limit:
-        return Found(rows[: page.limit], write_cursor(kind, str(rows[page.limit - 1]._mapping[key])))
-    if len(looked_at) == SCAN:
-        return Found(rows, write_cursor(kind, str(looked_at[-1])), is_cut=True)
+        return Found(rows[: page.limit], write_cursor(kind, str(rows[page.limit - 1]._mapping[along.key.name])))
+    if others:
+        last = sa.select(along.key).where(*along.conditions()).order_by(*along.newest_first()).offset(SCAN - 1).limit(1)
+        if (key := connection.execute(last).scalar_one_or_none()) is not None:
+            return Found(rows, write_cursor(kind, str(key)), is_cut=True)
     return Found(rows, None)
 
 
 def count_up_to(connection: Connection, column: sa.Column[Any], value: object, most: int = MOST_COUNTED) -> int:
     """How many rows hold this value, `most` + 1 when there are more: a number for a tab, never a scan of the table."""
-    some = sa.select(sa.literal(1)).where(column == value).limit(most + 1).subquery()
+    along = Range(connection.dialect.name, next(iter(column.table.primary_key)), (column, value))
+    some = sa.select(sa.literal(1)).where(*along.conditions()).order_by(*along.newest_first()).limit(most + 1).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
 
@@ -112,7 +106,5 @@ def count_jobs(connection: Connection) -> dict[str, int]:
 
 def count_waiting(connection: Connection, target: str) -> int:
     """Jobs that wait for a target, up to MOST_COUNTED + 1."""
-    waits = sa.text("jobs.status IN ('queued', 'retrying')")  # as in the partial index: SQLite must see the words
-    mine = (waits, jobs.c.target == target, jobs.c.repository > "")  # the last makes SQLite take that index
-    some = sa.select(sa.literal(1)).select_from(jobs).where(*mine).limit(MOST_COUNTED + 1).subquery()
+    some = sa.select(sa.literal(1)).select_from(jobs).where(*due.waiting_for(target)).limit(MOST_COUNTED + 1).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())

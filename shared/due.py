@@ -26,6 +26,11 @@ _NEXT_TARGET = (
 _HINTS = {"sqlite": "INDEXED BY ix_jobs_due"}
 
 
+def waiting_for(target: str) -> tuple[sa.ColumnElement[bool] | sa.TextClause, ...]:
+    """The condition of all jobs that wait for a target; the empty name is what makes SQLite walk the index."""
+    return _is_waiting, jobs.c.target == target, jobs.c.repository > ""
+
+
 def targets(connection: Connection) -> list[str]:
     """The targets that any job waits for."""
     statement = sa.text(_NEXT_TARGET.format(hint=_HINTS.get(connection.dialect.name, "")))

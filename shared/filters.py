@@ -23,6 +23,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     status: str | None = None
+    provider: str | None = None
     repository: str | None = None
     target: str | None = None
     reason: str | None = None
@@ -45,7 +46,7 @@ class Page:
     after: str | None = None
 
 
-JOB_WORDS = ("status", "repository", "target", "reason", "since")
+JOB_WORDS = ("status", "provider", "repository", "target", "reason", "since")
 DELIVERY_WORDS = ("provider", "repository", "status", "since")
 PAGE_WORDS = ("limit", "cursor")
 
@@ -54,6 +55,7 @@ def read_job_filter(words: Mapping[str, str], now: datetime) -> JobFilter:
     """Empty values count as absent. Raises BadParameter."""
     return JobFilter(
         status=_one_of("status", words.get("status"), JOB_STATUSES),
+        provider=_name("provider", words.get("provider"), 40),
         repository=_name("repository", words.get("repository"), 512),
         target=_name("target", words.get("target"), 64),
         reason=_name("reason", words.get("reason"), 40),

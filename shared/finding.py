@@ -1,4 +1,4 @@
-"""Finds jobs and deliveries for people: lists by key, never by offset. Takes a connection, never commits."""
+"""Finds jobs and deliveries by their ids, and what a filter asks of jobs. Takes a connection, never commits."""
 
 from __future__ import annotations
 
@@ -7,36 +7,34 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.filters import DeliveryFilter, JobFilter, Page, is_storable, write_cursor
+from shared.filters import JobFilter, is_storable
 from shared.ids import first_id
 from shared.models import attempts, deliveries, jobs, payloads
 
-Rows = tuple[list[sa.Row[Any]], str | None]  # and the cursor of the next page
+SHORTEST_BEGINNING = 4  # characters of an id
+MOST_FITTING = 5
 
 
-def job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
-    conditions = [
-        column == value
+def job_words(wanted: JobFilter) -> list[tuple[sa.Column[Any], str]]:
+    """The columns and values that the filter's words ask for; `since` is not among them."""
+    return [
+        (column, value)
         for column, value in (
             (jobs.c.status, wanted.status),
+            (jobs.c.provider, wanted.provider),
             (jobs.c.repository, wanted.repository),
             (jobs.c.target, wanted.target),
             (jobs.c.reason, wanted.reason),
         )
         if value is not None
     ]
+
+
+def job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
+    conditions = [column == value for column, value in job_words(wanted)]
     if wanted.since is not None:  # ids sort by time, so this is a range of the key
-        conditions += [jobs.c.id >= first_id(wanted.since), jobs.c.created_at >= wanted.since]
+        conditions.append(jobs.c.id >= first_id(wanted.since))
     return conditions
-
-
-def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Rows:
-    """Newest first."""
-    statement = sa.select(jobs).where(*job_conditions(wanted)).order_by(jobs.c.id.desc()).limit(page.limit + 1)
-    if page.after is not None:
-        statement = statement.where(jobs.c.id < page.after)
-    rows = list(connection.execute(statement))
-    return rows[: page.limit], write_cursor("job", rows[page.limit - 1].id) if len(rows) > page.limit else None
 
 
 def find_jobs(connection: Connection, ids: list[str]) -> list[sa.Row[Any]]:
@@ -49,28 +47,36 @@ def find_job(connection: Connection, job_id: str) -> sa.Row[Any] | None:
     return connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
 
 
+def job_ids(connection: Connection, beginning: str) -> list[str]:
+    """The ids that begin so, up to MOST_FITTING; none for a beginning too short to mean one job."""
+    if len(beginning) < SHORTEST_BEGINNING or not is_storable(beginning):
+        return []
+    # The digits of an id sort before z in any collation.
+    conditions = (
+        jobs.c.id >= beginning,
+        jobs.c.id < beginning + "z",
+        sa.func.substr(jobs.c.id, 1, len(beginning)) == beginning,
+    )
+    return list(connection.execute(sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.id).limit(MOST_FITTING)).scalars())
+
+
+def delivery_ids(connection: Connection, beginning: str, provider: str | None = None) -> list[str]:
+    """The ids that begin so, up to MOST_FITTING, the one that is equal before all others."""
+    if len(beginning) < SHORTEST_BEGINNING or not is_storable(beginning + (provider or "")):
+        return []
+    column = deliveries.c.delivery_id
+    conditions = [deliveries.c.provider == provider] if provider is not None else []
+    if connection.execute(sa.select(column).where(column == beginning, *conditions).limit(1)).first() is not None:
+        return [beginning]
+    conditions.append(sa.func.substr(column, 1, len(beginning)) == beginning)
+    if connection.dialect.name == "sqlite":
+        # PostgreSQL's index is in the order of a language, in which what begins alike need not stand together: it reads all.
+        conditions += [column >= beginning, column < beginning + "\U0010ffff"]
+    return list(connection.execute(sa.select(column).distinct().where(*conditions).limit(MOST_FITTING)).scalars())
+
+
 def find_attempts(connection: Connection, job_id: str) -> list[sa.Row[Any]]:
     return list(connection.execute(sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)))
-
-
-def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Rows:
-    """Newest first."""
-    conditions = [
-        column == value
-        for column, value in (
-            (deliveries.c.provider, wanted.provider),
-            (deliveries.c.repository, wanted.repository),
-            (deliveries.c.status, wanted.status),
-        )
-        if value is not None
-    ]
-    if wanted.since is not None:
-        conditions.append(deliveries.c.created_at >= wanted.since)
-    if page.after is not None:
-        conditions.append(deliveries.c.seq < int(page.after))
-    statement = sa.select(deliveries).where(*conditions).order_by(deliveries.c.seq.desc()).limit(page.limit + 1)
-    rows = list(connection.execute(statement))
-    return rows[: page.limit], write_cursor("delivery", str(rows[page.limit - 1].seq)) if len(rows) > page.limit else None
 
 
 def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> sa.Row[Any] | None:

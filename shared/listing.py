@@ -6,21 +6,29 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from shared import counts, target_states, views
+from shared import counts, due, target_states, views
 from shared.rules import Rules
 from shared.target_health import Health
 
 
 def all_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
     """Those of the configuration, and those gone from it for which jobs still wait."""
-    healths, waiting, known = target_states.find(connection), counts.waiting_by_target(connection), rules.targets
-    return [
-        views.target(
-            name,
-            known[name].url if name in known else None,
-            known[name].org if name in known else None,
-            healths.get(name, Health()),
-            waiting.get(name, 0),
-        )
-        for name in [*known, *sorted(set(waiting) - set(known))]
-    ]
+    healths = target_states.find(connection)
+    gone = set(due.targets(connection)) - set(rules.targets)
+    return [_shown(connection, rules, name, healths.get(name, Health())) for name in [*rules.targets, *sorted(gone)]]
+
+
+def is_target(connection: Connection, rules: Rules, name: str) -> bool:
+    """Whether there is a target of this name, in the configuration or for jobs that still wait."""
+    return name in rules.targets or counts.is_waited_for(connection, name)
+
+
+def one_target(connection: Connection, rules: Rules, name: str) -> dict[str, Any]:
+    """As `all_targets` shows it."""
+    return _shown(connection, rules, name, target_states.find(connection).get(name, Health()))
+
+
+def _shown(connection: Connection, rules: Rules, name: str, health: Health) -> dict[str, Any]:
+    known = rules.targets.get(name)
+    waiting = counts.count_waiting(connection, name)
+    return views.target(name, known.url if known else None, known.org if known else None, health, waiting)

@@ -18,12 +18,12 @@ from sqlalchemy.engine import Connection
 from shared import counts, tallies, target_states
 from shared.db import reading
 from shared.histograms import BOUNDS
-from shared.models import jobs
 from shared.rules import Rules
 from shared.states import JobState, Outcome
 from shared.target_health import Health, TargetState
 from webhook.accept_times import AcceptTimes
 from webhook.description import Answer, Call, described
+from webhook.kept_counts import KeptCounts
 from webhook.ops import auth
 from webhook.problems import problem
 from webhook.receive import Door
@@ -54,12 +54,14 @@ def register(app: Flask, times: AcceptTimes) -> None:
             return problem(401, "send Authorization: Bearer with the ops token", {"WWW-Authenticate": 'Bearer realm="tagship"'})
         times.flush()
         with reading(door.engine).begin() as connection:
-            lines = list(render(connection, door.rules, datetime.now(UTC)))
+            kept: KeptCounts = app.extensions["kept_counts"]
+            counted = kept.read(lambda: counts.count_by_status(connection))
+            lines = list(render(connection, door.rules, counted["jobs"], datetime.now(UTC)))
         return Response("\n".join(lines) + "\n", content_type=MEDIA_TYPE)
 
 
-def render(connection: Connection, rules: Rules, now: datetime) -> Iterator[str]:
-    yield from _states(connection, now)
+def render(connection: Connection, rules: Rules, counted: Mapping[str, int], now: datetime) -> Iterator[str]:
+    yield from _states(connection, counted, now)
     yield from _targets(connection, rules)
     rows: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
     for row in tallies.of_all_time(connection):
@@ -74,9 +76,8 @@ def render(connection: Connection, rules: Rules, now: datetime) -> Iterator[str]
         yield from _histogram(f"tagship_{series}", meaning, rows[series])
 
 
-def _states(connection: Connection, now: datetime) -> Iterator[str]:
-    statement = sa.select(jobs.c.status, sa.func.count().label("n")).group_by(jobs.c.status)
-    found = {state.value: 0 for state in JobState} | {row.status: row.n for row in connection.execute(statement)}
+def _states(connection: Connection, counted: Mapping[str, int], now: datetime) -> Iterator[str]:
+    found = {state.value: 0 for state in JobState} | dict(counted)
     yield from _family("tagship_jobs", "gauge", "Jobs by state.", "status", found)
     oldest = counts.oldest_waiting_at(connection)
     age = (now - oldest).total_seconds() if oldest else 0.0

@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
+from webhook.components import COMPONENTS
 from webhook.description import Answer, Call, Parameter, described, description_of
-from webhook.schemas import COMPONENTS, ref
+from webhook.schemas import ref
 
 Json = dict[str, Any]
 

@@ -61,6 +61,68 @@ def test_looking_at_jobs_deliveries_and_targets(engine: Engine, environ: dict[st
         assert job_id in call(environ, *arguments).stdout
 
 
+def test_the_beginning_of_an_id_is_enough_where_no_other_begins_so(engine: Engine, environ: dict[str, str]) -> None:
+    one, other = make_failed(engine, 1), make_failed(engine, 2)
+    shared = one[: next(place for place in range(32) if one[place] != other[place])]
+    assert len(shared) >= 4
+    assert call(environ, "jobs", "show", one[: len(shared) + 1], "--json")["id"] == one
+    told = call(environ, "jobs", "show", shared, code=2).stderr
+    assert one in told
+    assert other in told
+    accept(engine, delivery_id="abcd-1%_x")
+    accept(engine, delivery_id="abcd-12")
+    assert call(environ, "deliveries", "show", "abcd-1%", "--json")["id"] == "abcd-1%_x"
+    assert "abcd-12" in call(environ, "deliveries", "show", "abcd-1", code=2).stderr
+    for too_short in ("a", "abc", "abcd-1_"):
+        call(environ, "deliveries", "show", too_short, code=3)
+    accept(engine, delivery_id="abcd-1")
+    assert call(environ, "deliveries", "show", "abcd-1", "--json")["id"] == "abcd-1", "one that is equal is meant"
+    call(environ, "deliveries", "show", "abcd-12", "--provider", "gitlab", code=3)
+
+
+def test_a_job_is_shown_for_people(engine: Engine, environ: dict[str, str]) -> None:
+    job_id = make_failed(engine)
+    found = {
+        "source": "api",
+        "base": "1" * 40,
+        "head": "2" * 40,
+        "commits": 3,
+        "with_files": 1,
+        "partial": None,
+        "proven": True,
+    }
+    waiting = {"code": "rate_limited", "detail": "the API's limit is used up", "until": "2026-03-02T12:00:00Z"}
+    with engine.begin() as connection:
+        connection.execute(job_table.update().values(range=found))
+    shown = call(environ, "jobs", "show", job_id).stdout
+    assert "3 commits, 1 with their files, 111111111111..222222222222, from the provider's API; proven" in shown
+    assert "{" not in shown
+    assert "advice" in shown
+    with engine.begin() as connection:
+        partial = {**found, "source": "none", "base": None, "commits": 1, "with_files": 1, "partial": "no token"}
+        connection.execute(job_table.update().values(status="queued", waiting=waiting, range=partial))
+    shown = call(environ, "jobs", "show", job_id).stdout
+    assert "1 commit, 222222222222, from nowhere: none was found; partial: no token" in shown
+    assert "rate_limited until 2026-03-02T12:00:00Z: the API's limit is used up" in shown
+    assert "advice" not in shown
+
+
+def test_a_list_that_was_cut_says_so_and_goes_on(engine: Engine, environ: dict[str, str]) -> None:
+    job_id = make_failed(engine)
+    with engine.begin() as connection:
+        first = connection.execute(job_table.select()).one()._asdict()
+        copies = [
+            {**first, "id": f"{n:032x}", "key": f"k{n}", "repository": "acme/other"} for n in range(2**126, 2**126 + 1_005)
+        ]
+        connection.execute(job_table.insert(), copies)
+    wanted = ("--status", "failed", "--repository", "acme/shop", "--provider", "github")
+    page = call(environ, "jobs", "list", *wanted, "--json")
+    assert page["items"] == []
+    assert "only 1,000 rows were looked at; go on with --cursor" in call(environ, "jobs", "list", *wanted).stderr
+    page = call(environ, "jobs", "list", *wanted, "--cursor", page["next_cursor"], "--json")
+    assert ([job["id"] for job in page["items"]], page["next_cursor"]) == ([job_id], None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

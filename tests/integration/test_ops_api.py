@@ -156,6 +156,8 @@ def test_filters_pick(client: FlaskClient, engine: Engine) -> None:
     sent(client, "v2")
     assert [job["id"] for job in get(client, "jobs?status=failed")["items"]] == [job_id]
     assert get(client, "jobs?repository=acme/none")["items"] == []
+    assert get(client, "jobs?provider=gitlab")["items"] == []
+    assert len(get(client, "jobs?provider=github&status=failed")["items"]) == 1
     assert len(get(client, "jobs?target=default&since=2h&status=")["items"]) == 2
     later = quote((datetime.now(UTC) + timedelta(hours=1)).isoformat())
     assert get(client, f"jobs?since={later}")["items"] == get(client, f"deliveries?since={later}")["items"] == []

@@ -32,6 +32,11 @@ def older(endpoint: str, given: dict[str, str], cursor: object) -> str | None:
     return url_for(endpoint, **values) if cursor is not None else None
 
 
+def providers(given: dict[str, str]) -> list[str]:
+    """Those that may send, and the one that was asked for."""
+    return sorted({*door().keyrings, *filter(None, [given.get("provider")])})
+
+
 @blueprint.get("/")
 def overview() -> Response:
     with looking() as connection:
@@ -50,7 +55,7 @@ def list_deliveries() -> Response:
         given=given,
         found=found,
         statuses=filters.DELIVERY_STATUSES,
-        providers=sorted({*door().keyrings, *filter(None, [given.get("provider")])}),
+        providers=providers(given),
         older=older(".list_deliveries", given, found.next_cursor),
     )
 
@@ -85,6 +90,7 @@ def list_jobs() -> Response:
         failed_jobs=counted["failed"],
         waits={row.id: views.waiting(row, healths) for row in found.rows if row.status in ("queued", "retrying")},
         targets=list(door().rules.targets),
+        providers=providers(given),
         filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
         older=older(".list_jobs", given, found.next_cursor),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from webhook.kept_counts import KeptCounts
 from webhook.ops import auth
 from webhook.ops.api import deliveries, jobs, targets, trying
 from webhook.ops.api.door import AnyText, Segment, blueprint
@@ -15,5 +16,6 @@ _ROUTES = (deliveries, jobs, targets, trying)  # importing them is what adds the
 def register(app: Flask) -> None:
     door: Door = app.extensions["door"]
     app.url_map.converters |= {"any_text": AnyText, "default": Segment}
+    app.extensions["kept_counts"] = KeptCounts()
     auth.guard(app, door.settings)
     app.register_blueprint(blueprint)

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from flask import Response, jsonify
 from sqlalchemy.engine import Connection
 
-from shared import filters, finding, log, replays, views
+from shared import bounded_lists, filters, finding, log, replays, views
 from shared.db import reading
 from shared.errors import NotFound
 from webhook.description import Answer, Call, Parameter, described
-from webhook.ops.api.door import NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
+from webhook.ops.api.door import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
 from webhook.ops.words import parameters
 from webhook.schemas import DELIVERY_ID, TEXT, page_of, ref, several, shape
 
@@ -27,6 +27,7 @@ _MISSING = "There is no delivery of this id."
 @described(
     Call(
         summary="List deliveries, newest first",
+        detail=CUT,
         who="viewer",
         query=parameters(filters.DELIVERY_WORDS + filters.PAGE_WORDS, filters.DELIVERY_STATUSES),
         answers={200: Answer("A page of deliveries.", page_of("Delivery"))},
@@ -37,8 +38,8 @@ def list_deliveries() -> Response:
     given = words(filters.DELIVERY_WORDS + filters.PAGE_WORDS)
     wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
     with reading(door().engine).begin() as connection:
-        rows, following = finding.list_deliveries(connection, wanted, page)
-    return jsonify({"items": [views.delivery(row) for row in rows], "next_cursor": following})
+        found = bounded_lists.list_deliveries(connection, wanted, page)
+    return jsonify({"items": [views.delivery(row) for row in found.rows], "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)

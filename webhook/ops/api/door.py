@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.routing import Map, PathConverter, UnicodeConverter
 
 from shared import answers, filters
+from shared.bounded_lists import SCAN
 from shared.errors import BadParameter
 from shared.providers.fields import read_object
 from webhook.description import Parameter
@@ -24,6 +25,10 @@ blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")
 Json = dict[str, Any]
 
 WRONG = "A parameter or field is wrong: detail names it."
+CUT = (
+    f"One word of the filter is looked up, the others are held against {SCAN:,} rows of it at most. So a page may hold fewer "
+    "items than the limit, or none, and still have a next_cursor: the list ends where next_cursor is null."
+)
 NO_BODY: Json = shape({})
 ONCE = Parameter(
     "Idempotency-Key",

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from flask import Response, jsonify
 from sqlalchemy.engine import Connection
 
-from shared import filters, finding, jobs, log, replays, target_states, views
+from shared import bounded_lists, filters, finding, jobs, log, replays, target_states, views
 from shared.db import reading
 from shared.errors import BadParameter, Conflict, NotFound
 from webhook.description import Answer, Call, Parameter, described
-from webhook.ops.api.door import NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
+from webhook.ops.api.door import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
 from webhook.ops.words import parameters
 from webhook.schemas import COUNT, FLAG, TEXT, page_of, ref, shape
 
@@ -26,6 +26,7 @@ _MISSING = "There is no job of this id."
 @described(
     Call(
         summary="List jobs, newest first",
+        detail=CUT,
         who="viewer",
         query=parameters(filters.JOB_WORDS + filters.PAGE_WORDS, filters.JOB_STATUSES),
         answers={200: Answer("A page of jobs.", page_of("Job"))},
@@ -36,9 +37,9 @@ def list_jobs() -> Response:
     given = words(filters.JOB_WORDS + filters.PAGE_WORDS)
     wanted, page = filters.read_job_filter(given, datetime.now(UTC)), filters.read_page(given, "job")
     with reading(door().engine).begin() as connection:
-        rows, following = finding.list_jobs(connection, wanted, page)
+        found = bounded_lists.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    return jsonify({"items": [views.job(row, healths) for row in rows], "next_cursor": following})
+    return jsonify({"items": [views.job(row, healths) for row in found.rows], "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/jobs/<job_id>")

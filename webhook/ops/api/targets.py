@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Response, jsonify
+from flask import Response, current_app, jsonify
 from sqlalchemy.engine import Connection
 
 from shared import counts, log, target_states, views
 from shared.db import reading
 from shared.errors import NotFound
-from shared.listing import all_targets
+from shared.listing import all_targets, is_target, one_target
 from webhook.description import Answer, Call, Parameter, described
+from webhook.kept_counts import KeptCounts
 from webhook.ops.api.door import NO_BODY, ONCE, WRONG, Json, act, blueprint, door, read_body
 from webhook.schemas import TEXT, ref, several, shape
 
@@ -66,10 +67,10 @@ def _set_target(name: str, verb: Callable[..., None], done: str) -> tuple[Respon
     read_body(())
 
     def do(connection: Connection, now: datetime) -> Json:
-        if name not in {target["name"] for target in all_targets(connection, door().rules)}:
+        if not is_target(connection, door().rules, name):
             raise NotFound(f"there is no target {name!r}")
         verb(connection, name, now=now)
-        return next(target for target in all_targets(connection, door().rules) if target["name"] == name)
+        return one_target(connection, door().rules, name)
 
     answer = act(do)
     logger.info("ops.target_changed", target=name, change=done)
@@ -80,12 +81,14 @@ def _set_target(name: str, verb: Callable[..., None], done: str) -> tuple[Respon
 @described(
     Call(
         summary="Count jobs by state and deliveries by status",
-        detail="A state without any is left out. Alarm on the age of oldest_waiting_at.",
+        detail="A state without any is left out. Exact; where so much is stored that counting takes long, as of a few "
+        "seconds ago. Alarm on the age of oldest_waiting_at, which is always of now.",
         who="viewer",
         answers={200: Answer("The counts.", ref("Stats"))},
     )
 )
 def stats() -> Response:
     with reading(door().engine).begin() as connection:
-        oldest = counts.oldest_waiting_at(connection)
-        return jsonify({**counts.count_by_status(connection), "oldest_waiting_at": views.moment(oldest)})
+        kept: KeptCounts = current_app.extensions["kept_counts"]
+        counted = kept.read(lambda: counts.count_by_status(connection))
+        return jsonify({**counted, "oldest_waiting_at": views.moment(counts.oldest_waiting_at(connection))})
