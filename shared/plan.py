@@ -112,7 +112,7 @@ def _commit(commit: Commit, repository: str, moment: datetime | None) -> dict[st
 def is_email(text: str) -> bool:
     """Good enough to be an address: Sentry's clients failed on junk, and a cut address belongs to someone else."""
     local, at, domain = text.rpartition("@")
-    return bool(at and local and domain) and len(text) <= MAX_AUTHOR_EMAIL and not any(char.isspace() for char in text)
+    return bool(at and local and domain) and len(text) <= MAX_AUTHOR_EMAIL and text.split() == [text]
 
 
 def fit_repository(full_name: str) -> str:
