@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +21,7 @@ from shared.models import SCHEMA
 from webhook.local.broker import broker_command
 
 CONNECTIONS = 64
+_NODE = Path(__file__).parent / "peers" / "node"
 Sender = Callable[[], Load]
 
 
@@ -76,6 +79,33 @@ def handwritten(broker_url: str) -> Iterator[str]:
     port = free_port()
     command = ["-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
     with Served([*command, "bench.peers.handwritten:app"], _environ(broker_url), port) as address:
+        yield address
+
+
+@contextmanager
+def node(folder: Path, broker_url: str, database_url: str | None) -> Iterator[str]:
+    """The receiver in Node; with a database each delivery is inserted before it is queued. Needs `node` and `npm`."""
+    home = folder / "node"
+    if not home.exists():
+        shutil.copytree(_NODE, home)
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run(command, cwd=home, check=True)
+    port = free_port()
+    environ = {**_environ(broker_url), "PORT": str(port), "DATABASE_URL": database_url or ""}
+    with Served([str(home / "receiver.mjs")], environ, port, program="node") as address:
+        yield address
+
+
+@contextmanager
+def go(folder: Path) -> Iterator[str]:
+    """adnanh/webhook, which runs a program for each request and keeps nothing. Needs `webhook`."""
+    rule = {"type": "payload-hmac-sha256", "secret": SECRET, "parameter": {"source": "header", "name": "X-Hub-Signature-256"}}
+    hook = {"id": "github", "execute-command": "/bin/true", "trigger-rule": {"match": rule}}
+    hooks = folder / "hooks.json"
+    hooks.write_text(json.dumps([hook]), encoding="utf-8")
+    port = free_port()
+    command = ["-hooks", str(hooks), "-ip", "127.0.0.1", "-port", str(port), "-urlprefix", "webhooks"]
+    with Served(command, {}, port, program="webhook", health="/") as address:
         yield address
 
 

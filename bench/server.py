@@ -27,9 +27,19 @@ def free_port() -> int:
 class Served:
     """`with Served([...], environ, port) as address`: the command is up inside the block."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], port: int, *, log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        port: int,
+        *,
+        log: IO[bytes] | None = None,
+        program: str = sys.executable,
+        health: str = "/healthz",
+    ) -> None:
         self._log = log
-        self._command = [sys.executable, *command]
+        self._health = health
+        self._command = [program, *command]
         self._environ = {**os.environ, "LOG_LEVEL": "WARNING", **environ}
         self._address = f"http://127.0.0.1:{port}"
 
@@ -38,7 +48,7 @@ class Served:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                with urllib.request.urlopen(f"{self._address}/healthz", timeout=2):
+                with urllib.request.urlopen(self._address + self._health, timeout=2):
                     return self._address
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
