@@ -113,12 +113,23 @@ def receive(name: str) -> Response:
     if later is not None:
         later.until = door.group_commit.submit(arrival)
         later.finish = lambda outcome: _finish(door, arrival, outcome, secret, started)
-        return Response(status=202)
+        return _DRAFT
     with door.engine.begin() as connection:  # a large body, in a thread of its own
         receipt = deliveries.accept(connection, arrival)
     door.knocker.knock(receipt.knock)
     status, content_headers, body = _finish(door, arrival, receipt, secret, started)
     return Response(body, status=status, headers=content_headers)
+
+
+class _Draft(Response):
+    """Stands for an answer that is made once the commit is known; werkzeug need not write it out."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        start_response("202 ACCEPTED", [])
+        return ()
+
+
+_DRAFT = _Draft(status=202)
 
 
 def _call_apart(write: Callable[[], None]) -> None:
