@@ -6,10 +6,24 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import accept, machine, p9, report
+from bench import accept, machine, p4, p8, p9, report
 from bench.row import Result
 
-ROWS: dict[str, Callable[[int], list[Result]]] = {"P1": accept.p1, "P2": accept.p2, "P3": accept.p3, "P9": p9.measure}
+ROWS: dict[str, Callable[[int], list[Result]]] = {
+    "P1": accept.p1,
+    "P2": accept.p2,
+    "P3": accept.p3,
+    "P4": p4.measure,
+    "P8": p8.measure,
+    "P9": p9.measure,
+}
+    "P1": accept.p1,
+    "P2": accept.p2,
+    "P3": accept.p3,
+    "P4": p4.measure,
+    "P8": p8.measure,
+    "P9": p9.measure,
+}
 
 
 def main() -> int:
