@@ -42,6 +42,7 @@ prereleases = "skip"
 name = "tags"
 repo = ["github:acme/shop-*", "gitlab:acme/**"]
 target = ["main"]
+projects = ["shop"]
 set_commits = "auto"
 finalize = true
 environment = "production"
