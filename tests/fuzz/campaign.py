@@ -130,11 +130,11 @@ class Campaign:
         with self.report.lock:
             self.report.statuses[answer.status] += 1
             self.report.slowest = max(self.report.slowest, answer.seconds)
-        if answer.status >= 500 or answer.status == 0:
+        if answer.seconds > SLOWEST_SECONDS and answer.status < 500:  # one that never came is late as well
+            self._ask_again(sent, name, answer)
+        elif answer.status >= 500 or answer.status == 0:
             self._keep_request(sent)
             self._find(f"{name}: answered {answer.status}: {answer.text[:300]!r}")
-        elif answer.seconds > SLOWEST_SECONDS:
-            self._ask_again(sent, name, answer)
         elif any(secret.encode() in answer.text for secret in SECRETS):
             self._find(f"{name}: a secret stands in the answer")
 
@@ -143,7 +143,7 @@ class Campaign:
         for _ in range(3):
             time.sleep(1)
             again = self._wire(sent.server).ask(sent.method, sent.target, sent.headers, sent.body)
-            if again.seconds <= SLOWEST_SECONDS:
+            if again.seconds <= SLOWEST_SECONDS and 0 < again.status < 500:
                 with self.report.lock:
                     self.report.slow_once += 1
                 return
