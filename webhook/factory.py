@@ -43,7 +43,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
         times=times,
         refusals=Refusals(engine),
         keyrings=keyrings,
-        throttle=(throttle := Throttle()),
+        throttle=Throttle(),
     )
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
@@ -51,7 +51,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     dashboard.register(app)
     accept_times.register(app, times)
     metrics.register(app, times)
-    problems.register(app, throttle)
+    problems.register(app)
     openapi.register(app)
     if settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]

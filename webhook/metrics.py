@@ -50,7 +50,6 @@ def register(app: Flask, times: AcceptTimes) -> None:
     )
     def show_metrics() -> Response:
         if auth.role_of(request.headers.get("Authorization"), door.settings) is None:
-            auth.refuse()
             return problem(401, "send Authorization: Bearer with the ops token", {"WWW-Authenticate": 'Bearer realm="tagship"'})
         times.flush()
         with reading(door.engine).begin() as connection:

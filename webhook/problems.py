@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -24,7 +24,6 @@ from shared.errors import (
     UnknownProvider,
     UnsupportedBody,
 )
-from webhook.throttle import Throttle
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[TagshipError], int] = {
@@ -88,19 +87,10 @@ def as_answer(response: Response) -> Answer:
     return response.status_code, list(response.headers), response.get_data()
 
 
-def register(app: Flask, throttle: Throttle) -> None:
-    """Install the table. Who looks for addresses that are not there is slowed down too."""
-    for kind in (TagshipError, SQLAlchemyError, Exception):
+def register(app: Flask) -> None:
+    """Install the table."""
+    for kind in (TagshipError, HTTPException, SQLAlchemyError, Exception):
         app.register_error_handler(kind, answer_to)
-
-    @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> Response:
-        if error.code in (404, 405):
-            try:
-                throttle.note(request.remote_addr)
-            except TooManyRefusals as refusal:
-                return answer_to(refusal)
-        return answer_to(error)
 
 
 _DETAILS = {

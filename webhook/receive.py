@@ -81,6 +81,7 @@ _UNKNOWN = "No such provider is configured here."
             401: "The signature or token is missing or wrong.",
             404: _UNKNOWN,
             415: "Neither JSON nor the provider's form, or compressed.",
+            429: "Too many requests of this sender were refused; one with a good signature never gets this.",
         },
     )
 )

@@ -36,7 +36,7 @@ class Throttle:
 
     def __init__(
         self,
-        burst: int = 120,
+        burst: int = 300,
         per_second: float = 2.0,
         most: int = 10_000,
         clock: Callable[[], float] = time.monotonic,

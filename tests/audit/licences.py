@@ -24,6 +24,8 @@ ALLOWED = {
 }
 # Programs that run beside ours during tests and are no part of what is run in production.
 ALLOWED_TOOLS = {"sentry-cli": "FSL-1.1-MIT"}
+# Whose metadata names none: read in the licence file that comes with them.
+READ_BY_HAND = {"axe-playwright-python": "MIT"}
 RUNTIME = ("requirements.txt", "requirements-embedded.txt")
 
 _SPELLINGS = {
@@ -84,6 +86,8 @@ def licence_of(name: str) -> str | None:
         return expression
     classifiers = [text.rpartition(" :: ")[2] for text in metadata.get_all("Classifier") or [] if text.startswith("License ::")]
     words = classifiers or [str(metadata.get("License") or "").split("\n")[0][:60]]
+    if words == [""]:
+        return READ_BY_HAND.get(name, "")
     return " OR ".join(dict.fromkeys(_SPELLINGS.get(word.strip().lower(), word.strip()) for word in words))
 
 

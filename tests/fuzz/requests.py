@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from tests.builders import PAYLOADS, event_of, payload_files
 from tests.fuzz import mutations
 from tests.fuzz.mutations import TEXTS
-from tests.fuzz.servers import ENDPOINT, GITHUB, GITLAB, OPS, READ, SHOP, SIGNING
+from tests.fuzz.servers import ENDPOINT, GITHUB, GITLAB, OPS, READ, RULES, SHOP, SIGNING
 
 EVENTS = {
     "github": ("push", "ping", "create", "release", "star", "x" * 101, ""),
@@ -143,6 +143,10 @@ OPS_PATHS = (
     ),
     *(
         "/api/v1/jobs/replay",
+        "/api/v1/explain",
+        "/api/v1/what-if",
+        "/reference",
+        "/repositories/github/{}",
         "/api/v1/targets/{}/pause",
         "/api/v1/targets/{}/resume",
         "/api/v1/{}",
@@ -221,7 +225,19 @@ def _value(random: Random) -> bytes:
 
 def _api_body(random: Random, number: int, is_ops: bool) -> bytes:
     if is_ops:
-        sound: Any = {"filter": {"status": "failed", "repository": "acme/shop"}, "dry_run": True}
+        provider, event, payload = random.choice(SAMPLES)
+        sound: Any = random.choice(
+            (
+                {"filter": {"status": "failed", "repository": "acme/shop"}, "dry_run": True},
+                {
+                    "provider": provider,
+                    "event": event,
+                    "payload": json.loads(payload),
+                    "config": mutations.mutate_text(random, RULES),
+                },
+                {"config": mutations.mutate_text(random, RULES), "last": random.choice((1, 5, 50))},
+            )
+        )
     else:
         sound = {**RELEASE, "version": f"1.0.{number % 500}"}
         sound = {name: sound[name] for name in sound if random.random() < 0.8}

@@ -14,7 +14,7 @@ from tests.security.door import OPERATOR, VIEWER, Door, gitlab_tag, signed, tag
 from webhook.addresses import TrustedProxies, group
 from webhook.throttle import Throttle
 
-BURST = 120
+BURST = 300
 FORGED = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
 
 
@@ -69,9 +69,6 @@ def test_the_answer_to_the_throttled_is_short_and_tells_no_more_than_any_refusal
         door.post("/webhooks/github", b"{}", unsigned),
         door.post("/webhooks/nobody", b"{}", {}),
         door.post("/webhooks/github", b"{}", {"Content-Type": "text/plain"}),
-        door.app.test_client().get("/api/v1/jobs"),
-        door.app.test_client().get("/metrics"),
-        door.app.test_client().get("/nowhere"),
     ]
     for answer in answers:
         assert answer.status_code == 429
@@ -88,21 +85,21 @@ def test_what_is_throttled_is_not_written_down(door: Door) -> None:
     assert len(door.refused) <= rows + 1  # the limit lets one more through every half second
 
 
-def test_a_good_token_opens_the_api_while_bad_ones_are_slowed_down(door: Door) -> None:
+def test_the_api_answers_as_ever_while_an_address_is_slowed_down_at_the_door(door: Door) -> None:
+    """What is refused there is neither written down nor logged: there is nothing to spare."""
+    flood(door)
     client = door.app.test_client()
-    for _ in range(BURST + 10):
-        client.get("/api/v1/jobs", headers={"Authorization": "Bearer guess"})
-    assert client.get("/api/v1/jobs", headers={"Authorization": "Bearer guess"}).status_code == 429
+    for _ in range(20):
+        assert client.get("/api/v1/jobs", headers={"Authorization": "Bearer guess"}).status_code == 401
     for token in (OPERATOR, VIEWER):
         assert client.get("/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code == 200
-        assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_the_limit_refills_and_an_ipv6_subscriber_is_one_sender() -> None:
     moment = [0.0]
     made = throttle(moment)
-    assert passed(made, "2001:db8::1", 100) == 100
-    assert passed(made, "2001:db8::ffff:2", 100) == 20, "the same /64"
+    assert passed(made, "2001:db8::1", 250) == 250
+    assert passed(made, "2001:db8::ffff:2", 100) == 50, "the same /64"
     assert passed(made, "2001:db8:0:1::1", 100) == 100, "the next /64"
     moment[0] = 10.0
     assert passed(made, "2001:db8::3", 100) == 20, "two a second"
@@ -165,7 +162,7 @@ def test_the_origin_is_the_nearest_address_that_no_trusted_proxy_has(peer: str, 
 def test_nobody_is_believed_about_his_address_unless_it_is_configured(open_door: Callable[..., Door]) -> None:
     plain = open_door()
     for number in range(BURST + 10):
-        plain.send(tag(), **FORGED, **{"X-Forwarded-For": f"203.0.113.{number}"})
+        plain.send(tag(), **FORGED, **{"X-Forwarded-For": f"203.0.{number // 250}.{number % 250}"})
     assert plain.send(tag(), **FORGED, **{"X-Forwarded-For": "203.0.113.250"}).status_code == 429
     behind = open_door(trusted_proxies=(ip_network("127.0.0.1"),))
     flooded = {"X-Forwarded-For": "203.0.113.7"}
