@@ -17,13 +17,6 @@ ROWS: dict[str, Callable[[int], list[Result]]] = {
     "P8": p8.measure,
     "P9": p9.measure,
 }
-    "P1": accept.p1,
-    "P2": accept.p2,
-    "P3": accept.p3,
-    "P4": p4.measure,
-    "P8": p8.measure,
-    "P9": p9.measure,
-}
 
 
 def main() -> int:
