@@ -40,6 +40,7 @@ def test_axe_finds_no_fault_on_any_page(stack: Stack, browser: Any, scheme: str)
     page = visit.open("/jobs/replay?status=failed")
     page.get_by_role("button", name="Replay 1").click()
     page.get_by_role("progressbar").wait_for()
+    page.wait_for_load_state()  # with its style sheet
     assert faults(page) == [], "progress"
     visit.close()
 
