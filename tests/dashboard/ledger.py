@@ -236,5 +236,7 @@ def addresses(filled: Filled) -> list[str]:
         "/repositories/github/acme/shop",
         "/targets",
         "/rules",
+        "/rules/try",
+        f"/rules/try?delivery={filled.delivery}",
         "/audit",
     ]

@@ -11,11 +11,15 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import tallies, target_states
+from shared import comparisons, tallies, target_states
+from shared.comparing import Comparison, Entry
 from shared.db import make_engine
 from shared.models import SCHEMA, jobs
+from shared.push import Push, Ref, Repository
+from shared.rules import decide
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, ROOT, Visit, find_chromium, opened, served
+from webhook.local.samples import sha
 
 FOLDER = ROOT / "docs" / "screenshots"
 REPOSITORIES = ("acme/shop-web", "acme/shop-api", "acme/billing", "acme/mobile", "acme/search")
@@ -81,6 +85,25 @@ def invent(engine: Engine, in_force: ledger.Rules) -> str:
     return failed
 
 
+def invent_comparison(engine: Engine, in_force: ledger.Rules) -> None:
+    """The newest tags of a repository, of which one push announced none of four."""
+    now, repository = datetime.now(UTC), Repository("github", "acme/billing")
+    entries = []
+    for tag in ("v2.13.0", "v2.13.1", "latest", "v2.14.0", "v2.14.1", "v2.14.2", "v2.15.0"):
+        push = Push(repository=repository, ref=Ref(f"refs/tags/{tag}"), before="0" * 40, after=sha(tag), sha=sha(tag))
+        decision = decide(push, in_force)
+        why = "missed_webhook" if tag > "v2.14" else None
+        entries += [Entry(tag=tag, sha=sha(tag), work=work, why=why) for work in decision.work]
+        if not decision.work:
+            entries.append(Entry(tag=tag, sha=sha(tag), work=None, why=decision.reason, detail=decision.detail))
+    with engine.begin() as connection:
+        comparisons.want(connection, repository, most_tags=50, creates=False, now=now)
+        mine = comparisons.claim(connection, repository.key, now=now)
+        assert mine is not None
+        comparisons.save(connection, mine, Comparison(repository, 34, tuple(entries)), to_create=0, now=now)
+        comparisons.end(connection, mine, error=None, now=now)
+
+
 def take(folder: Path) -> None:
     from shared import config
     from shared.settings import from_env
@@ -97,7 +120,9 @@ def take(folder: Path) -> None:
     }
     engine = make_engine(database)
     SCHEMA.upgrade(engine)
-    failed = invent(engine, config.load(from_env(environ)))
+    in_force = config.load(from_env(environ))
+    failed = invent(engine, in_force)
+    invent_comparison(engine, in_force)
     with engine.begin() as connection:
         delivery = connection.execute(sa.select(jobs.c.delivery_id).where(jobs.c.id == failed)).scalar_one()
     pages = {
@@ -109,6 +134,7 @@ def take(folder: Path) -> None:
         "replay": "/jobs/replay?status=failed",
         "releases": "/releases",
         "repositories": "/repositories",
+        "repository": "/repositories/github/acme/billing",
         "targets": "/targets",
         "rules": "/rules",
         "audit": "/audit",
@@ -120,7 +146,14 @@ def take(folder: Path) -> None:
             visit.open("/sign-in").screenshot(path=FOLDER / f"sign-in-{scheme}.png")
             visit.sign_in(ledger.OPERATOR)
             for name, address in pages.items():
-                visit.open(address).screenshot(path=FOLDER / f"{name}-{scheme}.png")
+                visit.open(address).screenshot(path=FOLDER / f"{name}-{scheme}.png", full_page=name == "job")
+            page = visit.open(f"/rules/try?delivery={delivery}")
+            rules = page.get_by_label("Rules", exact=True)
+            rules.fill(rules.input_value().replace("{name}@{version}", "web-{name}@{version}"))
+            page.get_by_role("button", name="Explain this payload").click()
+            page.locator("#answer").wait_for()
+            page.evaluate("scrollTo(0, 0)")
+            page.screenshot(path=FOLDER / f"try-{scheme}.png")
             visit.close()
     engine.dispose()
 

@@ -16,6 +16,7 @@ from tests.dashboard.test_repository_page import compared, entry
 
 __all__ = ["browser", "stack"]  # fixtures
 pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
+OTHER_RULES = '[[rules]]\nrepo = "github:*"\nrelease = "shop@{tag}"\n'
 axe = Axe()  # its script is handed to the page by the debugger, which our Content-Security-Policy does not bind
 
 
@@ -37,9 +38,17 @@ def test_axe_finds_no_fault_on_any_page(stack: Stack, browser: Any, scheme: str)
         page = visit.open(address)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert faults(page) == [], address
+    for ask in ("Explain this payload", "Decide them again"):
+        page = visit.open(f"/rules/try?delivery={filled.delivery}")
+        page.get_by_label("Rules", exact=True).fill("# none\n" + OTHER_RULES)
+        page.get_by_role("button", name=ask).click()
+        page.locator("#answer").wait_for()
+        page.wait_for_load_state()  # with its style sheet
+        assert faults(page) == [], ask
     page = visit.open("/jobs/replay?status=failed")
     page.get_by_role("button", name="Replay 1").click()
     page.get_by_role("progressbar").wait_for()
+    page.wait_for_load_state()  # with its style sheet
     assert faults(page) == [], "progress"
     visit.close()
 

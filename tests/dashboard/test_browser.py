@@ -188,6 +188,24 @@ def test_missing_releases_are_found_and_created_from_the_repositorys_page(
     visit.close()
 
 
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
+def test_a_changed_rule_is_tried_on_a_stored_delivery(stack: Stack, browser: Any, has_script: bool) -> None:
+    filled = ledger.fill(stack.engine, stack.rules)
+    visit = Visit(browser, stack.url, has_script=has_script)
+    visit.sign_in(OPERATOR)
+    page = visit.open(f"/deliveries/{filled.delivery}")
+    page.get_by_role("link", name="Try rules on this payload").click()
+    rules = page.get_by_label("Rules", exact=True)
+    rules.fill(rules.input_value() + 'release = "shop@{tag}"\n')
+    page.get_by_role("button", name="Explain this payload").click()
+    assert page.get_by_role("heading", name="shop@v1.1.0 at main").is_visible()
+    assert '"version": "shop@v1.1.0"' in page.get_by_label("Body for main").inner_text()
+    page.get_by_role("button", name="Decide them again").click()
+    assert page.get_by_text("5 of 6 deliveries").is_visible()
+    assert 'release = "shop@{tag}"' in page.get_by_label("Rules", exact=True).input_value()
+    visit.close()
+
+
 def test_hostile_texts_stay_text_and_nothing_foreign_is_asked_for(stack: Stack, browser: Any) -> None:
     filled = ledger.fill(stack.engine, stack.rules, message=HOSTILE)
     _, job = ledger.accept(stack.engine, stack.rules, name=f"v9{HOSTILE}")

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from shared import audit, bounded_lists, log
@@ -26,6 +27,7 @@ blueprint = Blueprint(
 )
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _OPEN = ("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in", "dashboard.show_reference")
+_LONGEST_TRIED = 1_000_000  # bytes of a payload in the playground's form; any other form is short
 _FOR_ALL_ROLES = ("dashboard.sign_out",)
 
 logger = log.get(__name__)
@@ -64,6 +66,8 @@ def check() -> AnyResponse | None:
         return page("unset.html")
     g.session = gate().sessions.read(request.cookies.get(COOKIE))
     role = g.session.role if g.session else None
+    if request.endpoint == "dashboard.try_rules" and role == "operator":
+        request.max_form_memory_size = _LONGEST_TRIED
     if request.endpoint not in _OPEN and role is None:
         if request.method == "POST":
             return fault(403, "You are not signed in", "The session has ended. Sign in, then try again.")
@@ -130,6 +134,11 @@ def _missing(problem: NotFound) -> Response:
 @blueprint.errorhandler(Conflict)
 def _conflict(problem: Conflict) -> Response:
     return fault(409, "Not possible now", f"{str(problem)[:1].upper()}{str(problem)[1:]}.")
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_long(_: RequestEntityTooLarge) -> Response:
+    return fault(413, "Too long for a form", "Use the API or the command line for what is as long as this.")
 
 
 @blueprint.errorhandler(SQLAlchemyError)

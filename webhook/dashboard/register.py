@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.dashboard import acts, pages, reference, repository_pages, sign_in, words
+from webhook.dashboard import acts, pages, reference, repository_pages, sign_in, try_pages, words
 from webhook.dashboard.door import Gate, blueprint, door
 from webhook.dashboard.sessions import Sessions
 from webhook.reasons import ADVICE
 
-_ROUTES = (acts, pages, reference, repository_pages, sign_in)  # importing them is what adds their addresses to the blueprint
+_ROUTES = (
+    acts,
+    pages,
+    reference,
+    repository_pages,
+    sign_in,
+    try_pages,
+)  # importing them is what adds their addresses to the blueprint
 _FILTERS = (words.span, words.ago, words.full, words.stamp, words.parsed, words.some, words.short, words.href)
 
 
