@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import accept, machine, p4, p8, p9, report
+from bench import accept, chart, growth, machine, p4, p8, p9, report
 from bench.row import Result
 
 ROWS: dict[str, Callable[[int], list[Result]]] = {
@@ -21,9 +21,16 @@ ROWS: dict[str, Callable[[int], list[Result]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks as ratios, with their peers.")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all; or GROWTH alone: how accepting grows"
+    )
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each side (default 5)")
     options = parser.parse_args()
+    if [row.upper() for row in options.rows] == ["GROWTH"]:
+        points = growth.measure()
+        growth.save(points, machine.describe())
+        print(growth.table(points))
+        return 0
     rows = [row.upper() for row in options.rows] or list(ROWS)
     if unknown := [row for row in rows if row not in ROWS]:
         parser.error(f"there is no row {', '.join(unknown)}")
@@ -31,6 +38,7 @@ def main() -> int:
     for row in rows:
         results += ROWS[row](options.runs)
     report.save(results, machine.describe())
+    chart.save()
     print(report.table(results))
     return 0
 
