@@ -17,7 +17,7 @@ from shared.queue import make_celery, publish, queue_length
 from tests.conftest import Broker
 from tests.integration.test_ledger import NOW, accept, claim, history, make_push, make_work, row
 from worker.feeding import Feeder
-from worker.sweeper import UNHEARD_AFTER, WINDOW, Sweeper
+from worker.sweeper import INTERVAL, UNHEARD_AFTER, WINDOW, Sweeper
 
 LATER = KNOCK_AGAIN_AFTER + timedelta(seconds=1)
 
@@ -120,3 +120,19 @@ def test_a_wiped_broker_is_noticed_before_the_messages_would_be_sent_again_anywa
     broker.kill()
     broker.start()
     assert sweeper.tick(now + LATER + UNHEARD_AFTER) == 1
+
+
+def test_five_hundred_jobs_that_a_wiped_broker_forgot_are_knocked_for_within_two_sweeps(engine: Engine, broker: Broker) -> None:
+    now = datetime.now(UTC)
+    made = [
+        accept(engine, now=now, push=make_push(f"refs/tags/v{n}", f"{n:040x}"), work=(make_work("default", f"v{n}"),)).jobs[0]
+        for n in range(WINDOW)
+    ]
+    app = make_celery(broker.url)
+    publish(app, made, is_busy=False)
+    assert queue_length(app) > 0
+    broker.kill()
+    broker.start()
+    sweeper = Sweeper(engine, app, paces={"default": 1000.0})
+    back = now + UNHEARD_AFTER
+    assert sweeper.tick(back) + sweeper.tick(back + INTERVAL) == WINDOW
