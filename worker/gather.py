@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from shared import contributions
+from shared.claims import Claimed
 from shared.contributions import Contribution
 from shared.db import reading
 from shared.errors import PermanentError, TransientError
 from shared.holds import held, hold
 from shared.http import Deadline
-from shared.jobs import Claimed
 from shared.names import RepositoryNames
 from shared.plan import Listed
 from shared.providers.forge import Forge, RateLimited

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx2
 
+from shared.claims import Claimed
 from shared.contributions import Contribution
 from shared.errors import PermanentError, Rejected
 from shared.exchanges import Exchanges
 from shared.http import Deadline
-from shared.jobs import Claimed
 from shared.plan import plan_release, smaller
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming

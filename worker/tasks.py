@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from shared import commit_log, jobs, log, target_states
+from shared import claims, commit_log, jobs, log, target_states
 from shared.contributions import Contribution, contribute
 from shared.errors import PermanentError, TransientError
 from shared.exchanges import Exchanges
@@ -38,7 +38,7 @@ class Runner:
         self._engine = engine
         self._tools = tools
         self._policy = policy or RetryPolicy()
-        self._running: dict[str, jobs.Claimed] = {}
+        self._running: dict[str, claims.Claimed] = {}
         self.stopping = tools.gatherer.stopping
         self.on_free: Callable[[], object] = lambda: None  # called when a message is done and its thread free again
 
@@ -79,11 +79,11 @@ class Runner:
             finally:
                 self._running.pop(job.id, None)
 
-    def _claim(self, job_id: str) -> tuple[jobs.Claimed | None, float]:
+    def _claim(self, job_id: str) -> tuple[claims.Claimed | None, float]:
         """The job, and how long to wait for its turn. Both in one transaction: a turn is never drawn for nothing."""
         now = datetime.now(UTC)
         with self._engine.begin() as connection:
-            job = jobs.claim(connection, job_id, now=now)
+            job = claims.claim(connection, job_id, now=now)
             if job is None:
                 return None, 0.0
             if job.spec["set_commits"] == "auto":
@@ -100,7 +100,7 @@ class Runner:
                 raise _NotYet
             return job, wait
 
-    def _attempt(self, job: jobs.Claimed, wait: float) -> None:
+    def _attempt(self, job: claims.Claimed, wait: float) -> None:
         if wait and self.stopping.wait(wait):
             self.hand_back()
             return
@@ -134,11 +134,11 @@ class Runner:
         with self._engine.begin() as connection:
             jobs.postpone(connection, job_ids, now=datetime.now(UTC))
 
-    def _note(self, job: jobs.Claimed, facts: dict[str, Any]) -> bool:
+    def _note(self, job: claims.Claimed, facts: dict[str, Any]) -> bool:
         with self._engine.begin() as connection:
             return jobs.note(connection, job.id, job.number, **facts)
 
-    def _close(self, job: jobs.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
+    def _close(self, job: claims.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
         """Write down how the attempt ended, however often it takes: the database may be away, or its disk full, for a moment.
 
         What is never written down is found by its lease, and sent again.
@@ -151,7 +151,7 @@ class Runner:
                 self.stopping.wait(pause)
         return self._close_once(job, seen, write)
 
-    def _close_once(self, job: jobs.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
+    def _close_once(self, job: claims.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
         """The attempt and what it says about the target, both or neither."""
         now = datetime.now(UTC)
         with self._engine.begin() as connection:
@@ -167,7 +167,7 @@ class Runner:
 
     def _record_wait(
         self,
-        job: jobs.Claimed,
+        job: claims.Claimed,
         wait: Snooze,
         facts: dict[str, Any],
         sign: Sign,
@@ -186,7 +186,7 @@ class Runner:
         if self._close(job, Seen(sign), write):
             logger.info("job.waiting", **wait.waiting)
 
-    def _record_success(self, job: jobs.Claimed, done: Done, kept: Exchanges) -> None:
+    def _record_success(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
         if done.complete_at is not None:
             facts = {"range": done.range, "release_url": done.sent.url, "outcome": done.sent.outcome}
             why = str(done.range["partial"]) if done.range else ""
@@ -214,7 +214,7 @@ class Runner:
         if is_ours:
             logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status)
 
-    def _record_fault(self, job: jobs.Claimed, problem: Exception, kept: Exchanges) -> None:
+    def _record_fault(self, job: claims.Claimed, problem: Exception, kept: Exchanges) -> None:
         if not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
         decision = decide_retry(
@@ -241,7 +241,7 @@ class Runner:
             )
 
 
-def _log_pushes(connection: Connection, job: jobs.Claimed) -> None:
+def _log_pushes(connection: Connection, job: claims.Claimed) -> None:
     """What this repository pushed comes into the commit log with the claim, which saves a transaction of its own.
 
     A fault here is none of the claim's: the attempt meets it again, and counts it.

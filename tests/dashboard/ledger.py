@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from shared import deliveries, jobs, target_states
+from shared import claims, deliveries, jobs, target_states
 from shared.exchanges import Exchanges
 from shared.http import Answer
 from shared.models import deliveries as delivery_table
@@ -85,7 +85,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
     began = at or datetime.now(UTC)
     ended = began + timedelta(seconds=0.4)
     with engine.begin() as connection:
-        claimed = jobs.claim(connection, job_id, now=began)
+        claimed = claims.claim(connection, job_id, now=began)
         assert claimed is not None
         status = {"succeeded": 201, "failed": 400}.get(how, 503)
         packed = exchanged(claimed, status, error if how == "failed" else "", began)
@@ -127,7 +127,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
             )
 
 
-def exchanged(job: jobs.Claimed, status: int, said: str, at: datetime) -> bytes | None:
+def exchanged(job: claims.Claimed, status: int, said: str, at: datetime) -> bytes | None:
     """One POST and its answer, as the worker keeps them."""
     kept = Exchanges()
     kept.add(

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import counts, deliveries, due, jobs
+from shared import claims, counts, deliveries, due, jobs
 from shared.models import attempts, metadata, payloads
 from shared.models import deliveries as delivery_table
 from shared.models import jobs as job_table
@@ -60,24 +60,24 @@ def accept(
         )
 
 
-def claim(engine: Engine, job_id: str, now: datetime = NOW) -> jobs.Claimed | None:
+def claim(engine: Engine, job_id: str, now: datetime = NOW) -> claims.Claimed | None:
     with engine.begin() as connection:
-        return jobs.claim(connection, job_id, now=now)
+        return claims.claim(connection, job_id, now=now)
 
 
-def succeed(engine: Engine, job: jobs.Claimed, now: datetime = NOW) -> bool:
+def succeed(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
         return jobs.succeed(
             connection, job.id, job.number, outcome="created", http_status=201, release_url="u", found=None, now=now
         )
 
 
-def fail(engine: Engine, job: jobs.Claimed, now: datetime = NOW) -> bool:
+def fail(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
         return jobs.fail(connection, job.id, job.number, reason="target_refused", error="no", http_status=400, now=now)
 
 
-def retry_later(engine: Engine, job: jobs.Claimed, at: datetime, now: datetime = NOW) -> bool:
+def retry_later(engine: Engine, job: claims.Claimed, at: datetime, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
         return jobs.retry_later(connection, job.id, job.number, at=at, reason=None, error="503", http_status=503, now=now)
 
@@ -192,7 +192,7 @@ def test_two_deliveries_of_one_tag_at_the_same_moment_make_one_job(engine: Engin
 
 def test_of_many_claims_at_once_exactly_one_wins(engine: Engine) -> None:
     job_id = accept(engine).jobs[0]
-    won: list[jobs.Claimed] = []
+    won: list[claims.Claimed] = []
     barrier = threading.Barrier(6)
 
     def one() -> None:

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
+from shared import claims
 from shared import jobs as ledger
 from shared.asgi import LATER, Later
 from shared.models import deliveries, jobs, payloads
@@ -133,7 +134,7 @@ def test_a_redelivery_of_a_failed_job_replays_it(client: FlaskClient, engine: En
     assert first is not None
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        job = ledger.claim(connection, first["jobs"][0], now=now)
+        job = claims.claim(connection, first["jobs"][0], now=now)
         assert job is not None
         ledger.fail(connection, job.id, 1, reason="target_auth", error="no", http_status=401, now=now)
     again = send(client, tag(delivery_id="same"))

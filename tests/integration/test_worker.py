@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import deliveries, jobs, target_states
+from shared import claims, deliveries, jobs, target_states
 from shared.http import make_client
 from shared.models import attempts, payloads
 from shared.models import jobs as job_table
@@ -359,12 +359,12 @@ def test_jobs_of_one_release_run_one_after_another(engine: Engine) -> None:
     in_force = rules("http://127.0.0.1:1")
     one, other = (accept(engine, in_force, repository=name) for name in ("acme/web", "acme/api"))
     with engine.begin() as connection:
-        assert jobs.claim(connection, one, now=datetime.now(UTC)) is not None
+        assert claims.claim(connection, one, now=datetime.now(UTC)) is not None
     with engine.begin() as connection:
-        assert jobs.claim(connection, other, now=datetime.now(UTC)) is None
+        assert claims.claim(connection, other, now=datetime.now(UTC)) is None
     with engine.begin() as connection:
         jobs.fail(connection, one, 1, reason="target_refused", error="no", http_status=400, now=datetime.now(UTC))
-        assert jobs.claim(connection, other, now=datetime.now(UTC)) is not None
+        assert claims.claim(connection, other, now=datetime.now(UTC)) is not None
 
 
 def test_the_worker_is_told_when_a_message_is_done_whatever_became_of_its_jobs(
