@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import accept, chart, growth, machine, p4, p8, p9, report
+from bench import accept, chart, growth, machine, p4, p5, p6, p8, p9, report
 from bench.row import Result
 
 ROWS: dict[str, Callable[[int], list[Result]]] = {
@@ -14,6 +14,8 @@ ROWS: dict[str, Callable[[int], list[Result]]] = {
     "P2": accept.p2,
     "P3": accept.p3,
     "P4": p4.measure,
+    "P5": p5.measure,
+    "P6": p6.measure,
     "P8": p8.measure,
     "P9": p9.measure,
 }

@@ -21,6 +21,7 @@ from shared.models import SCHEMA
 from webhook.local.broker import broker_command
 
 CONNECTIONS = 64
+OPS_TOKEN = "token-of-the-operators-in-the-benchmark"
 _NODE = Path(__file__).parent / "peers" / "node"
 Sender = Callable[[], Load]
 
@@ -129,5 +130,5 @@ def _environ(broker_url: str) -> Mapping[str, str]:
         "SENTRY_AUTH_TOKEN": "token-of-the-benchmark",
         "SENTRY_ORG": "local",
         "SENTRY_PROJECT": "app",
-        "OPS_TOKEN": "token-of-the-operators-in-the-benchmark",
+        "OPS_TOKEN": OPS_TOKEN,
     }

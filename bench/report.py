@@ -17,13 +17,17 @@ _HEAD = "| row | case | ours | peer | ratio | required | spread ours / peer |"
 def table(results: Sequence[Result]) -> str:
     lines = [_HEAD, "| --- " * _HEAD.count(" | ") + "| --- |"]
     for one in results:
-        required = "-" if one.required is None else f">= {one.required}"
+        required = "-" if one.required is None else f"{'<=' if one.is_most else '>='} {one.required}"
         lines.append(
-            f"| {one.row} | {one.case} | {one.median(one.ours):,.0f} {one.unit} ({one.ours})"
-            f" | {one.median(one.peer):,.0f} {one.unit} ({one.peer}) | **{one.ratio:.2f}** | {required}"
+            f"| {one.row} | {one.case} | {_figure(one.median(one.ours))} {one.unit} ({one.ours})"
+            f" | {_figure(one.median(one.peer))} {one.unit} ({one.peer}) | **{one.ratio:.2f}** | {required}"
             f" | {one.spread(one.ours):.0%} / {one.spread(one.peer):.0%} |"
         )
     return "\n".join(lines)
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= 20 else f"{number:.3g}"
 
 
 def save(results: Sequence[Result], machine: dict[str, Any]) -> None:
@@ -50,8 +54,9 @@ def _plain(one: Result) -> dict[str, Any]:
         "unit": one.unit,
         "ratio": round(one.ratio, 3),
         "required": one.required,
-        "medians": {name: round(one.median(name), 1) for name in one.figures},
+        "is_most": one.is_most,
+        "medians": {name: round(one.median(name), 3) for name in one.figures},
         "spread": {name: round(one.spread(name), 3) for name in one.figures},
-        "figures": {name: [round(figure, 1) for figure in figures] for name, figures in one.figures.items()},
+        "figures": {name: [round(figure, 3) for figure in figures] for name, figures in one.figures.items()},
         "notes": one.notes,
     }

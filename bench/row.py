@@ -20,7 +20,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished comparison. `ratio`: ours to the peer's, of medians; the spread is (max - min) / median."""
+    """A finished comparison. `ratio`: ours to the peer's, of medians; the spread is (max - min) / median.
+
+    `required`: the least that the ratio may be, or the most where `is_most` (times and sizes). Where a bound and no program
+    is the peer, its one figure is the bound.
+    """
 
     row: str
     case: str
@@ -29,6 +33,7 @@ class Result:
     peer: str
     figures: dict[str, list[float]]
     required: float | None
+    is_most: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
 
     def median(self, side: str) -> float:
@@ -43,7 +48,9 @@ class Result:
         return self.median(self.ours) / self.median(self.peer)
 
 
-def compare(row: str, case: str, unit: str, ours: Side, peer: Side, *, runs: int, required: float | None) -> Result:
+def compare(
+    row: str, case: str, unit: str, ours: Side, peer: Side, *, runs: int, required: float | None, is_most: bool = False
+) -> Result:
     """Measure both in turn, `runs` times each, after one round that does not count."""
     figures: dict[str, list[float]] = {ours.name: [], peer.name: []}
     for number in range(runs + 1):
@@ -51,7 +58,16 @@ def compare(row: str, case: str, unit: str, ours: Side, peer: Side, *, runs: int
             figure = side.measure()
             if number:
                 figures[side.name].append(figure)
-    return Result(row=row, case=case, unit=unit, ours=ours.name, peer=peer.name, figures=figures, required=required)
+    return Result(
+        row=row,
+        case=case,
+        unit=unit,
+        ours=ours.name,
+        peer=peer.name,
+        figures=figures,
+        required=required,
+        is_most=is_most,
+    )
 
 
 def _order(number: int, ours: Side, peer: Side) -> Sequence[Side]:
