@@ -1,4 +1,6 @@
-"""The ledger's verbs: every change of a job's state, each one conditional update (taking a job: `shared/claims.py`). Takes a connection, never commits.
+"""The ledger's verbs: every change of a job's state, each one conditional update (taking a job: `shared/claims.py`).
+
+Takes a connection, never commits.
 
 Who sets `failed`? Look here. A transition returns False (or None) when someone else moved first; nothing is then changed.
 """
