@@ -60,8 +60,7 @@ def fill(
     keep_from = end - KEEP_PAYLOADS
     made = Filled()
     folding = _Folding()
-    writer = _Writer(engine)
-    with writer:
+    with Writer(engine) as writer:
         for start in range(0, number, _BATCH):
             batch = [
                 team.delivery(seq, at, is_fresh=seq > number * 0.999, is_recent=at > keep_from)
@@ -144,18 +143,19 @@ def _finish(engine: Engine, folding: _Folding, end: datetime) -> None:
             connection.exec_driver_sql("VACUUM ANALYZE")
 
 
-class _Writer:
-    """`with _Writer(engine) as writer`: rows go in by the fastest way that each database knows."""
+class Writer:
+    """`with Writer(engine) as writer`: rows go in by the fastest way that each database knows."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_postgresql = engine.dialect.name == "postgresql"
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Writer:
         self._raw = self._engine.raw_connection()
         if not self._is_postgresql:  # nobody reads it yet, and a power cut just means filling again
             self._raw.cursor().execute("PRAGMA synchronous=OFF")
             self._raw.cursor().execute("PRAGMA cache_size=-400000")
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._raw.invalidate()  # its settings must not come back from the pool

@@ -40,9 +40,12 @@ def body(*, commits: int = 5, size: int = 8_006, ref: str = _BRANCH) -> bytes:
     return json.dumps(push, separators=(",", ":")).encode()
 
 
-def pushes(count: int, *, repositories: int = 50) -> Iterator[Sample]:
-    """Signed pushes of five commits to main, as `count` chains would come: each begins where the one before it ended."""
-    heads: dict[str, str] = {}
+def pushes(count: int, *, repositories: int = 50, heads: dict[str, str] | None = None) -> Iterator[Sample]:
+    """Signed pushes of five commits to main, as `count` chains would come: each begins where the one before it ended.
+
+    `heads`: where each repository's last call ended, for the next one to go on there.
+    """
+    heads = {} if heads is None else heads
     start = uuid.uuid4().hex[:12]
     for number in range(count):
         name = f"acme/shop-{number % repositories}"

@@ -118,10 +118,15 @@ def _read(provider: str, row: Any) -> Push | None:
 
 
 def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
-    key = push.repository.key
-    row = {
+    connection.execute(_new_pushes(connection.dialect.name), push_values(seq, push, at))
+    save_commits(connection, push.repository.key, listed_commits(push), at)
+
+
+def push_values(seq: int, push: Push, at: datetime) -> dict[str, Any]:
+    """The row of a push. `seq`: its delivery's."""
+    return {
         "seq": seq,
-        "repository_key": key,
+        "repository_key": push.repository.key,
         "ref": push.ref.full,
         "before": push.before,
         "sha": None if push.is_deleted else push.sha,
@@ -130,31 +135,36 @@ def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
         "is_forced": push.is_forced,
         "at": at,
     }
-    connection.execute(_new_pushes(connection.dialect.name), row)
+
+
+def listed_commits(push: Push) -> Iterable[Commit]:
+    """All commits that a push says anything about."""
     listed = {commit.id: commit for commit in push.commits}
     if push.head_commit is not None:
         listed.setdefault(push.head_commit.id, push.head_commit)
-    save_commits(connection, key, listed.values(), at)
+    return listed.values()
 
 
 def save_commits(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
     """Keep commits; one that is known already gains its file list if it had none."""
     _lock(connection, repository_key)
-    rows = [
-        {
-            "repository_key": repository_key,
-            "id": commit.id,
-            "message": commit.message,
-            "author_name": commit.author_name,
-            "author_email": commit.author_email,
-            "timestamp": commit.timestamp,
-            "files": None if commit.files is None else [[change.path, change.type] for change in commit.files],
-            "seen_at": at,
-        }
-        for commit in found
-    ]
+    rows = [commit_values(repository_key, commit, at) for commit in found]
     for start in range(0, len(rows), _CHUNK):
         connection.execute(_new_commits(connection.dialect.name), rows[start : start + _CHUNK])
+
+
+def commit_values(repository_key: str, commit: Commit, at: datetime) -> dict[str, Any]:
+    """The row of a commit."""
+    return {
+        "repository_key": repository_key,
+        "id": commit.id,
+        "message": commit.message,
+        "author_name": commit.author_name,
+        "author_email": commit.author_email,
+        "timestamp": commit.timestamp,
+        "files": None if commit.files is None else [[change.path, change.type] for change in commit.files],
+        "seen_at": at,
+    }
 
 
 def known_commits(connection: Connection, repository_key: str, ids: Sequence[str]) -> dict[str, Commit]:
