@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import accept, chart, growth, machine, p4, p5, p6, p8, p9, report
+from bench import accept, chart, growth, machine, memory, p4, p5, p6, p7, p8, p9, report
 from bench.row import Result
 
 ROWS: dict[str, Callable[[int], list[Result]]] = {
@@ -16,15 +16,17 @@ ROWS: dict[str, Callable[[int], list[Result]]] = {
     "P4": p4.measure,
     "P5": p5.measure,
     "P6": p6.measure,
+    "P7": p7.measure,
     "P8": p8.measure,
     "P9": p9.measure,
 }
+APART: dict[str, Callable[[int], list[Result]]] = {"MEMORY": memory.measure}  # long, and asked for by name alone
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks as ratios, with their peers.")
     parser.add_argument(
-        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all; or GROWTH alone: how accepting grows"
+        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all. Also MEMORY, and GROWTH alone"
     )
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each side (default 5)")
     options = parser.parse_args()
@@ -34,11 +36,11 @@ def main() -> int:
         print(growth.table(points))
         return 0
     rows = [row.upper() for row in options.rows] or list(ROWS)
-    if unknown := [row for row in rows if row not in ROWS]:
+    if unknown := [row for row in rows if row not in ROWS and row not in APART]:
         parser.error(f"there is no row {', '.join(unknown)}")
     results: list[Result] = []
     for row in rows:
-        measured = ROWS[row](options.runs)
+        measured = (ROWS | APART)[row](options.runs)
         report.save(measured, machine.describe())
         chart.save()
         results += measured

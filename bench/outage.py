@@ -47,7 +47,7 @@ class Ledger:
     heads: dict[str, str] = field(default_factory=dict)  # where each repository's pushes ended
 
     def store(self, count: int) -> None:
-        """`count` pushes, each with its job, oldest first, all due. The commit log knows them: the sweeper wrote it meanwhile."""
+        """`count` pushes, each with its job, oldest first, all due. The commit log has them: the sweeper wrote it meanwhile."""
         rules = config.load(backlog.settings_of(self.environ))
         with self.engine.connect() as connection:
             last = connection.execute(sa.select(sa.func.max(deliveries.c.seq))).scalar_one() or 0
