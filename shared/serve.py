@@ -5,14 +5,23 @@ from __future__ import annotations
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server.mp import MPServer
+
+from shared.stopping import aside
 
 _HEADERS_MILLISECONDS = 10_000  # a sender that stalls in its headers is cut off as one that stalls in its body
 
 
+class _Server(MPServer):
+    def signal_handler_interrupt(self, *_: object, **__: object) -> None:
+        """granian's own sets its event inside the handler: a second SIGTERM then found it locked, and nothing ever ended."""
+        self.interrupt_signal = True
+        aside(self.main_loop_interrupt.set)
+
+
 def serve(factory: str, *, host: str, port: int, workers: int) -> None:
     """Serve `module:function` (a factory of an ASGI app) until SIGTERM or SIGINT. Blocks."""
-    server = Server(
+    server = _Server(
         factory,
         factory=True,
         address=host,

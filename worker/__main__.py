@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import warnings
 from pathlib import Path
-from typing import Any
 
 import click
 from celery.platforms import SecurityWarning
 
-from shared import log
+from shared import log, stopping
 from shared.exits import run_command
 from shared.settings import Settings, from_env
 from worker.app import check, make_sweeper, make_worker
@@ -55,12 +53,7 @@ def sweep() -> None:
     settings = _settings()
     log.setup(settings.log_format, settings.log_level)
     sweeper, comparing = make_sweeper(settings)
-
-    def stop(*_: Any) -> None:
-        sweeper.stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopping.set_on(sweeper.stopping)
     logger.info("sweeper.ready")
     if (ready_file := _ready_file()) is not None:
         ready_file.touch()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from shared.models import SCHEMA
 from shared.names import RepositoryNames
 from shared.queue import TASK, make_celery
 from shared.settings import Settings
+from shared.stopping import aside
 from worker.comparing import Comparing
 from worker.forges import Forges
 from worker.gather import Gatherer
@@ -75,8 +75,7 @@ def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None
             ready_file.touch()
 
     def on_stopping(**_: Any) -> None:
-        runner.stopping.set()
-        threading.Thread(target=_stop_in_time, args=(runner,), name="stop", daemon=True).start()
+        aside(lambda: _stop_in_time(runner))  # Celery calls this inside its signal handler
 
     # weak=False: Celery keeps no other reference to these functions.
     signals.setup_logging.connect(on_setup_logging, weak=False)
@@ -104,6 +103,7 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:
     A call that is on its way may still arrive; the next worker's is then answered "existed", and a deploy is looked up
     before it is sent again.
     """
+    runner.stopping.set()
     deadline = time.monotonic() + seconds
     while not runner.is_idle():
         if time.monotonic() > deadline:

@@ -151,7 +151,11 @@ def test_a_killed_supervisor_takes_its_parts_along(tmp_path: Path) -> None:
     with running(tmp_path) as own:
         children = descendants(own.process.pid)
         own.process.kill()
-        wait_until(lambda: not [pid for pid, command in children if command_of(pid) == command], 35)
+
+        def left() -> list[tuple[int, str]]:
+            return [(pid, command) for pid, command in children if command_of(pid) == command]
+
+        wait_until(lambda: not left(), 35, lambda: f"still there: {left()}")
 
 
 def test_five_deaths_within_a_minute_stop_everything_with_the_reason(tmp_path: Path) -> None:

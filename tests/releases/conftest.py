@@ -154,20 +154,20 @@ class serving:  # noqa: N801  reads as a verb: `with serving(environ) as address
         self._environ = {**os.environ, "LOG_FORMAT": "json", **environ, "RELEASES_PORT": str(self.port)}
 
     def __enter__(self) -> str:
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "releases", "serve"], cwd=ROOT, env=self._environ, stderr=subprocess.PIPE
         )
         address = f"http://127.0.0.1:{self.port}"
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(f"{address}/healthz", timeout=2):
                     return address
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        self._process.kill()
-        raise RuntimeError(self._process.communicate()[1].decode())
+        self.process.kill()
+        raise RuntimeError(self.process.communicate()[1].decode())
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self.log = self._process.communicate(timeout=30)[1].decode()
+        self.process.terminate()
+        self.log = self.process.communicate(timeout=30)[1].decode()

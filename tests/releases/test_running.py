@@ -128,6 +128,14 @@ def test_a_served_process_answers_and_stops_and_refuses_a_second(tmp_path: Path)
     assert TOKEN not in started.log
 
 
+def test_told_to_stop_many_times_over_it_stops(tmp_path: Path) -> None:
+    started = serving({**ENVIRON, "DATA_DIR": str(tmp_path)})
+    with started:
+        for _ in range(30):
+            started.process.terminate()
+        assert started.process.wait(20) == 0
+
+
 def test_another_token_in_the_setting_replaces_the_first(database: Engine) -> None:
     startup.seed(database, from_env(ENVIRON))
     startup.seed(database, from_env({**ENVIRON, "SENTRY_AUTH_TOKEN": "a-new-token"}))

@@ -6,9 +6,9 @@ import contextlib
 import os
 import signal
 import sys
-from types import FrameType
 
 from shared.local_env import read_env_file
+from shared.stopping import set_on
 from webhook.local.stack import ROOT, build
 from webhook.local.supervisor import StackFailed, Supervisor
 
@@ -38,12 +38,7 @@ def run() -> int:
 
 def stop_on_signals(supervisor: Supervisor) -> None:
     """Ctrl-C, SIGTERM and a closed terminal end the stack in order."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        supervisor.stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    set_on(supervisor.stopping, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 
 def say(line: str) -> None:
