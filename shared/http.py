@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -70,22 +71,44 @@ def call(
     deadline: Deadline,
     body: bytes | None = None,
 ) -> Answer:
-    """One request. Raises TransientError when it could not be made or was not answered whole before the deadline."""
-    left = deadline.left()
-    if left <= 0:
-        raise TransientError("no time was left for the request")
-    timeout = httpx2.Timeout(min(left, _CALL_SECONDS), connect=min(_CONNECT_SECONDS, left))
+    """One request. Raises TransientError when it could not be made or was not answered whole before the deadline.
+
+    A GET whose connection ends before any answer is made once more at once: a host may close a kept connection in the very
+    moment in which it is used again.
+    """
     host = httpx2.URL(url).host
     try:
-        with (
-            within(deadline.until_end),
-            client.stream(method, url, headers=dict(headers), content=body, timeout=timeout) as response,
-        ):
-            return Answer(response.status_code, dict(response.headers), _read(response, deadline, host))
+        try:
+            return _ask(client, method, url, headers, body, deadline)
+        except _Unanswered:
+            if method != "GET":
+                raise
+            return _ask(client, method, url, headers, body, deadline)
+    except _Unanswered as problem:
+        raise TransientError(f"{host} ended the connection without an answer ({problem})") from None
     except httpx2.TimeoutException as problem:
         raise TransientError(f"{host} did not answer in time ({type(problem).__name__})") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
         raise TransientError(f"{host} could not be reached ({type(problem).__name__})") from None
+
+
+class _Unanswered(Exception):
+    """The connection was there, and ended before the first line of an answer."""
+
+
+def _ask(
+    client: httpx2.Client, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
+) -> Answer:
+    left = deadline.left()
+    if left <= 0:
+        raise TransientError("no time was left for the request")
+    timeout = httpx2.Timeout(min(left, _CALL_SECONDS), connect=min(_CONNECT_SECONDS, left))
+    with within(deadline.until_end), ExitStack() as stack:
+        try:
+            response = stack.enter_context(client.stream(method, url, headers=dict(headers), content=body, timeout=timeout))
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as problem:
+            raise _Unanswered(type(problem).__name__) from None
+        return Answer(response.status_code, dict(response.headers), _read(response, deadline, httpx2.URL(url).host))
 
 
 def _read(response: httpx2.Response, deadline: Deadline, host: str) -> bytes:

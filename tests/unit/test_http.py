@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import TransientError
 from shared.http import Deadline, call, make_client, retry_after
 from tests.builders import NOW, examples
+from tests.security.hosts import Host, say
 
 IN_A_MINUTE = int(NOW.timestamp()) + 60
 
@@ -63,3 +65,23 @@ def test_nothing_is_sent_when_no_time_is_left() -> None:
 def test_a_host_that_nobody_serves_is_a_passing_fault_that_names_it() -> None:
     with make_client() as client, pytest.raises(TransientError, match=r"^127\.0\.0\.1 could not be reached"):
         call(client, "GET", "http://127.0.0.1:1/?token=hush", headers={"Authorization": "hush"}, deadline=Deadline(5))
+
+
+def hang_up(connection: socket.socket, _: Host) -> None:
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_get_whose_kept_connection_ends_unanswered_is_made_once_more() -> None:
+    with Host() as host, make_client() as client:
+        call(client, "GET", host.url, headers={}, deadline=Deadline(5))
+        host.script = lambda connection, _: (hang_up if len(host.requests) == 2 else say(200, b"[]"))(connection, host)
+        assert call(client, "GET", host.url, headers={}, deadline=Deadline(5)).body == b"[]"
+        assert len(host.requests) == 3
+
+
+@pytest.mark.parametrize(("method", "requests"), [("GET", 2), ("POST", 1)])
+def test_what_may_not_be_repeated_is_not_and_nothing_is_repeated_for_ever(method: str, requests: int) -> None:
+    with Host(hang_up) as host, make_client() as client:
+        with pytest.raises(TransientError, match="ended the connection without an answer"):
+            call(client, method, host.url, headers={}, deadline=Deadline(5), body=b"{}" if method == "POST" else None)
+        assert len(host.requests) == requests
