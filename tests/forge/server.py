@@ -24,8 +24,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no fault of the forge; anything else is printed."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        """A client that hangs up is no fault of the forge: a line, for whoever wonders; anything else with its trace."""
+        if isinstance(problem := sys.exc_info()[1], ConnectionError):
+            print(f"forge: {client_address}: {problem!r}", file=sys.stderr)
+        else:
             super().handle_error(request, client_address)
 
 
@@ -161,5 +163,8 @@ class Forge:
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
+
+            def log_error(self, format: str, *args: Any) -> None:  # noqa: A002
+                print(f"forge: {format % args}", file=sys.stderr)
 
         return Handler

@@ -269,6 +269,7 @@ def test_a_sweeper_that_stops_midway_leaves_the_rest_to_the_next_one(
     thread = threading.Thread(target=first.step)
     thread.start()
     while not made_jobs(engine):
+        assert thread.is_alive(), row(engine)
         thread.join(0.01)
     assert not want(engine, clock), "one is under way"
     stopping.set()
