@@ -11,12 +11,14 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import bulk
+from shared import bulk, log
 from shared.db import BUSY_SECONDS, LOOK_AGAIN_SECONDS, begin_at_once, make_engine
 from shared.deliveries import Arrival, Receipt
 from shared.errors import CannotStore
 
 _STORE_SECONDS = 10.0
+
+logger = log.get(__name__)
 
 
 def open_store(engine: Engine) -> SqliteStore | PostgresStore:
@@ -73,7 +75,7 @@ class SqliteStore:
 
 
 class PostgresStore:
-    """One connection, two round trips a group."""
+    """One connection, one round trip a group."""
 
     def __init__(self, engine: Engine) -> None:
         arguments, self._keywords = engine.dialect.create_connect_args(engine.url)
@@ -89,6 +91,8 @@ class PostgresStore:
             await self.close()
             raise CannotStore(f"{type(problem).__name__}: {problem}") from problem
         except psycopg.Error as problem:  # one of them is not new, or not fit: each alone will tell which
+            if not isinstance(problem, psycopg.IntegrityError):
+                logger.warning("group.unfit", error=type(problem).__name__, cause=str(problem)[:300], deliveries=len(arrivals))
             raise bulk.NotAllNew from problem
 
     async def _open(self) -> psycopg.AsyncConnection:
@@ -103,10 +107,7 @@ class PostgresStore:
             await connection.close()
 
     async def _write(self, connection: psycopg.AsyncConnection, arrivals: Sequence[Arrival]) -> list[Receipt]:
-        # Numbers are drawn just before they are used, so that they follow the order of arrival across processes.
-        drawn = await connection.execute(bulk.NEXT_SEQS, (len(arrivals),), prepare=True)
-        rows = bulk.rows_of(arrivals, [seq for (seq,) in await drawn.fetchall()])
-        async with connection.pipeline(), connection.transaction():
-            for statement, arrays in bulk.postgres_statements(rows):
-                await connection.execute(statement, arrays, prepare=True)
+        rows = bulk.rows_of(arrivals, range(1, len(arrivals) + 1))
+        statement, parameters = bulk.postgres_statement(rows)
+        await connection.execute(statement, parameters, prepare=True)  # one statement is one transaction
         return rows.receipts

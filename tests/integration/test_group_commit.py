@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared.deliveries import Arrival, Receipt
+from shared.deliveries import Arrival, Receipt, accept
 from shared.errors import CannotStore
 from shared.models import commits, deliveries, jobs, payloads, pushes
 from shared.providers.incoming import Hook
@@ -106,6 +106,38 @@ def test_a_group_is_stored_as_one_at_a_time_would_store_it(engine: Engine) -> No
             "finalize": True,
             "environment": None,
         }
+
+
+def test_a_group_leaves_the_same_in_every_column_as_one_at_a_time(engine: Engine) -> None:
+    with engine.begin() as connection:
+        accept(connection, arrival())
+    store_as_group(engine, [arrival()])
+    own = {"seq", "delivery_seq", "delivery_id", "dedupe_key", "jobs", "id", "key", "sha"}
+    with engine.begin() as connection:
+        for table in (deliveries, payloads, jobs):
+            alone, grouped = connection.execute(sa.select(table)).mappings().all()
+            assert {name: value for name, value in alone.items() if name not in own} == {
+                name: value for name, value in grouped.items() if name not in own
+            }
+        pairs = connection.execute(sa.select(deliveries, jobs.c.delivery_seq).join(jobs)).all()
+    assert [(row.seq, row.delivery_id) for row in pairs] == [(row.delivery_seq, row.dedupe_key) for row in pairs]
+
+
+def test_a_group_without_any_job_is_stored(engine: Engine) -> None:
+    nothing = Decision(reason="no_rule", detail="nobody wants it")
+    store_as_group(engine, [arrival(decision=nothing), arrival(decision=nothing)])
+    assert (count(engine, deliveries), count(engine, payloads), count(engine, jobs)) == (2, 2, 0)
+
+
+def store_as_group(engine: Engine, arrivals: Sequence[Arrival]) -> None:
+    """Raises what would otherwise be stored one at a time, without a word."""
+
+    async def store() -> None:
+        held = open_store(engine)
+        await held(arrivals)
+        await held.close()
+
+    asyncio.run(store())
 
 
 def test_an_ignored_delivery_among_them_makes_no_job(engine: Engine) -> None:
