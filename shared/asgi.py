@@ -4,8 +4,7 @@ A WSGI server hands each request a thread that then waits inside `wsgi.input`; a
 bodies stop every other one (docs/decisions/0005). Here a slow body costs a coroutine, has a deadline and a cap, and the
 app only ever sees bodies that are complete.
 
-Requests that `is_quick` names run in the event loop itself: handing one to a thread and back costs more than it takes.
-Such a view never waits; what its answer depends on (a commit) it leaves in `environ[LATER]`, and the loop waits for that.
+A `quick` may answer some requests in the event loop itself: handing one to a thread and back costs more than it takes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Answer = tuple[int, list[tuple[str, str]], bytes]
 HEADERS = "tagship.headers"  # the environ's key of {name in lower case: value}, as the request brought them
-LATER = "tagship.later"  # the environ's key of a Later, in a request that runs in the event loop
+# (scope, headers as in HEADERS, body) -> the answer to come, None for what the app is to answer. It never waits by itself.
+Quick = Callable[[Scope, Mapping[str, str], bytes], Awaitable[Answer] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +45,6 @@ class Refusal:
     detail: str
 
 
-class Later:
-    """What a quick view leaves behind instead of waiting: the answer goes out once `until` is done.
-
-    `finish` makes the answer of the outcome; without it the view's own answer stands. A future's fault reaches `finish` only.
-    """
-
-    __slots__ = ("finish", "until")
-
-    def __init__(self) -> None:
-        self.until: Awaitable[Any] | None = None
-        self.finish: Callable[[Any], Answer] | None = None
-
-    async def settle(self, answer: Answer) -> Answer:
-        if self.until is None:
-            return answer
-        try:
-            outcome = await self.until
-        except Exception as problem:
-            outcome = problem
-        return answer if self.finish is None else self.finish(outcome)
-
-
 Refuse = Callable[[Refusal], tuple[list[tuple[str, str]], bytes]]
 _OURS = (b"content-length", b"transfer-encoding")  # told of the body as it was read, not as it was sent
 _ENVIRON_NAMES = {"content-type": "CONTENT_TYPE"}
@@ -83,12 +61,12 @@ class FlaskInAsgi:
         refuse: Refuse,
         limits: Limits | None = None,
         threads: int = 8,
-        is_quick: Callable[[Scope, int], bool] = lambda scope, size: False,
+        quick: Quick = lambda scope, headers, body: None,
         on_stop: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._app = app
         self._refuse = refuse
-        self._is_quick = is_quick
+        self._quick = quick
         self._on_stop = on_stop
         self._limits = limits or Limits()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
@@ -110,13 +88,9 @@ class FlaskInAsgi:
                 return
             kept = len(body)
             self._buffered += kept
-            environ = _environ(scope, body)
-            if self._is_quick(scope, kept):
-                later = environ[LATER] = Later()
-                answer = await later.settle(self._call(environ))
-            else:
-                answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._call, environ)
-            await _answer(send, *answer)
+            told = _headers(scope)
+            answer = self._quick(scope, told, body) or self._in_thread(_environ(scope, told, body))
+            await _answer(send, *await answer)
         finally:
             self._buffered -= kept
 
@@ -149,6 +123,9 @@ class FlaskInAsgi:
             return Refusal(408, f"the body did not arrive in time: {size} bytes after {loop.time() - started:.0f} seconds")
         finally:
             self._buffered -= size
+
+    def _in_thread(self, environ: dict[str, Any]) -> Awaitable[Answer]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._call, environ)
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         started: list[Any] = []
@@ -191,8 +168,19 @@ def _content_length(scope: Scope) -> int | None:
     return None
 
 
-def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
-    """PEP 3333's environ. Header names that hold an underscore are dropped: they would pass for the name with a hyphen."""
+def _headers(scope: Scope) -> dict[str, str]:
+    """{name in lower case: value}. Names that hold an underscore are dropped: they would pass for the name with a hyphen."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        if b"_" in raw_name or raw_name in _OURS:
+            continue
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _environ(scope: Scope, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """PEP 3333's environ."""
     client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
@@ -213,12 +201,6 @@ def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.run_once": False,
         "CONTENT_LENGTH": str(len(body)),
     }
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        if b"_" in raw_name or raw_name in _OURS:
-            continue
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
     for name, value in headers.items():
         environ[_ENVIRON_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")] = value
     environ[HEADERS] = headers

@@ -8,12 +8,11 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import log, tallies
-from shared.asgi import LATER
 
 _EVERY_SECONDS = 5.0
 
@@ -60,10 +59,10 @@ class AcceptTimes:
 
 
 def register(app: Flask, times: AcceptTimes) -> None:
-    """Write them down with whatever request comes, a health check too; but never in the event loop."""
+    """Write them down with whatever request comes, a health check too."""
 
     @app.after_request
     def _end(response: Response) -> Response:
-        if LATER not in request.environ and times.is_due():
+        if times.is_due():
             response.call_on_close(times.flush)
         return response

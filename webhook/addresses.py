@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -22,32 +22,39 @@ def group(address: str | None) -> str:
 
 
 class TrustedProxies:
-    """Wraps a WSGI app: where the peer is a trusted proxy, REMOTE_ADDR becomes the address that it names.
-
-    `X-Forwarded-For` is read from its end: each trusted proxy appended whom it heard, anything further left the sender may
-    have written himself.
-    """
+    """Wraps a WSGI app: where the peer is a trusted proxy, REMOTE_ADDR becomes the address that it names."""
 
     def __init__(self, app: WsgiApp, networks: Sequence[Network]) -> None:
         self._app = app
         self._networks = tuple(networks)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["REMOTE_ADDR"] = self.origin(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        environ["REMOTE_ADDR"] = origin(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""), self._networks)
         return self._app(environ, start_response)
 
-    def origin(self, peer: str, forwarded: str) -> str:
-        """The nearest address that no trusted proxy has; the last one known where the header cannot be read."""
-        found = peer
-        for hop in reversed(forwarded.rsplit(",", _MOST_HOPS)):
-            if not self._is_trusted(found) or (parsed := _parse(hop)) is None:
-                return found
-            found = str(parsed)
-        return found
 
-    def _is_trusted(self, address: str) -> bool:
-        parsed = _parse(address)
-        return parsed is not None and any(parsed in network for network in self._networks)
+def sender_of(networks: Sequence[Network]) -> Callable[[str, Mapping[str, str]], str]:
+    """The same for whoever has no environ: (peer's address, headers by name in lower case) -> the sender's address."""
+    return lambda peer, headers: origin(peer, headers.get("x-forwarded-for", ""), networks) if networks else peer
+
+
+def origin(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
+    """The nearest address that no trusted proxy has; the last one known where the header cannot be read.
+
+    `X-Forwarded-For` is read from its end: each trusted proxy appended whom it heard, anything further left the sender may
+    have written himself.
+    """
+    found = peer
+    for hop in reversed(forwarded.rsplit(",", _MOST_HOPS)):
+        if not _is_trusted(found, trusted) or (parsed := _parse(hop)) is None:
+            return found
+        found = str(parsed)
+    return found
+
+
+def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in network for network in trusted)
 
 
 def _parse(text: str) -> Any:

@@ -15,7 +15,7 @@ from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
 from webhook import accept_times, health, metrics, openapi, problems, receive
-from webhook.addresses import TrustedProxies
+from webhook.addresses import TrustedProxies, sender_of
 from webhook.dashboard import register as dashboard
 from webhook.group_commit import GroupCommit
 from webhook.keyring import make_keyrings
@@ -70,4 +70,5 @@ def create_asgi() -> FlaskInAsgi:
         await door.group_commit.close()
         await asyncio.to_thread(door.knocker.stop)
 
-    return FlaskInAsgi(app, refuse=problems.refuse_body, is_quick=receive.is_quick, on_stop=stop)
+    quick = receive.quickly(door, sender_of(settings.trusted_proxies))
+    return FlaskInAsgi(app, refuse=problems.refuse_body, quick=quick, on_stop=stop)

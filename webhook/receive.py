@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from sqlalchemy.engine import Engine
 
 from shared import asgi, deliveries, log
-from shared.asgi import HEADERS, LATER, Later
-from shared.errors import BadSignature, Rejected, UnknownProvider, UnsupportedBody
+from shared.asgi import HEADERS, Quick, Scope
+from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Hook, Incoming, media_type
 from shared.providers.provider import Provider
@@ -35,7 +34,8 @@ from webhook.throttle import Throttle
 
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
-_QUICK_BYTES = 128 * 1024
+_QUICK_BYTES = 128 * 1024  # a few milliseconds of reading; a larger body must not hold up the event loop
+_PATH = "/webhooks/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,6 @@ class Door:
     times: AcceptTimes
     keyrings: Mapping[str, Keyring]
     throttle: Throttle
-
-
-def is_quick(scope: Mapping[str, Any], size: int) -> bool:
-    """Whether the event loop may read it: a webhook whose body takes a few milliseconds at most."""
-    return scope["method"] == "POST" and size <= _QUICK_BYTES and scope["path"].startswith("/webhooks/")
 
 
 _NAME = Parameter("name", PROVIDER, "The provider.")
@@ -89,64 +84,100 @@ def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
     started = time.perf_counter()
     door: Door = current_app.extensions["door"]
-    provider, keyring = PROVIDERS.get(name), door.keyrings.get(name)
-    if provider is None or keyring is None:
+    if name not in door.keyrings:
         door.throttle.note(request.remote_addr)
         raise UnknownProvider("no such provider is configured here")
-    now = datetime.now(UTC)
     headers = request.environ.get(HEADERS) or {key.lower(): value for key, value in request.headers.items()}
-    incoming = Incoming(headers, request.get_data(cache=False))
-    vouching: Sequence[str] = ()
-    try:
-        _check_body(provider, headers)
-        vouching = provider.verify(incoming, keyring.secrets, now)
-        hook = _bind(provider.read(incoming), vouching, keyring)
-    except Rejected as fault:
-        if not vouching or isinstance(fault, BadSignature):
-            door.throttle.note(request.remote_addr)
-        if (write := door.refusals.remember(name, headers, fault, now)) is not None:
-            _call_apart(write)
-        raise
-    decision = _decide(hook, door.rules)
-    arrival = deliveries.Arrival(provider=name, hook=hook, decision=decision, headers=headers, body=incoming.body, now=now)
-    secret = keyring.label(vouching[0])
-    later: Later | None = request.environ.get(LATER)
-    if later is not None:
-        later.until = door.group_commit.submit(arrival)
-        later.finish = lambda outcome: _finish(door, arrival, outcome, secret, started)
-        return _DRAFT
-    with door.engine.begin() as connection:  # a large body, in a thread of its own
-        receipt = deliveries.accept(connection, arrival)
+    admitted = _admit(door, name, Incoming(headers, request.get_data(cache=False)), request.remote_addr)
+    if isinstance(admitted, _Denied):
+        if admitted.write is not None:
+            admitted.write()
+        raise admitted.fault
+    with door.engine.begin() as connection:
+        receipt = deliveries.accept(connection, admitted.arrival)
     door.knocker.knock(receipt.knock)
-    status, content_headers, body = _finish(door, arrival, receipt, secret, started)
+    status, content_headers, body = _finish(door, admitted, receipt, started)
     return Response(body, status=status, headers=content_headers)
 
 
-class _Draft(Response):
-    """Stands for an answer that is made once the commit is known; werkzeug need not write it out."""
+def quickly(door: Door, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
+    """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook.
 
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        start_response("202 ACCEPTED", [])
-        return ()
+    `sender_of` (peer's address, headers) says whose request it is.
+    """
 
+    def take(scope: Scope, headers: Mapping[str, str], body: bytes) -> Awaitable[asgi.Answer] | None:
+        if len(body) > _QUICK_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+            return None
+        name = scope["path"][len(_PATH) :].removesuffix("/")
+        if name not in door.keyrings:
+            return None
+        return _take(door, name, Incoming(headers, body), sender_of((scope.get("client") or ("",))[0], headers))
 
-_DRAFT = _Draft(status=202)
-
-
-def _call_apart(write: Callable[[], None]) -> None:
-    """Never in the event loop, yet before the answer goes out: whoever is refused may look for it at once."""
-    later: Later | None = request.environ.get(LATER)
-    if later is None:
-        write()
-    else:
-        later.until = asyncio.to_thread(write)
+    return take
 
 
-def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, secret: str, started: float) -> asgi.Answer:
+async def _take(door: Door, name: str, incoming: Incoming, sender: str) -> asgi.Answer:
+    started = time.perf_counter()
+    try:
+        admitted = _admit(door, name, incoming, sender)
+        if isinstance(admitted, _Denied):
+            if admitted.write is not None:  # before the answer goes out: whoever is refused may look for it at once
+                await asyncio.to_thread(admitted.write)
+            return problems.as_answer(problems.answer_to(admitted.fault))
+        return _finish(door, admitted, await door.group_commit.submit(admitted.arrival), started)
+    except Exception as fault:
+        return problems.as_answer(problems.answer_to(fault))
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A delivery that is to be stored; `secret` names the one that vouched for it."""
+
+    arrival: deliveries.Arrival
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Denied:
+    """`write` notes the refusal down, where one may wait."""
+
+    fault: Rejected | TooManyRefusals
+    write: Callable[[], None] | None = None
+
+
+def _admit(door: Door, name: str, incoming: Incoming, sender: str | None) -> _Admitted | _Denied:
+    """Verify, read and decide. Touches nothing but the counts of refused requests."""
+    provider, keyring, now = PROVIDERS[name], door.keyrings[name], datetime.now(UTC)
+    vouching: Sequence[str] = ()
+    try:
+        _check_body(provider, incoming.headers)
+        vouching = provider.verify(incoming, keyring.secrets, now)
+        hook = _bind(provider.read(incoming), vouching, keyring)
+    except Rejected as fault:
+        try:
+            if not vouching or isinstance(fault, BadSignature):
+                door.throttle.note(sender)
+        except TooManyRefusals as too_many:
+            return _Denied(too_many)
+        return _Denied(fault, door.refusals.remember(name, incoming.headers, fault, now))
+    arrival = deliveries.Arrival(
+        provider=name,
+        hook=hook,
+        decision=_decide(hook, door.rules),
+        headers=incoming.headers,
+        body=incoming.body,
+        now=now,
+    )
+    return _Admitted(arrival, keyring.label(vouching[0]))
+
+
+def _finish(door: Door, admitted: _Admitted, outcome: Outcome, started: float) -> asgi.Answer:
     """The answer, now that the delivery is stored or could not be."""
     if not isinstance(outcome, deliveries.Receipt):
         return problems.as_answer(problems.answer_to(outcome))
     door.times.note(time.perf_counter() - started)
+    arrival = admitted.arrival
     content = arrival.hook.content
     logger.info(
         "delivery.stored",
@@ -158,7 +189,7 @@ def _finish(door: Door, arrival: deliveries.Arrival, outcome: Outcome, secret: s
         ref=content.ref.full if content.ref else None,
         reason=outcome.reason,
         jobs=list(outcome.jobs),
-        secret=secret,
+        secret=admitted.secret,
     )
     body = json.dumps(_say(outcome)).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
@@ -185,7 +216,7 @@ def _bind(hook: Hook, vouching: Sequence[str], keyring: Keyring) -> Hook:
     return replace(hook, scope=repository.full_name.lower() if repository else "-")
 
 
-def _check_body(provider: Provider, headers: dict[str, str]) -> None:
+def _check_body(provider: Provider, headers: Mapping[str, str]) -> None:
     if headers.get("content-encoding"):
         raise UnsupportedBody("a compressed body is not read: send it without Content-Encoding")
     if media_type(headers) not in provider.media_types:

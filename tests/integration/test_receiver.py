@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,15 +16,17 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
+from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.test import TestResponse
 
 from shared import claims
 from shared import jobs as ledger
-from shared.asgi import LATER, Later
 from shared.models import deliveries, jobs, payloads
 from shared.settings import Settings
+from webhook.addresses import sender_of
 from webhook.factory import create_app
 from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from webhook.receive import Door, quickly
 
 GITHUB, GITLAB = "first-secret", "gitlab-token"
 COMMITS = [SampleCommit("one"), SampleCommit("two")]
@@ -42,25 +45,33 @@ def client(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> It
     app = create_app(settings)
     with asyncio.Runner() as runner:
         if request.param == "in the event loop":
-            app.wsgi_app = quick(app.wsgi_app, runner)  # type: ignore[method-assign]
+            app.wsgi_app = quick(app.wsgi_app, app.extensions["door"], runner)  # type: ignore[method-assign]
         yield app.test_client()
         app.extensions["door"].knocker.stop()
         app.extensions["door"].engine.dispose()
         runner.run(app.extensions["door"].group_commit.close())
 
 
-def quick(app: Any, runner: asyncio.Runner) -> Any:
+def quick(app: Any, door: Door, runner: asyncio.Runner) -> Any:
     """A WSGI app that answers as the server's entry does for a webhook."""
+    take = quickly(door, sender_of(()))
 
-    async def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        later = environ[LATER] = Later()
-        started: list[Any] = []
-        body = b"".join(app(environ, lambda status, headers, *_: started.extend((status, headers))))
-        status, headers, text = await later.settle((int(started[0][:3]), started[1], body))
-        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-        return [text]
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        kept: bytes = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(kept)
+        headers = {name.lower(): value for name, value in Headers(EnvironHeaders(environ)).items()}
+        scope = {"method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"], "client": (environ["REMOTE_ADDR"], 1)}
 
-    return lambda environ, start_response: runner.run(answer(environ, start_response))
+        async def wait() -> Any:
+            later = take(scope, headers, kept)
+            return None if later is None else await later
+
+        if (found := runner.run(wait())) is None:
+            return app(environ, start_response)
+        start_response(f"{found[0]} {HTTPStatus(found[0]).phrase}", found[1])
+        return [found[2]]
+
+    return answer
 
 
 def send(client: FlaskClient, sample: Sample, **headers: str) -> TestResponse:

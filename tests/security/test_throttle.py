@@ -11,7 +11,7 @@ import pytest
 from shared.errors import TooManyRefusals
 from shared.settings import from_env
 from tests.security.door import OPERATOR, VIEWER, Door, gitlab_tag, signed, tag
-from webhook.addresses import TrustedProxies, group
+from webhook.addresses import TrustedProxies, group, sender_of
 from webhook.throttle import Throttle
 
 BURST = 300
@@ -156,7 +156,11 @@ def test_what_counts_as_one_sender(address: str | None, sender: str) -> None:
     ],
 )
 def test_the_origin_is_the_nearest_address_that_no_trusted_proxy_has(peer: str, forwarded: str, origin: str) -> None:
-    assert TrustedProxies(lambda *_: [], (ip_network("10.0.0.0/8"),)).origin(peer, forwarded) == origin
+    trusted = (ip_network("10.0.0.0/8"),)
+    assert sender_of(trusted)(peer, {"x-forwarded-for": forwarded}) == origin
+    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    list(TrustedProxies(lambda *_: [], trusted)(environ, lambda *_: None))
+    assert environ["REMOTE_ADDR"] == origin
 
 
 def test_nobody_is_believed_about_his_address_unless_it_is_configured(open_door: Callable[..., Door]) -> None:

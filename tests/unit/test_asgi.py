@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.asgi import LATER, Answer, FlaskInAsgi, Later, Limits, Refusal
+from shared.asgi import Answer, FlaskInAsgi, Limits, Refusal
 
 Event = dict[str, Any]
 DISCONNECT: Event = {"type": "http.disconnect"}
@@ -311,60 +311,27 @@ def test_another_protocol_is_left_alone() -> None:
 # --- quick requests ---------------------------------------------------------------------------------------------------
 
 
-def quick_app(later: Callable[[Later], None]) -> Any:
-    """An app that leaves what its answer waits for."""
+def test_a_quick_request_is_answered_in_the_event_loop_once_what_it_waits_for_is_there() -> None:
+    asked: list[Any] = []
 
-    def app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        later(environ[LATER])
-        start_response("202 ACCEPTED", [])
-        return [b"draft"]
-
-    return app
-
-
-def test_a_quick_request_runs_in_the_event_loop_and_its_answer_waits_for_what_it_left() -> None:
-    async def outcome() -> str:
+    async def answer() -> Answer:
         await asyncio.sleep(0.01)
-        return "stored"
+        return 200, [("X-Outcome", "stored")], b"final"
 
-    def finish(outcome: str) -> Answer:
-        return 200, [("X-Outcome", outcome)], b"final"
-
-    def leave(later: Later) -> None:
+    def quick(asked_for: Any, headers: Any, body: bytes) -> Any:
         asyncio.get_running_loop()  # raises outside of one
-        later.until, later.finish = outcome(), finish
+        asked.append((asked_for["path"], headers, body))
+        return answer()
 
-    sent = run(door(quick_app(leave), is_quick=lambda *_: True), chunk(b"{}"))
+    app = Seen()
+    sent = run(door(app, quick=quick), chunk(b"{}"), asked=scope((b"X-Event", b"push"), (b"x_event", b"forged")))
     assert status_and_body(sent) == (200, b"final")
     assert sent[0]["headers"] == [(b"x-outcome", b"stored")]
+    assert asked == [("/webhooks/github", {"x-event": "push"}, b"{}")]
+    assert app.environs == []
 
 
-def test_without_a_finish_the_views_own_answer_stands_even_when_the_wait_fails() -> None:
-    async def fail() -> None:
-        raise OSError("disk full")
-
-    def leave(later: Later) -> None:
-        later.until = fail()
-
-    assert status_and_body(run(door(quick_app(leave), is_quick=lambda *_: True), chunk(b"{}"))) == (202, b"draft")
-
-
-def test_a_fault_reaches_finish() -> None:
-    async def fail() -> None:
-        raise OSError("disk full")
-
-    def leave(later: Later) -> None:
-        later.until, later.finish = fail(), lambda problem: (503, [], str(problem).encode())
-
-    assert status_and_body(run(door(quick_app(leave), is_quick=lambda *_: True), chunk(b"{}"))) == (503, b"disk full")
-
-
-def test_what_is_quick_is_told_by_address_and_size() -> None:
-    asked: list[tuple[str, int]] = []
-
-    def is_quick(asked_for: Any, size: int) -> bool:
-        asked.append((asked_for["path"], size))
-        return False
-
-    assert status_and_body(run(door(Seen(), is_quick=is_quick), chunk(b"12345")))[0] == 202
-    assert asked == [(scope()["path"], 5)]
+def test_what_is_not_quick_goes_to_the_app() -> None:
+    app = Seen()
+    assert status_and_body(run(door(app, quick=lambda *_: None), chunk(b"12345"))) == (202, b"done")
+    assert app.bodies == [b"12345"]
