@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from worker.sweeper import Sweeper
 from worker.tasks import Runner
 
 STOP_SECONDS = 24.0  # from SIGTERM to handing back what is not done
+HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -97,19 +99,24 @@ def _nothing() -> None:
     """The event loop's reason for one more turn."""
 
 
-def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS) -> None:
+def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS, hand_back_seconds: float = HAND_BACK_SECONDS) -> None:
     """Celery waits for its threads without limit, platforms kill after thirty seconds: what is left then is handed back.
 
     A call that is on its way may still arrive; the next worker's is then answered "existed", and a deploy is looked up
-    before it is sent again.
+    before it is sent again. Usually Celery has ended the process, and this thread with it, long before; it is no use to ask
+    the runner whether it is idle, since it may be in the middle of claiming a job.
     """
     runner.stopping.set()
-    deadline = time.monotonic() + seconds
-    while not runner.is_idle():
-        if time.monotonic() > deadline:
-            runner.hand_back()
-            os._exit(0)
-        time.sleep(0.1)
+    time.sleep(seconds)
+    end = threading.Timer(hand_back_seconds, os._exit, (0,))  # the database may be locked or out of reach: leases end too
+    end.daemon = True
+    end.start()
+    try:
+        runner.hand_back()
+    except Exception as problem:
+        logger.warning("jobs.not_handed_back", error=type(problem).__name__)
+    finally:
+        os._exit(0)
 
 
 def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing]:

@@ -127,9 +127,6 @@ class Runner:
             logger.info("jobs.handed_back", jobs=handed)
         return handed
 
-    def is_idle(self) -> bool:
-        return not self._running
-
     def _postpone(self, job_ids: Sequence[str]) -> None:
         with self._engine.begin() as connection:
             jobs.postpone(connection, job_ids, now=datetime.now(UTC))

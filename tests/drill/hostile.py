@@ -25,7 +25,9 @@ class HostileTarget:
         self.deploys: dict[str, list[dict[str, Any]]] = {}
         self.faults: Counter[str] = Counter()
         self.requests = 0
-        self.slow_seconds = 0.0  # of every answer
+        self.slow_seconds = 0.0  # of every answer to a POST
+        self.slow_lists = 0.0  # of every answer to a GET
+        self.is_down = False  # every POST is answered 503
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         target = self
@@ -38,6 +40,7 @@ class HostileTarget:
                 target._serve(self, body)
 
             def do_GET(self) -> None:
+                time.sleep(target.slow_lists)
                 with target._lock:
                     answer = list(target.deploys.get(_version_of(self.path), []))
                 _answer(self, 200, answer)
@@ -83,6 +86,8 @@ class HostileTarget:
     def _draw(self) -> str | None:
         with self._lock:
             self.requests += 1
+            if self.is_down:
+                return "503"
             fault = self._random.choice(FAULTS) if self._random.random() < self.share else None
             self.faults[fault or "none"] += 1
             return fault
