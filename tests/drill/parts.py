@@ -61,6 +61,11 @@ class Part:
             assert time.monotonic() < deadline, f"{self.name} is not up:\n" + "\n".join(self.lines)
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int | None:
+        """Of the leader."""
+        return self._process.pid if self._process else None
+
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -131,6 +136,8 @@ class RabbitMq:
             "HOME": str(self._folder),
             "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",  # it and the node's own door would listen on every address of the machine
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
             "RABBITMQ_NODENAME": f"drill{self.port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
