@@ -31,6 +31,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     keyrings = make_keyrings(settings, rules.sources)
     app = Flask("webhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
+    app.url_map.merge_slashes = False  # it would answer with a redirect to whatever host the request names
     engine = make_engine(settings.database_url)
     times = accept_times.AcceptTimes(engine)
     knocker = Knocker(make_celery(settings.broker_url))

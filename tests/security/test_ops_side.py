@@ -204,8 +204,12 @@ def test_pages_are_kept_by_no_cache_and_answers_of_the_api_by_no_browser_of_anot
     operator = client_of(app, OPERATOR)
     for address in ledger.addresses(filled):
         assert operator.get(address).headers["Cache-Control"] == "no-store"
-    answer = operator.get("/api/v1/jobs", headers={"Authorization": f"Bearer {OPERATOR}", "Origin": "https://evil.test"})
-    assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
+    headers = {"Authorization": f"Bearer {OPERATOR}", "Origin": "https://evil.test"}
+    for address in ("/api/v1/jobs", "/api/v1/nothing", "/metrics"):
+        answer = operator.get(address, headers=headers)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
 
 
 # --- the audit log ---------------------------------------------------------------------------------------------------

@@ -30,11 +30,18 @@ def _equal(token: str | None, given: bytes) -> bool:
 
 
 def guard(app: Flask, settings: Settings) -> None:
-    """Every address under /api, also one that does not exist, needs a token."""
+    """Every address under /api, also one that does not exist, needs a token. No cache keeps what is answered there."""
+
+    @app.after_request
+    def _protect(response: Response) -> Response:
+        if _is_api() or request.path == "/metrics":
+            response.headers["Cache-Control"] = "no-store"
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
     @app.before_request
     def _check() -> Response | None:
-        if request.path != "/api" and not request.path.startswith("/api/"):
+        if not _is_api():
             return None
         role = role_of(request.headers.get("Authorization"), settings)
         if role is None:
@@ -45,3 +52,7 @@ def guard(app: Flask, settings: Settings) -> None:
         if role == "viewer" and request.method not in _LOOKING:
             return problem(403, "the reading token may only look")
         return None
+
+
+def _is_api() -> bool:
+    return request.path == "/api" or request.path.startswith("/api/")
