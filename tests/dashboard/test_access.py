@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -91,6 +92,34 @@ def test_the_brake_lets_go_after_a_minute_and_knows_addresses_apart() -> None:
     assert (brake.wait("10.0.0.1"), brake.wait("10.0.0.2")) == (60, 0)
     moment[0] = 60.5
     assert brake.wait("10.0.0.1") == 0
+
+
+def test_wrong_tokens_from_many_addresses_do_not_fill_the_audit_log(app: Flask, engine: Engine) -> None:
+    client = app.test_client()
+    token = ledger.form_token(client.get("/sign-in"))
+    data = {"token": "wrong", "form_token": token}
+    statuses = {
+        client.post("/sign-in", data=data, environ_base={"REMOTE_ADDR": f"2001:db8:0:{n:x}::1"}).status_code for n in range(80)
+    }
+    assert statuses == {403}
+    with engine.begin() as connection:
+        assert len(audit.list_entries(connection, before=None, limit=200)) == 60
+
+
+def test_a_minute_later_wrong_tokens_are_written_down_again() -> None:
+    moment = [0.0]
+    brake = Brake(lines=2, clock=lambda: moment[0])
+    assert [brake.note_wrong(f"10.0.0.{n}") for n in range(4)] == [True, True, False, False]
+    moment[0] = 60.5
+    assert brake.note_wrong("10.0.0.9")
+
+
+def test_a_guess_at_the_token_is_slow_to_try_on_a_cookie(engine: Engine) -> None:
+    """Every visitor has a cookie under the key, so guessing needs no server: what slows it down is how the key is made."""
+    before = time.process_time()
+    for n in range(3):
+        Sessions(ledger.made_settings(engine, ops_token=f"guess-{n}-{before}"))
+    assert time.process_time() - before > 0.03
 
 
 @pytest.mark.parametrize(("scheme", "is_secure"), [(None, False), ("https", True), ("https, http", True), ("http", False)])

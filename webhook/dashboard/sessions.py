@@ -1,6 +1,7 @@
 """Who a visitor is: signed cookies, the token of each form, and a brake on guessing. Knows no page.
 
-The key is derived from the tokens, so whoever changes a token ends every session that it opened.
+The key is derived from the tokens, so whoever changes a token ends every session that it opened. It is derived slowly: each
+visitor is given a cookie under it, and could try guesses at the tokens on that cookie, at home, where no brake is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -43,7 +45,7 @@ class Sessions:
         tokens = "\n".join(token or "" for _, token in self._tokens).encode()
         # Without a token nobody can sign in; the key is then one that nobody can know.
         seed = tokens if self.is_configured else secrets.token_bytes(32)
-        self._key = hmac.new(b"tagship dashboard session", seed, hashlib.sha256).digest()
+        self._key = _derive(seed)
         self._signer = URLSafeTimedSerializer(self._key, salt="session")
 
     @property
@@ -77,13 +79,26 @@ class Sessions:
         return hmac.compare_digest(self.form_token(session).encode(), given.encode("utf-8", "replace"))
 
 
-class Brake:
-    """At most `tries` wrong tokens a minute from one address; what is asked for meanwhile is refused unread."""
+@lru_cache(maxsize=4)
+def _derive(seed: bytes) -> bytes:
+    """Some fifty milliseconds and 16 MiB a guess, once for us."""
+    return hashlib.scrypt(seed, salt=b"tagship dashboard session", n=2**14, r=8, p=1, dklen=32)
 
-    def __init__(self, tries: int = 5, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tries, self._seconds, self._clock = tries, seconds, clock
+
+class Brake:
+    """At most `tries` wrong tokens a minute from one address; what is asked for meanwhile is refused unread.
+
+    Of all wrong tokens together at most `lines` at once, and as many a minute, are worth a line of the audit log, which
+    nothing ever shortens: whoever has many addresses must not fill the disk with it.
+    """
+
+    def __init__(
+        self, tries: int = 5, seconds: float = 60.0, lines: int = 60, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tries, self._seconds, self._lines, self._clock = tries, seconds, lines, clock
         self._lock = threading.Lock()
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+        self._written: deque[float] = deque(maxlen=lines)
 
     def wait(self, address: str) -> int:
         """Seconds until this address may try again, 0 for now."""
@@ -94,9 +109,15 @@ class Brake:
                 moments.popleft()
             return 0 if len(moments) < self._tries else max(1, round(moments[0] + self._seconds - now))
 
-    def note_wrong(self, address: str) -> None:
+    def note_wrong(self, address: str) -> bool:
+        """Whether this one is to be written down."""
         with self._lock:
-            self._wrong.setdefault(address, deque(maxlen=self._tries)).append(self._clock())
+            now = self._clock()
+            self._wrong.setdefault(address, deque(maxlen=self._tries)).append(now)
             self._wrong.move_to_end(address)
             while len(self._wrong) > 10_000:
                 self._wrong.popitem(last=False)
+            is_worth_a_line = len(self._written) < self._lines or self._written[0] <= now - self._seconds
+            if is_worth_a_line:
+                self._written.append(now)
+            return is_worth_a_line

@@ -57,9 +57,9 @@ def sign_in() -> AnyResponse:
         return refused
     role = gate().sessions.role_of(request.form.get("token", ""))
     if role is None:
-        gate().brake.note_wrong(address)
-        with door().engine.begin() as connection:
-            note(connection, "sign_in_refused")
+        if gate().brake.note_wrong(address):
+            with door().engine.begin() as connection:
+                note(connection, "sign_in_refused")
         return _form(403, "This is not the token. It is the value of OPS_TOKEN or OPS_READ_TOKEN.")
     g.session = gate().sessions.open(role)  # never the session that was there before
     with door().engine.begin() as connection:
