@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
-from shared.settings import WEBHOOK_PROVIDERS
+from shared.settings import NOT_IN_A_URL, WEBHOOK_PROVIDERS
 from shared.versions import check_template
 
 DEFAULT_PACE = 20.0  # requests a second: half of what Sentry's releases endpoint takes
@@ -76,7 +76,8 @@ class TargetTable(_Strict):
             _ = parts.port
         except ValueError:
             raise ValueError("must be an http:// or https:// URL") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        is_odd = NOT_IN_A_URL.search(value) is not None
+        if is_odd or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an http:// or https:// URL without query or fragment")
         if parts.username or parts.password:
             raise ValueError("must not hold a user name or password: name the token's variable in token_env")

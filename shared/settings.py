@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +20,8 @@ _FORGES = {
     "gitlab": ("GITLAB_URL", "https://gitlab.com", "GITLAB_TOKEN"),
 }
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# urlsplit drops some of these and keeps others; every call would fail on them, or go elsewhere than it looks.
+NOT_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,7 @@ class _Reader:
             parts = urlsplit(value)
             _ = parts.port
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+            usable = usable and NOT_IN_A_URL.search(value) is None
         except ValueError:
             usable = False
         if not usable:

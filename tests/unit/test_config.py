@@ -158,6 +158,7 @@ def test_every_fault_of_the_file_is_named_at_once(folder: Path) -> None:
         (TARGET + "pace = true\n" + RULE, "targets.main.pace should be a valid number"),
         (TARGET.replace("https", "ftp") + RULE, "targets.main.url must be an http:// or https:// URL"),
         (TARGET.replace("//", "//me:hush@") + RULE, "targets.main.url must not hold a user name or password"),
+        (TARGET.replace(".test", " .test") + RULE, "targets.main.url must be an http:// or https:// URL"),
         (TARGET.replace(".test", ".test:x") + RULE, "targets.main.url must be an http:// or https:// URL"),
         (
             TARGET.replace("ACME_TOKEN", "not a name") + RULE,

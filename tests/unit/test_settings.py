@@ -220,7 +220,11 @@ def test_the_broker_is_broker_url_else_redis_url() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "https://", "x.test", "https://x?a=1", "https://x#a", "https://x:port", "https://[::1", "//x"]
+    "url",
+    [
+        *("ftp://x", "https://", "x.test", "https://x?a=1", "https://x#a", "https://x:port", "https://[::1", "//x"),
+        *("https://x .test", "https://x\n.test", "https://x\\.test", "https://x/\ta", "https://x\x7f"),
+    ],
 )
 def test_an_address_that_is_not_http_is_a_fault(url: str) -> None:
     assert faults(SENTRY_URL=url) == ["SENTRY_URL must be an http:// or https:// URL without query or fragment"]
