@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import redis
 import sqlalchemy as sa
 
 from shared.models import SCHEMA, attempts, jobs, target_states
@@ -69,6 +70,37 @@ def test_five_hundred_jobs_whose_messages_were_wiped_complete_without_a_human(tm
         wait_until(lambda: sum(knocked(drill)[sweeps:]) >= WINDOW, 2 * INTERVAL.total_seconds() + SLACK_SECONDS)
         wait_until(lambda: drill._by_status() == {"succeeded": 540}, 60, lambda: str(drill._by_status()))
         print(f"all had succeeded {time.monotonic() - back:.1f} s after the return of the broker")
+        assert set(drill.target.releases.values()) == {1}
+
+
+SICK = {
+    "read-only": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    "full": (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+}
+
+
+@pytest.mark.parametrize("how", list(SICK))
+def test_a_broker_that_takes_nothing_for_a_while_is_waited_for(tmp_path: Path, how: str) -> None:
+    """As after a failover, or with its memory used up. Nobody dies of it, and no sender notices."""
+    with stage(tmp_path) as drill:
+        drill.worker.start()
+        drill.worker.await_up()
+        before = [part.pid for part in (drill.web, drill.worker, drill.sweeper)]
+        deliver(drill, 5)
+        wait_until(lambda: drill._by_status() == {"succeeded": 5}, 30)
+        make_sick, heal = SICK[how]
+        with redis.Redis.from_url(drill.broker.url) as client:
+            client.execute_command(*make_sick)
+            began = cpu_seconds(drill)
+            for number in range(6, 26):
+                drill._deliver(number)
+            time.sleep(5)
+            assert set(drill.report.statuses) == {"202", "200"}
+            assert cpu_seconds(drill) - began < 3, "it waits, and does not spin"
+            client.execute_command(*heal)
+        wait_until(lambda: drill._by_status() == {"succeeded": 25}, 40, lambda: str(drill._by_status()))
+        assert all(part.is_running() for part in (drill.web, drill.worker, drill.sweeper))
+        assert [part.pid for part in (drill.web, drill.worker, drill.sweeper)] == before
         assert set(drill.target.releases.values()) == {1}
 
 
