@@ -128,14 +128,14 @@ class RabbitMq:
     label = "rabbitmq (wiped)"
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self.port, names_port = free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         self._folder = folder / "rabbit"
         self._environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),
             "LANG": "C.UTF-8",
-            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_PORT": str(names_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",  # it and the node's own door would listen on every address of the machine
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
             "RABBITMQ_NODENAME": f"drill{self.port}@localhost",
@@ -149,10 +149,15 @@ class RabbitMq:
             "RABBITMQ_CONFIG_FILE": str(self._folder / "none"),
             "RABBITMQ_CONF_ENV_FILE": str(self._folder / "none"),
         }
+        # Erlang's names. RabbitMQ would start one that outlives it, and that ends for nobody who asks too soon.
+        self._names = Part("epmd", ["epmd"], self._environ, lambda: accepts("127.0.0.1", names_port))
         self._part = Part("broker", [str(RABBITMQ)], self._environ, lambda: accepts("127.0.0.1", self.port))
 
     def start(self) -> None:
         self._folder.mkdir(exist_ok=True)
+        if not self._names.is_running():
+            self._names.start()
+            self._names.await_up()
         (self._folder / "plugins").write_text("[].")
         self._part.start()
         self._part.await_up(90)
@@ -163,7 +168,7 @@ class RabbitMq:
 
     def stop(self) -> None:
         self._part.kill()
-        subprocess.run(["epmd", "-kill"], env=self._environ, capture_output=True, check=False)
+        self._names.kill()
 
 
 class Postgres:
