@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -98,6 +99,27 @@ def test_a_hundred_thousand_levels_are_refused_and_no_fault_of_ours(opening: byt
 
 def test_many_brackets_side_by_side_are_no_depth() -> None:
     assert len(read_json(json.dumps({"a": [{"b": []}] * 500}).encode()).objects("a", 500)) == 500
+
+
+@pytest.mark.parametrize("item", [b"[]", b'{"a":1}', b'["\\"",{}]'], ids=["lists", "objects", "behind a text"])
+def test_more_lists_and_objects_than_any_push_has_are_refused_unread(item: bytes) -> None:
+    """They take a hundred times the memory that they take on the wire, and seconds in which no other request is answered."""
+    body = b'{"a":[' + b",".join([item] * (20_000_000 // len(item))) + b"]}"
+    before = time.process_time()
+    assert "more than 250000 lists and objects" in refused(body)
+    assert time.process_time() - before < 1
+
+
+def test_brackets_inside_texts_are_no_lists() -> None:
+    for text in ("[{" * 300_000, '\\"[' * 300_000, "[" * 300_000 + '"'):
+        assert read_json(json.dumps({"a": text, "b": [{}]}).encode()).text("a", 2_000_000) == text
+
+
+@pytest.mark.parametrize("body", [b'{"a":"' + b'\\"[' * 6_000_000, b'{"a":"' + b"[" * 300_000 + b"\\", b'"[' * 6_000_000])
+def test_texts_without_an_end_are_looked_through_once(body: bytes) -> None:
+    before = time.process_time()
+    assert refused(body)
+    assert time.process_time() - before < 5
 
 
 def test_brackets_inside_texts_are_no_depth() -> None:
