@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from pydantic_core import from_json
-
 from shared.errors import BadPayload, TransientError
 from shared.http import Answer
-from shared.providers.fields import MAX_MESSAGE, Fields, clean
+from shared.providers.fields import MAX_MESSAGE, Fields, clean, parse_json
 from shared.push import FileChange
 
 T = TypeVar("T")
@@ -36,20 +34,12 @@ def _read(answer: Answer, reader: Callable[[object], T]) -> T:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise BadPayload("the content type is not JSON")
-        return reader(_parse(answer.body))
+        return reader(parse_json(answer.body))
     except BadPayload as problem:
         fault = str(problem)
     except (ValueError, RecursionError):
         fault = "the body is not JSON"
     raise TransientError(f"the API answered {answer.status}, but not as documented: {fault}", status=answer.status)
-
-
-def _parse(body: bytes) -> object:
-    """The quick parser where it is content; lone surrogates, among others, are beyond it, and git's messages may hold some."""
-    try:
-        return from_json(body)
-    except ValueError:
-        return json.loads(body.decode("utf-8"))
 
 
 def _object(value: object) -> Fields:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shared.providers.incoming import Hook, Incoming
 
 if TYPE_CHECKING:
     from shared.providers.forge import Forge, ForgeAccess
+
+
+class Reader(Protocol):
+    def __call__(self, incoming: Incoming, with_commits: bool = True) -> Hook: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,8 @@ class Provider:
 
     `verify(incoming, secrets, now)` gives those of the active secrets that vouch for the request; raises BadSignature when
     none does. Every secret is tried, however early one fits.
-    `read(incoming)` turns a verified request into a Hook; raises BadPayload, UnsupportedBody.
+    `read(incoming, with_commits=True)` turns a verified request into a Hook; raises BadPayload, which names the header or
+    field. Without the commits a push has none of them: they are only checked, and the same is refused.
     `check_secret(secret)` is one sentence of fault about a configured secret, or None.
     `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
     `open_forge(access)` is its API, to be opened anew for each job: it counts that job's calls.
@@ -27,7 +32,7 @@ class Provider:
 
     name: str
     verify: Callable[[Incoming, Sequence[str], datetime], tuple[str, ...]]
-    read: Callable[[Incoming], Hook]
+    read: Reader
     check_secret: Callable[[str], str | None]
     media_types: tuple[str, ...]
     hint: str

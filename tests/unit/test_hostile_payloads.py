@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from shared.config import default_rules
 from shared.errors import BadPayload
 from shared.plan import MAX_AUTHOR_EMAIL, MAX_AUTHOR_NAME, MAX_PATH, MAX_REF, MAX_REPOSITORY, Listed, plan_release
 from shared.providers import PROVIDERS
+from shared.providers.incoming import Hook, Incoming
 from shared.push import Ignored, Push
 from shared.ranges import payload_range
 from shared.rules import decide
@@ -91,12 +93,30 @@ def mutated(draw: st.DrawFn) -> tuple[str, str, Any]:
     return name, draw(st.just(event) | st.sampled_from(EVENTS[name])), body
 
 
+def read(name: str, request: Incoming, *, with_commits: bool) -> Hook | str:
+    """The Hook, or why it is refused."""
+    try:
+        return PROVIDERS[name].read(request, with_commits=with_commits)
+    except BadPayload as problem:
+        return str(problem)
+
+
 def follow(name: str, event: str, body: bytes) -> str:
     """The way of a body through the pure rooms; how far it came. Anything but a refusal that is raised fails the test."""
-    try:
-        content = PROVIDERS[name].read(incoming(name, body, event=event)).content
-    except BadPayload:
+    request = incoming(name, body, event=event)
+    door = read(name, request, with_commits=False)  # as the receiver does
+    hook = read(name, request, with_commits=True)
+    if isinstance(hook, str):
+        assert door == hook
         return "refused"
+    content = hook.content
+    if isinstance(content, Push):
+        assert isinstance(door, Hook)
+        assert isinstance(door.content, Push)
+        bare = {"commits": (), "head_commit": None, "commits_total": door.content.commits_total}
+        assert door == replace(hook, content=replace(content, **bare))
+    else:
+        assert door == hook
     assert isinstance(content, Push | Ignored)
     if isinstance(content, Ignored):
         assert content.reason in ("ping", "event_ignored")

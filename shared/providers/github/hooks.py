@@ -5,14 +5,13 @@ Facts: https://docs.github.com/en/webhooks/webhook-events-and-payloads and .../v
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl
 
 from shared.errors import BadPayload, BadSignature
-from shared.providers.fields import MAX_COMMITS, Fields, read_commit, read_json
+from shared.providers.fields import Fields, check_commit, check_commits, read_commit, read_commits, read_json
 from shared.providers.incoming import Hook, Incoming, check_delivery_id, media_type
 from shared.push import Commit, Ignored, Push, Repository, is_zero
 
@@ -37,12 +36,12 @@ def verify(incoming: Incoming, secrets: Sequence[str], _: datetime) -> tuple[str
 
 
 def _fits(secret: str, body: bytes, given: bytes) -> bool:
-    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    digest = hmac.digest(secret.encode(), body, "sha256").hex()
     return hmac.compare_digest(b"sha256=" + digest.encode(), given)
 
 
-def read(incoming: Incoming) -> Hook:
-    """A verified request as a Hook. Raises BadPayload, naming the header or field."""
+def read(incoming: Incoming, with_commits: bool = True) -> Hook:
+    """See `Provider`."""
     event = incoming.headers.get("x-github-event", "")
     if not event or len(event) > 100:
         raise BadPayload("X-GitHub-Event: the header is missing" if not event else "X-GitHub-Event: is too long")
@@ -53,7 +52,7 @@ def read(incoming: Incoming) -> Hook:
     fields = read_json(_payload(incoming))
     content: Push | Ignored
     if event == "push":
-        content = _read_push(fields)
+        content = _read_push(fields, with_commits)
     elif event == "ping":
         content = Ignored(reason="ping", detail=_ping_detail(fields), repository=_repository(fields))
     else:
@@ -92,14 +91,21 @@ def _ping_detail(fields: Fields) -> str:
     return "the hook works; a push of a tag or branch that a rule wants will make a release"
 
 
-def _read_push(fields: Fields) -> Push:
+def _read_push(fields: Fields, with_commits: bool) -> Push:
     repository = fields.object("repository")
     ref, after = fields.ref("ref"), fields.sha("after")
     head_fields = fields.optional_object("head_commit")
-    head = read_commit(head_fields) if head_fields else None
-    commits = tuple(read_commit(commit) for commit in fields.objects("commits", MAX_COMMITS))
+    head: Commit | None = None
+    commits: tuple[Commit, ...] = ()
+    if with_commits:
+        head = read_commit(head_fields) if head_fields else None
+        commits = read_commits(fields)
+    else:
+        if head_fields:
+            check_commit(head_fields)
+        check_commits(fields)
     # For an annotated tag `after` is the tag object's id; the commit is head_commit.id.
-    sha = head.id if head is not None else (after if ref.kind == "branch" else None)
+    sha = head_fields.sha("id") if head_fields else (after if ref.kind == "branch" else None)
     return Push(
         repository=Repository(
             "github",

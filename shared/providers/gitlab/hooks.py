@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.errors import BadPayload, BadSignature
-from shared.providers.fields import MAX_COMMITS, Fields, read_commit, read_json
+from shared.providers.fields import Fields, check_commits, read_commits, read_json
 from shared.providers.incoming import Hook, Incoming, check_delivery_id
-from shared.push import Ignored, Push, Repository, is_zero
+from shared.push import Commit, Ignored, Push, Repository, is_zero
 
 _SIGNING_PREFIX = "whsec_"
 _TOLERANCE_SECONDS = 300
@@ -83,14 +83,14 @@ def _signs(secret: str, signed: bytes, entries: Sequence[bytes]) -> bool:
     return fits
 
 
-def read(incoming: Incoming) -> Hook:
-    """A verified request as a Hook. Raises BadPayload, naming the header or field."""
+def read(incoming: Incoming, with_commits: bool = True) -> Hook:
+    """See `Provider`."""
     event = incoming.headers.get("x-gitlab-event", "")
     if not event or len(event) > 100:
         raise BadPayload("X-Gitlab-Event: the header is missing" if not event else "X-Gitlab-Event: is too long")
     sent_id = _sent_delivery_id(incoming)
     fields = read_json(incoming.body)
-    content = _read_content(event, fields)
+    content = _read_content(event, fields, with_commits)
     return Hook(event=event, delivery_id=sent_id or _digest(event, content, incoming.body), content=content)
 
 
@@ -110,14 +110,14 @@ def _digest(event: str, content: Push | Ignored, body: bytes) -> str:
     return hashlib.sha256(event.encode() + b"\n" + body).hexdigest()
 
 
-def _read_content(event: str, fields: Fields) -> Push | Ignored:
+def _read_content(event: str, fields: Fields, with_commits: bool) -> Push | Ignored:
     """A system hook's header always says System Hook; the kind stands in the body."""
     if event in ("Push Hook", "Tag Push Hook"):
-        return _read_push(fields)
+        return _read_push(fields, with_commits)
     if event == "System Hook":
         kind = fields.optional_text("object_kind", 100) or fields.optional_text("event_name", 100)
         if kind in _PUSH_KINDS:
-            return _read_push(fields)
+            return _read_push(fields, with_commits)
     return Ignored(
         reason="event_ignored",
         detail="only push and tag push events make releases",
@@ -134,10 +134,14 @@ def _repository(fields: Fields) -> Repository | None:
         return None
 
 
-def _read_push(fields: Fields) -> Push:
+def _read_push(fields: Fields, with_commits: bool) -> Push:
     project = fields.object("project")
     ref, after = fields.ref("ref"), fields.sha("after")
-    commits = tuple(read_commit(commit) for commit in fields.objects("commits", MAX_COMMITS))
+    commits: tuple[Commit, ...] = ()
+    if with_commits:
+        commits = read_commits(fields)
+    else:
+        check_commits(fields)
     # For an annotated tag `after` is the tag object's id; the commit is checkout_sha (null when deleted).
     checkout = fields.optional_sha("checkout_sha")
     sha = checkout or (after if ref.kind == "branch" else None)
