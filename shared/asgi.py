@@ -35,6 +35,7 @@ class Limits:
     stall_seconds: float = 10.0
     bytes_per_second: int = 256 * 1024
     max_buffered: int = 256 * 1024 * 1024  # all bodies being read at once, in bytes
+    look_seconds: float = 0.25  # how late a stall may be noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,18 @@ class Refusal:
 
     status: int
     detail: str
+
+
+class _Waiting:
+    """A body that is being read: until when its sender has time, and whether that is over."""
+
+    __slots__ = ("is_over", "task", "until")
+
+    def __init__(self, task: asyncio.Task[Any] | None, until: float) -> None:
+        assert task is not None  # noqa: S101
+        self.task = task
+        self.until = until
+        self.is_over = False
 
 
 Refuse = Callable[[Refusal], tuple[list[tuple[str, str]], bytes]]
@@ -71,6 +84,8 @@ class FlaskInAsgi:
         self._limits = limits or Limits()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._buffered = 0
+        self._waiting: set[_Waiting] = set()
+        self._looking: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -102,11 +117,11 @@ class FlaskInAsgi:
         size = 0
         loop = asyncio.get_running_loop()
         started = loop.time()
+        waiting = _Waiting(asyncio.current_task(), started + limits.stall_seconds)
+        self._watch(loop, waiting)
         try:
             while True:
-                deadline = started + limits.stall_seconds + size / limits.bytes_per_second
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     return _GONE
                 chunk = message.get("body", b"")
@@ -119,10 +134,32 @@ class FlaskInAsgi:
                     return Refusal(503, "too many bodies are being read at once; try again")
                 if not message.get("more_body", False):
                     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        except TimeoutError:
+                waiting.until = started + limits.stall_seconds + size / limits.bytes_per_second
+        except asyncio.CancelledError:
+            if not waiting.is_over or waiting.task.uncancel():
+                raise
             return Refusal(408, f"the body did not arrive in time: {size} bytes after {loop.time() - started:.0f} seconds")
         finally:
+            self._waiting.discard(waiting)
             self._buffered -= size
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, waiting: _Waiting) -> None:
+        """One timer for all that wait: one for each of them costs more than the rest of reading a body."""
+        self._waiting.add(waiting)
+        if self._looking is not loop:
+            self._looking = loop
+            loop.call_later(self._limits.look_seconds, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._waiting:
+            self._looking = None
+            return
+        now = loop.time()
+        for waiting in self._waiting:
+            if now >= waiting.until and not waiting.is_over:
+                waiting.is_over = True
+                waiting.task.cancel()
+        loop.call_later(self._limits.look_seconds, self._look, loop)
 
     def _in_thread(self, environ: dict[str, Any]) -> Awaitable[Answer]:
         return asyncio.get_running_loop().run_in_executor(self._pool, self._call, environ)
