@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.push import Push
 
@@ -56,30 +57,37 @@ def check_template(template: str) -> str | None:
 
 def render_version(template: str, push: Push) -> str | Refused:
     """The version of this push's release, with characters that a version may not hold replaced by `-`, or why it has none."""
-    values = _values(push)
-    missing = [name for name, _ in _PLACEHOLDER.findall(template) if values.get(name) is None]
-    if missing:
-        return Refused(f"{push.ref.full} has no {{{missing[0]}}} for the version {template!r}")
-
-    def fill(match: re.Match[str]) -> str:
-        value = values[match[1]] or ""
-        return value[: int(match[2])] if match[2] else value
-
-    return map_version(_PLACEHOLDER.sub(fill, template))
+    parts: list[str] = []
+    for literal, name, length in _pieces(template):
+        parts.append(literal)
+        if name:
+            if (value := _value(name, push)) is None:
+                return Refused(f"{push.ref.full} has no {{{name}}} for the version {template!r}")
+            parts.append(value[:length])
+    return map_version("".join(parts))
 
 
-def _values(push: Push) -> dict[str, str | None]:
-    is_tag, is_branch = push.ref.kind == "tag", push.ref.kind == "branch"
-    component, version = parse_tag(push.ref.name) if is_tag else (None, None)
-    return {
-        "tag": push.ref.name if is_tag else None,
-        "branch": push.ref.name if is_branch else None,
-        "sha": push.sha,
-        "repo": push.repository.full_name,
-        "name": push.repository.full_name.rpartition("/")[2],
-        "component": component,
-        "version": version,
-    }
+@lru_cache(maxsize=1_000)
+def _pieces(template: str) -> tuple[tuple[str, str, int | None], ...]:
+    """(text, the placeholder behind it or "", how much of its value or None for all), in order."""
+    texts = _PLACEHOLDER.split(template)  # text, name, length, text, name, length, ..., text
+    pieces = [(text, name, int(length) if length else None) for text, name, length in zip(*[iter(texts)] * 3, strict=False)]
+    return (*pieces, (texts[-1], "", None))
+
+
+def _value(name: str, push: Push) -> str | None:
+    kind = push.ref.kind
+    if name == "sha":
+        return push.sha
+    if name in ("tag", "branch"):
+        return push.ref.name if kind == name else None
+    if name == "repo":
+        return push.repository.full_name
+    if name == "name":
+        return push.repository.full_name.rpartition("/")[2]
+    if name in ("component", "version"):
+        return parse_tag(push.ref.name)[name == "version"] if kind == "tag" else None
+    return None
 
 
 def map_version(wanted: str) -> str | Refused:
