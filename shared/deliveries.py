@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -251,6 +252,10 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers fit to be stored and shown: bounded, and every value that may be a secret replaced."""
     kept: dict[str, str] = {}
     for name, value in list(headers.items())[:_MOST_HEADERS]:
-        secret = any(word in name for word in _SECRET_WORDS)
-        kept[name[:200]] = "***" if secret else value[:_LONGEST_HEADER].replace("\x00", "\ufffd")
+        kept[name[:200]] = "***" if _may_be_secret(name) else value[:_LONGEST_HEADER].replace("\x00", "\ufffd")
     return kept
+
+
+@lru_cache(maxsize=1_000)
+def _may_be_secret(header: str) -> bool:
+    return any(word in header for word in _SECRET_WORDS)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import traceback
 from collections.abc import Iterable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
+from pydantic_core import to_json
 
 # C0, DEL, C1 and the two Unicode line separators: what could forge a second log line or steer a terminal.
 _CONTROL = {n: f"\\x{n:02x}" for n in (*range(0x20), *range(0x7F, 0xA0))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
-_HARMLESS = re.compile(r"[\x20-\x7e]*")
 _IN_TRACE = {n: text for n, text in _CONTROL.items() if n != 0x0A}
 _LONGEST_VALUE = 2_000
 _LONGEST_TRACE = 20_000
@@ -64,10 +63,19 @@ class _Hiding:
         return line
 
 
+def _to_json(event: Any, **_: Any) -> str:
+    """The quick writer; it refuses lone surrogates, which a path or an argument may hold."""
+    try:
+        return to_json(event, fallback=repr).decode()
+    except ValueError:
+        line = json.dumps(event, ensure_ascii=False, default=repr)
+        return line.encode("utf-8", "backslashreplace").decode()  # a lone surrogate's escape is JSON's as well
+
+
 def _flat(value: Any) -> Any:
     if isinstance(value, str):
         value = value[:_LONGEST_VALUE]
-        return value if _HARMLESS.fullmatch(value) else value.translate(_CONTROL)
+        return value if value.isascii() and value.isprintable() else value.translate(_CONTROL)
     if isinstance(value, list | tuple):
         return [_flat(item) for item in value]
     if isinstance(value, dict):
@@ -79,7 +87,7 @@ def setup(log_format: str, level: str) -> None:
     """Our own lines go straight to stderr, the libraries' through `logging`; both look alike. `log_format`: console or json."""
     renderer: structlog.types.Processor
     if log_format == "json":
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderer = structlog.processors.JSONRenderer(_to_json)
         tail: list[structlog.types.Processor] = [structlog.processors.format_exc_info, _flatten]
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=_write_trace)

@@ -49,6 +49,13 @@ def test_a_line_of_a_library_cannot_be_forged_either(log_format: str, capsys: py
     assert is_clean(line)
 
 
+def test_a_value_that_is_no_unicode_is_written_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("json", "INFO")
+    log.get("t").info("rules.loaded", path="/etc/\udcff.toml", kind=ValueError, at={1, 2})
+    (line,) = lines(capsys)
+    assert json.loads(line)["path"] == "/etc/\udcff.toml"
+
+
 def test_bound_context_is_flattened_too(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("json", "INFO")
     with structlog.contextvars.bound_contextvars(delivery=FORGED):
