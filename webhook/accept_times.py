@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Flask, Response
 from sqlalchemy.engine import Engine
@@ -20,31 +20,36 @@ logger = log.get(__name__)
 
 
 class AcceptTimes:
-    """`note` costs an addition; `flush` writes."""
+    """`note` keeps a number; `flush` counts and writes."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._fold = tallies.Fold()
+        self._noted: list[tuple[datetime, float]] = []
         self._flush_at = 0.0
 
-    def note(self, seconds: float) -> None:
+    def note(self, at: datetime, seconds: float) -> None:
         with self._lock:
-            self._fold.time(datetime.now(UTC), "accept_seconds", seconds)
+            self._noted.append((at, seconds))
 
     def is_due(self) -> bool:
         """Whether something waits to be written, and it is time."""
         moment = time.monotonic()
+        if moment < self._flush_at or not self._noted:
+            return False
         with self._lock:
-            if moment < self._flush_at or not self._fold.numbers:
+            if moment < self._flush_at:
                 return False
             self._flush_at = moment + _EVERY_SECONDS
             return True
 
     def flush(self) -> None:
         with self._lock:
-            fold, self._fold = self._fold, tallies.Fold()
-        if not fold.numbers:
+            noted, self._noted = self._noted, []
+        fold = tallies.Fold()
+        for at, seconds in noted:
+            fold.time(at, "accept_seconds", seconds)
+        if not noted:
             return
         try:
             with self._engine.begin() as connection:

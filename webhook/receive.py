@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, request
+from pydantic_core import to_json
 from sqlalchemy.engine import Engine
 
 from shared import asgi, deliveries, log
@@ -153,7 +153,7 @@ def _admit(door: Door, name: str, incoming: Incoming, sender: str | None) -> _Ad
     try:
         _check_body(provider, incoming.headers)
         vouching = provider.verify(incoming, keyring.secrets, now)
-        hook = _bind(provider.read(incoming), vouching, keyring)
+        hook = _bind(provider.read(incoming, with_commits=False), vouching, keyring)
     except Rejected as fault:
         try:
             if not vouching or isinstance(fault, BadSignature):
@@ -176,8 +176,8 @@ def _finish(door: Door, admitted: _Admitted, outcome: Outcome, started: float) -
     """The answer, now that the delivery is stored or could not be."""
     if not isinstance(outcome, deliveries.Receipt):
         return problems.as_answer(problems.answer_to(outcome))
-    door.times.note(time.perf_counter() - started)
     arrival = admitted.arrival
+    door.times.note(arrival.now, time.perf_counter() - started)
     content = arrival.hook.content
     logger.info(
         "delivery.stored",
@@ -191,7 +191,7 @@ def _finish(door: Door, admitted: _Admitted, outcome: Outcome, started: float) -
         jobs=list(outcome.jobs),
         secret=admitted.secret,
     )
-    body = json.dumps(_say(outcome)).encode()
+    body = to_json(_say(outcome))
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     return 202 if outcome.status == "accepted" else 200, headers, body
 

@@ -88,7 +88,7 @@ def test_counters_do_not_change_when_folded_again_or_rows_are_deleted(
 
 def test_accept_times_of_several_processes_add_up(stranger: FlaskClient, app: Flask, engine: Engine) -> None:
     other = AcceptTimes(engine)
-    other.note(0.004)
+    other.note(datetime.now(UTC), 0.004)
     other.flush()
     sample = sign_github(github_push(repository="acme/shop", ref="refs/tags/v1", head=SampleCommit("one"), after="a" * 40), "s")
     assert stranger.post("/webhooks/github", data=sample.body, headers=sample.headers).status_code == 202
