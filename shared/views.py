@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -108,9 +109,15 @@ def _payload(body: bytes) -> Any:
     if text.startswith("payload="):
         text = parse_qs(text).get("payload", [""])[0]
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_finite)
     except ValueError:
         return text
+
+
+def _finite(text: str) -> float | str:
+    """A number beyond all bounds stays as it was written: JSON has no word for infinity."""
+    value = float(text)
+    return text if math.isinf(value) else value
 
 
 def target(name: str, url: str | None, org: str | None, health: Health, waiting_jobs: int) -> Json:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,18 @@ def test_a_job_has_the_keys_of_the_contract_and_its_history(client: FlaskClient,
         "exchanges_left_out",
     }  # fmt: skip
     assert set(get(client, "jobs")["items"][0]) == JOB_KEYS
+
+
+def test_a_number_beyond_all_bounds_is_shown_as_it_was_sent(client: FlaskClient) -> None:
+    sample = tag(delivery_id="d-1")
+    odd = sample.body.rstrip()[:-1] + b', "odd": [1e400, -1e999, 1e5]}'
+    signature = "sha256=" + hmac.new(GITHUB.encode(), odd, "sha256").hexdigest()
+    assert (
+        send(client, replace(sample, body=odd, headers={**sample.headers, "X-Hub-Signature-256": signature})).status_code == 202
+    )
+    answer = client.get("/api/v1/deliveries/d-1", headers=OPERATOR)
+    assert b"Infinity" not in answer.data
+    assert answer.get_json()["payload"]["odd"] == ["1e400", "-1e999", 1e5]
 
 
 def test_a_delivery_shows_why_and_what_was_sent_with_secrets_masked(client: FlaskClient) -> None:

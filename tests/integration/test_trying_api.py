@@ -81,6 +81,7 @@ def test_what_if_lists_what_changes_and_writes_nothing(client: FlaskClient, engi
         ("explain", {"provider": "github", "payload": TAG, "config": 7}, "config"),
         ("explain", {"provider": "github", "payload": TAG, "configuration": ""}, "configuration"),
         ("explain", '{"provider": "github", "payload": {"a": NaN}}', "JSON"),
+        ("explain", '{"provider": "github", "payload": {"a": 1e400}}', "payload: holds a number that is too large"),
         ("explain", '{"provider": "github", "payload": ' + '{"a": ' * 150 + "1" + "}" * 151, "nested"),
         ("explain", {"provider": "github", "payload": {"a": "x" * 5_000_001}}, "payload is longer"),
         ("what-if", {}, "config"),

@@ -61,7 +61,10 @@ def explain_payload() -> Response:
     event = fields.optional_text("event", 100)
     fields.object("payload")
     rules = _rules(fields.optional_text("config", changed_config.LONGEST))
-    raw = json.dumps(body["payload"]).encode()
+    try:
+        raw = json.dumps(body["payload"], allow_nan=False).encode()
+    except ValueError:
+        raise BadParameter("payload: holds a number that is too large") from None
     if len(raw) > LONGEST_PAYLOAD:
         raise BadParameter(f"payload is longer than {LONGEST_PAYLOAD} bytes")
     try:
