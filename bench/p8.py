@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from shared.models import SCHEMA
 from shared.plan import Listed, plan_release
 from shared.push import Push, Ref, Repository
 from shared.rules import CommitRules
+from shared.sentry import write_body
 from shared.settings import ForgeSettings
 from worker.collect import Collector
 from worker.forges import Forges
@@ -79,7 +79,7 @@ def _write(provider: str, url: str, head: str, client: httpx2.Client, engine: En
     body: dict[str, Any] = plan_release(
         push, version="v2.0.0", spec=_SPEC, received_at=now, listed=(Listed(_NAME, found.commits),)
     )
-    return len(json.dumps(body))
+    return len(write_body(body))
 
 
 def _pages(provider: str, url: str, base: str, head: str) -> Iterator[str]:
