@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from shared.db import upsert_for
@@ -22,7 +23,8 @@ from shared.providers.incoming import Incoming
 from shared.push import Commit, FileChange, Push
 
 _BATCH = 100  # deliveries a step: their bodies are in memory together
-_CHUNK = 500  # ids a query
+_CHUNK = 500  # rows a statement
+_MOST_IDS = 5_000  # a query
 # Written out: SQLite uses a partial index only for the very words it was made with, and SQLAlchemy would add `= 1`.
 _TO_LOG = sa.text("deliveries.to_log")
 
@@ -61,6 +63,17 @@ def _new_commits(dialect: str) -> Any:
         set_={"files": sa.func.coalesce(statement.excluded.files, commits.c.files)},
         where=commits.c.files.is_(None),
     )
+
+
+@cache
+def _known(dialect: str) -> Any:
+    """All ids are one parameter: a statement with a parameter for each costs more than the look-up of them."""
+    if dialect == "postgresql":
+        is_asked = commits.c.id == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(sa.String)))
+    else:
+        asked = sa.func.json_each(sa.bindparam("ids", type_=sa.JSON)).table_valued("value")
+        is_asked = commits.c.id.in_(sa.select(asked.c.value))
+    return sa.select(commits).where(commits.c.repository_key == sa.bindparam("repository"), is_asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +183,9 @@ def commit_values(repository_key: str, commit: Commit, at: datetime) -> dict[str
 def known_commits(connection: Connection, repository_key: str, ids: Sequence[str]) -> dict[str, Commit]:
     """{id: Commit} of those that the log knows."""
     found: dict[str, Commit] = {}
-    for start in range(0, len(ids), _CHUNK):
-        statement = sa.select(commits).where(
-            commits.c.repository_key == repository_key, commits.c.id.in_(ids[start : start + _CHUNK])
-        )
-        for row in connection.execute(statement):
+    statement = _known(connection.dialect.name)
+    for start in range(0, len(ids), _MOST_IDS):
+        for row in connection.execute(statement, {"repository": repository_key, "ids": list(ids[start : start + _MOST_IDS])}):
             found[row.id] = Commit(
                 id=row.id,
                 message=row.message,
