@@ -5,6 +5,7 @@ Limits: docs/releases-endpoint.md 1.5 and 1.6, as Sentry's serializers state the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ MAX_AUTHOR_NAME = 128
 MAX_AUTHOR_EMAIL = 75
 MAX_PATH = 510
 MAX_REF = 200
+
+_EMAIL = re.compile(r"\S+@[^\s@]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +89,17 @@ def _moments(commits: Sequence[Commit], untimed: datetime | None) -> list[dateti
     moments: list[datetime | None] = []
     latest = commits[0].timestamp or max(known)
     for commit in commits:
-        latest = min(latest, commit.timestamp or latest)
+        if commit.timestamp is not None and commit.timestamp < latest:
+            latest = commit.timestamp
         moments.append(latest)
     return moments
 
 
 def _commit(commit: Commit, repository: str, moment: datetime | None) -> dict[str, Any]:
     planned: dict[str, Any] = {"id": commit.id, "repository": repository, "message": commit.message}
-    name, email = (commit.author_name or "").strip(), (commit.author_email or "").strip()
-    if name:
+    if commit.author_name and (name := commit.author_name.strip()):
         planned["author_name"] = name[:MAX_AUTHOR_NAME]
-    if is_email(email):
+    if commit.author_email and is_email(email := commit.author_email.strip()):
         planned["author_email"] = email
     if moment is not None:
         planned["timestamp"] = moment.isoformat()
@@ -111,8 +114,7 @@ def _commit(commit: Commit, repository: str, moment: datetime | None) -> dict[st
 
 def is_email(text: str) -> bool:
     """Good enough to be an address: Sentry's clients failed on junk, and a cut address belongs to someone else."""
-    local, at, domain = text.rpartition("@")
-    return bool(at and local and domain) and len(text) <= MAX_AUTHOR_EMAIL and text.split() == [text]
+    return len(text) <= MAX_AUTHOR_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
 def fit_repository(full_name: str) -> str:

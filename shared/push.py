@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ChangeType = Literal["A", "M", "D"]
 
@@ -59,14 +59,15 @@ class Repository:
         return f"{self.provider}:{self.full_name}"
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+# Two that are made by the ten thousand: as tuples they cost a third of what frozen dataclasses do.
+
+
+class FileChange(NamedTuple):
     path: str
     type: ChangeType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(NamedTuple):
     """`files` is None when the source did not say, which is not the same as "no file changed"."""
 
     id: str

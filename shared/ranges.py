@@ -37,7 +37,7 @@ def with_files(found: Range, known: Mapping[str, Commit]) -> Range:
     return replace(
         found,
         commits=tuple(
-            replace(commit, files=known[commit.id].files) if commit.files is None and commit.id in known else commit
+            commit._replace(files=known[commit.id].files) if commit.files is None and commit.id in known else commit
             for commit in found.commits
         ),
     )

@@ -240,7 +240,7 @@ class Collector:
             if self._deadline.left() < 1:
                 break
             try:
-                asked[commit.id] = replace(commit, files=forge.files(self._name, commit.id, self._deadline))
+                asked[commit.id] = commit._replace(files=forge.files(self._name, commit.id, self._deadline))
             except Missing:
                 continue
             except TransientError:

@@ -32,14 +32,17 @@ class Gathering:
 
     def add(self, newest_first: Iterable[Commit]) -> None:
         """Take a page. A page with nothing new closes: a forge that pages for ever must not keep us."""
-        before = len(self._commits)
+        known, text, is_new = self._commits, self._text, False
         for commit in newest_first:
-            self._text += len(commit.message)
-            if len(self._commits) >= MAX_RANGE or self._text > MAX_RANGE_TEXT:
+            text += len(commit.message)
+            if len(known) >= MAX_RANGE or text > MAX_RANGE_TEXT:
                 self.is_open = False
                 return
-            self._commits.setdefault(commit.id, commit)
-        if len(self._commits) == before:
+            if commit.id not in known:
+                known[commit.id] = commit
+                is_new = True
+        self._text = text
+        if not is_new:
             self.is_open = False
 
     def comparison(self, *, head: str, total: int | None, is_whole: bool, is_ancestor: bool, merge_base: str) -> Comparison:
