@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from shared.push import Commit, Push
@@ -75,7 +76,11 @@ def smaller(body: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
 def plan_commits(commits: Sequence[Commit], repository: str, untimed: datetime | None = None) -> list[dict[str, Any]]:
     """Commits in the endpoint's words, newest first, every field within its limit. `untimed` is for a list without times."""
     name = fit_repository(repository)
-    return [_commit(commit, name, moment) for commit, moment in zip(commits, _moments(commits, untimed), strict=True)]
+    author = cache(_author)  # a few of them wrote all
+    return [
+        _commit(commit, name, author(commit.author_name, commit.author_email), moment)
+        for commit, moment in zip(commits, _moments(commits, untimed), strict=True)
+    ]
 
 
 def _moments(commits: Sequence[Commit], untimed: datetime | None) -> list[datetime | None]:
@@ -95,12 +100,17 @@ def _moments(commits: Sequence[Commit], untimed: datetime | None) -> list[dateti
     return moments
 
 
-def _commit(commit: Commit, repository: str, moment: datetime | None) -> dict[str, Any]:
-    planned: dict[str, Any] = {"id": commit.id, "repository": repository, "message": commit.message}
-    if commit.author_name and (name := commit.author_name.strip()):
-        planned["author_name"] = name[:MAX_AUTHOR_NAME]
-    if commit.author_email and is_email(email := commit.author_email.strip()):
-        planned["author_email"] = email
+def _author(name: str | None, email: str | None) -> dict[str, str]:
+    author = {}
+    if name and (name := name.strip()):
+        author["author_name"] = name[:MAX_AUTHOR_NAME]
+    if email and is_email(email := email.strip()):
+        author["author_email"] = email
+    return author
+
+
+def _commit(commit: Commit, repository: str, author: Mapping[str, str], moment: datetime | None) -> dict[str, Any]:
+    planned: dict[str, Any] = {"id": commit.id, "repository": repository, "message": commit.message, **author}
     if moment is not None:
         planned["timestamp"] = moment.isoformat()
     if commit.files is not None:

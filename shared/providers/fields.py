@@ -63,7 +63,7 @@ def parse_json(body: bytes) -> Any:
     The quick parser where it is content; lone surrogates, among others, are beyond it, and git's messages may hold some.
     """
     try:
-        return from_json(body, allow_inf_nan=False)
+        return from_json(body, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
 
@@ -101,14 +101,18 @@ def clean(text: str) -> str:
 class Fields:
     """A JSON object and where it stands in the body, so that each refusal can name the field."""
 
-    __slots__ = ("_path", "values")
+    __slots__ = ("_index", "_path", "values")
 
-    def __init__(self, values: dict[str, Any], path: str) -> None:
+    def __init__(self, values: dict[str, Any], path: str, index: int | None = None) -> None:
         self.values = values
         self._path = path
+        self._index = index  # in the list at `path`: put together when it is needed, for most never are
+
+    def _where(self) -> str:
+        return self._path if self._index is None else f"{self._path}[{self._index}]."
 
     def refuse(self, name: str, wanted: str) -> NoReturn:
-        raise BadPayload(f"{self._path}{name}: {wanted}")
+        raise BadPayload(f"{self._where()}{name}: {wanted}")
 
     def has(self, name: str) -> bool:
         return self.values.get(name) is not None
@@ -122,8 +126,8 @@ class Fields:
     def optional_text(self, name: str, limit: int, *, cut: bool = False) -> str | None:
         """`cut` shortens what is too long (a commit message); without it, too long is refused (a name)."""
         value = self.values.get(name)
-        if value is None:
-            return None
+        if value is None or (type(value) is str and len(value) <= limit and value.isascii() and "\x00" not in value):
+            return value
         if not isinstance(value, str):
             self.refuse(name, "must be a string")
         if len(value) > limit and not cut:
@@ -156,14 +160,14 @@ class Fields:
             return None
         if not isinstance(value, dict):
             self.refuse(name, "must be an object")
-        return Fields(value, f"{self._path}{name}.")
+        return Fields(value, f"{self._where()}{name}.")
 
     def objects(self, name: str, limit: int) -> list[Fields]:
-        found = []
+        found, place = [], f"{self._where()}{name}"
         for index, value in enumerate(self._list(name, limit)):
             if not isinstance(value, dict):
                 self.refuse(f"{name}[{index}]", "must be an object")
-            found.append(Fields(value, f"{self._path}{name}[{index}]."))
+            found.append(Fields(value, place, index))
         return found
 
     def texts(self, name: str, limit: int, each: int) -> list[str] | None:
@@ -214,9 +218,11 @@ class Fields:
 
     def time(self, name: str) -> datetime | None:
         """An ISO 8601 time with an offset (UTC assumed without one)."""
-        value = self.optional_text(name, _LONGEST_TIME)
-        if value is None:
-            return None
+        value = self.values.get(name)
+        if type(value) is not str or len(value) > _LONGEST_TIME:
+            value = self.optional_text(name, _LONGEST_TIME)
+            if value is None:
+                return None
         try:
             moment = datetime.fromisoformat(value)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
