@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import accept, chart, growth, machine, memory, p4, p5, p6, p7, p8, p9, report
+from bench import accept, chart, growth, machine, memory, p4, p5, p6, p7, p8, p9, report, scale
 from bench.row import Result
 
 ROWS: dict[str, Callable[[int], list[Result]]] = {
@@ -26,7 +26,7 @@ APART: dict[str, Callable[[int], list[Result]]] = {"MEMORY": memory.measure}  # 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks as ratios, with their peers.")
     parser.add_argument(
-        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all. Also MEMORY, and GROWTH alone"
+        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; none: all. Also MEMORY, and GROWTH or SCALE alone"
     )
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each side (default 5)")
     options = parser.parse_args()
@@ -34,6 +34,11 @@ def main() -> int:
         points = growth.measure()
         growth.save(points, machine.describe())
         print(growth.table(points))
+        return 0
+    if [row.upper() for row in options.rows] == ["SCALE"]:
+        steps = scale.measure()
+        scale.save(steps, machine.describe())
+        print(scale.table(steps))
         return 0
     rows = [row.upper() for row in options.rows] or list(ROWS)
     if unknown := [row for row in rows if row not in ROWS and row not in APART]:

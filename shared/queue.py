@@ -19,7 +19,7 @@ from shared import log
 
 TASK = "tagship.run_jobs"  # one stable name and one argument (a list of job ids), so that a rolling deploy drops nothing
 QUEUE = "tagship"
-LARGEST_KNOCK = 32  # ids in one message: a burst costs the broker and the worker one message for many jobs
+LARGEST_KNOCK = 16  # ids in one message: a burst costs the broker and the worker one message for many jobs
 _WAITING = 20_000
 _PAUSE_SECONDS = 1.0
 # A message costs as much as half a request. What comes soon after another knock waits for company; a lone one never does.

