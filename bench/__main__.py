@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import accept, chart, growth, machine, memory, p4, p5, p6, p7, p8, p9, report, scale
+from bench import accept, chart, growth, machine, memory, p4, p5, p6, p7, p8, p9, page, report, scale
 from bench.row import Result
 
 ROWS: dict[str, Callable[[int], list[Result]]] = {
@@ -33,11 +33,13 @@ def main() -> int:
     if [row.upper() for row in options.rows] == ["GROWTH"]:
         points = growth.measure()
         growth.save(points, machine.describe())
+        page.save()
         print(growth.table(points))
         return 0
     if [row.upper() for row in options.rows] == ["SCALE"]:
         steps = scale.measure()
         scale.save(steps, machine.describe())
+        page.save()
         print(scale.table(steps))
         return 0
     rows = [row.upper() for row in options.rows] or list(ROWS)
@@ -48,6 +50,7 @@ def main() -> int:
         measured = (ROWS | APART)[row](options.runs)
         report.save(measured, machine.describe())
         chart.save()
+        page.save()
         results += measured
     print(report.table(results))
     return 0
