@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.quiet import settle
+
 Measure = Callable[[], float]
 
 
@@ -55,6 +57,7 @@ def compare(
     figures: dict[str, list[float]] = {ours.name: [], peer.name: []}
     for number in range(runs + 1):
         for side in _order(number, ours, peer):
+            settle()
             figure = side.measure()
             if number:
                 figures[side.name].append(figure)
