@@ -15,6 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -211,9 +212,14 @@ def _headers(scope: Scope) -> dict[str, str]:
     for raw_name, raw_value in scope["headers"]:
         if b"_" in raw_name or raw_name in _OURS:
             continue
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        name, value = _lower(raw_name), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
+
+
+@lru_cache(maxsize=500)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def _environ(scope: Scope, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -27,8 +26,7 @@ _MOST_HEADERS = 64
 _SECRET_WORDS = ("token", "secret", "signature", "authorization", "cookie", "password", "credential", "api-key", "apikey")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What became of a delivery. `knock` are the ids of jobs that now wait and were not waiting before."""
 
     delivery_id: str
@@ -40,8 +38,7 @@ class Receipt:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A verified delivery and what it becomes, to be stored."""
 
     provider: str

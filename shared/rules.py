@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.push import Push
 from shared.versions import Refused, render_version
@@ -88,8 +88,7 @@ class Rules:
         return {target.token_env for target in self.targets.values()} | {source.secret_env for source in self.sources}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(NamedTuple):
     """One release to be created: what a job is made from."""
 
     rule: str
@@ -101,8 +100,7 @@ class Work:
     environment: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One rule as it was tried: did it match, and the value that decided."""
 
     rule: str
@@ -114,14 +112,13 @@ class Step:
         return {"rule": self.rule, "matched": self.matched, "compared": self.compared, "outcome": self.outcome}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """`work` is empty when nothing is to be done; then `reason` is a stable code and `detail` one sentence."""
 
     work: tuple[Work, ...] = ()
     reason: str | None = None
     detail: str | None = None
-    trail: tuple[Step, ...] = field(default=())
+    trail: tuple[Step, ...] = ()
 
 
 def decide(push: Push, rules: Rules) -> Decision:

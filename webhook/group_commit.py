@@ -21,7 +21,7 @@ from shared.errors import CannotStore
 from shared.queue import Knocker
 
 LARGEST_GROUP = 64
-_GATHER_SECONDS = 0.003
+_GATHER_SECONDS = 0.001
 Outcome = Receipt | SQLAlchemyError | CannotStore
 
 

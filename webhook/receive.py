@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, request
 from pydantic_core import to_json
@@ -130,16 +131,14 @@ async def _take(door: Door, name: str, incoming: Incoming, sender: str) -> asgi.
         return problems.as_answer(problems.answer_to(fault))
 
 
-@dataclass(frozen=True, slots=True)
-class _Admitted:
+class _Admitted(NamedTuple):
     """A delivery that is to be stored; `secret` names the one that vouched for it."""
 
     arrival: deliveries.Arrival
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Denied:
+class _Denied(NamedTuple):
     """`write` notes the refusal down, where one may wait."""
 
     fault: Rejected | TooManyRefusals

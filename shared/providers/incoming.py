@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.errors import BadPayload
 from shared.push import Ignored, Push
@@ -13,8 +14,7 @@ from shared.push import Ignored, Push
 _DELIVERY_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One HTTP request: header names in lower case, values as WSGI gives them (bytes read as latin-1), the raw body."""
 
     headers: Mapping[str, str]
