@@ -180,7 +180,7 @@ def test_the_command_line_shows_them_and_nothing_in_them_steers_the_terminal(
     shown = call(environ, "jobs", "show", job_id).stdout
     assert "attempt 1" in shown
     assert f"POST {target.url}/api/0/organizations/acme/releases/: 400 after" in shown
-    assert '> {"version": "v1.0.0"' in shown
+    assert '> {"version":"v1.0.0"' in shown
     assert "< {" in shown
     assert "\\x1b[2J no such project" in shown
     assert "\x1b" not in shown
