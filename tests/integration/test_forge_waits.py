@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,20 @@ def test_a_rate_limit_is_met_once_and_holds_every_job_of_the_token_until_it_ends
     assert all(row(engine, job_id).waiting is None for job_id in ids)
 
 
+def test_jobs_that_run_side_by_side_meet_a_rate_limit_once(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    ids = accept_all(engine, in_force, built)
+    forge.hold(600, used_up)
+    forge.delay = 0.3
+    with ThreadPoolExecutor(len(ids)) as pool:
+        list(pool.map(lambda job_id: run.run([job_id]), ids))
+    assert [row(engine, job_id).waiting["code"] for job_id in ids] == ["rate_limited"] * len(ids)
+    assert forge.total_calls == 1, "one call a token until then"
+
+
 def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_later(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
@@ -154,6 +169,7 @@ def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_
     forge.hold(0, used_up)
     end_holds(engine)
     make_due(engine, job_id)
+    run = runner(engine, http, in_force, forge.url)  # another one, that has not met the limit
     run.run([job_id])
     stored = row(engine, job_id)
     assert (stored.status, stored.range["partial"], stored.range["proven"]) == ("succeeded", None, True)
