@@ -13,8 +13,9 @@ from sqlalchemy.engine import Engine
 from shared import commit_log
 from shared.db import reading
 from shared.errors import TransientError
+from shared.holds import hold
 from shared.http import Deadline
-from shared.providers.forge import Comparison, Forge, Missing, Unrelated
+from shared.providers.forge import Comparison, Forge, Missing, RateLimited, Unrelated
 from shared.push import Commit, Push
 from shared.ranges import Range, payload_range, with_files
 from shared.rules import CommitRules
@@ -248,6 +249,10 @@ class Collector:
                 asked[commit.id] = replace(commit, files=forge.files(self._name, commit.id, self._deadline))
             except Missing:
                 continue
+            except RateLimited as problem:
+                with self._engine.begin() as connection:
+                    hold(connection, problem.scope, problem.until, str(problem))
+                break
             except TransientError:
                 break  # a range without every file list is better than one that waits for them
         return asked

@@ -22,7 +22,8 @@ from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.rules import CommitRules, Rules
 from shared.settings import ForgeSettings
-from tests.forge import Built, Forge, History, reply, used_up
+from tests.forge import Built, Forge, History, Reply, reply, used_up
+from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
 from tests.target import Target
 from webhook.local.environment import free_port
@@ -151,6 +152,27 @@ def test_jobs_that_run_side_by_side_meet_a_rate_limit_once(
         list(pool.map(lambda job_id: run.run([job_id]), ids))
     assert [row(engine, job_id).waiting["code"] for job_id in ids] == ["rate_limited"] * len(ids)
     assert forge.total_calls == 1, "one call a token until then"
+
+
+def test_a_rate_limit_that_is_met_on_file_lists_holds_the_other_jobs_and_keeps_back_no_release(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    one, other = (accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS[1:3])
+
+    def limit(request: Request) -> Reply | None:
+        if request.segments[-2] == "commits":
+            forge.hold(600, used_up)
+        else:
+            forge.script.appendleft(limit)
+        return None
+
+    forge.script.append(limit)
+    runner(engine, http, in_force, forge.url).run([one])
+    assert (row(engine, one).status, row(engine, one).range["commits"]) == ("succeeded", 3)
+    calls = forge.total_calls
+    runner(engine, http, in_force, forge.url).run([other])  # of another process
+    assert (row(engine, other).waiting["code"], forge.total_calls) == ("rate_limited", calls)
 
 
 def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_later(
