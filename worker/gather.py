@@ -95,7 +95,7 @@ class Gatherer:
 
     def _collect(self, job: Claimed, push: Push, now: datetime) -> tuple[Range, datetime | None]:
         provider = push.repository.provider
-        forge = self.forges.open(provider)
+        forge = self.forges.open(push.repository)
         try:
             if forge is not None:
                 self._respect_hold(forge, now)
@@ -106,8 +106,8 @@ class Gatherer:
             if isinstance(problem, RateLimited):
                 self._hold(problem)
             is_named = self.forges.is_named(provider)
-            if not is_named and not isinstance(problem, RateLimited):
-                self.forges.leave_alone(provider)
+            if not is_named:
+                self.forges.leave_alone(push.repository, problem)
             decision = decide_wait(
                 problem,
                 created_at=job.created_at,

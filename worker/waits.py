@@ -40,7 +40,8 @@ def decide_wait(
     limit: timedelta,
     was_sent: bool,
 ) -> Snooze | SendPartial:
-    """`is_named`: someone configured this forge (a token or an address); one that nobody named is asked, never waited for.
+    """`is_named`: someone configured this forge (a token or an address); one that nobody named is asked, never waited for:
+    when it limits us, the release goes out at once and is completed when the limit ends.
 
     `was_sent`: a partial release is there already, so nobody is kept waiting by asking again later.
     """
@@ -55,7 +56,7 @@ def decide_wait(
         at, code = now + ASK_AGAIN, "forge_unreachable"
         if not is_named:
             return SendPartial(why, None)
-    if not was_sent and at - created_at <= limit:
+    if is_named and not was_sent and at - created_at <= limit:
         return snooze(at, code, why)
     if now - created_at > COMPLETE_FOR:
         return SendPartial(why, None)

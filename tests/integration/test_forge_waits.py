@@ -73,13 +73,15 @@ def runner(
     return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: "s3cret", gatherer=gatherer))
 
 
-def accept(engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | None = None) -> str:
+def accept(
+    engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | None = None, *, repository: str = "acme/shop"
+) -> str:
     from shared import deliveries
     from shared.push import Push
     from shared.rules import decide
 
     head = SampleCommit("the tagged one", id=sha)
-    sample = sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{tag}", head=head), "x")
+    sample = sign_github(github_push(repository=repository, ref=f"refs/tags/{tag}", head=head), "x")
     headers = {key.lower(): value for key, value in sample.headers.items()}
     hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
     assert isinstance(hook.content, Push)
@@ -266,6 +268,39 @@ def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(
     run.run(ids)
     assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
     assert len(target.posts) == len(ids)
+
+
+def test_a_forge_that_nobody_named_is_not_waited_for_when_it_limits_us_and_completes_the_release_later(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url, is_named=False, token=None)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.hold(600, used_up)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 1)
+    forge.hold(0, used_up)
+    end_holds(engine)
+    make_due(engine, job_id)
+    runner(engine, http, in_force, forge.url, is_named=False, token=None).run([job_id])
+    assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
+@pytest.mark.parametrize("unreadable", ["a private repository", "a commit that is not there yet"])
+def test_what_a_forge_that_nobody_named_refuses_keeps_no_other_release_from_asking_it(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, unreadable: str
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url, is_named=False, token=None)
+    readable = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    if unreadable == "a private repository":
+        private = accept(engine, in_force, "v1", "d" * 40, repository="acme/private")
+        run.run([private, accept(engine, in_force, "v2", "e" * 40, repository="acme/private")])
+        assert (row(engine, private).reason, forge.total_calls) == ("commits_partial", 1)
+    else:
+        run.run([accept(engine, in_force, "v9.0.0", "d" * 40)])
+    run.run([readable])
+    assert (row(engine, readable).status, row(engine, readable).range["commits"]) == ("succeeded", 3)
 
 
 @pytest.mark.parametrize("answer", [reply({"message": "Bad credentials"}, 401), reply({"message": "Not Found"}, 404)])

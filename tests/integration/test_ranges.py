@@ -90,7 +90,7 @@ def tag_push(kind: Kind, name: str, sha: str) -> Push:
 def collect(ledger: Engine, http: httpx2.Client, forge: Forge | None, push: Push, rules: CommitRules | None = None) -> Range:
     opened = None
     if forge is not None:
-        opened = Forges(http, {forge.kind: ForgeSettings(forge.url, "token", is_named=True)}).open(forge.kind)
+        opened = Forges(http, {forge.kind: ForgeSettings(forge.url, "token", is_named=True)}).open(push.repository)
     return Collector(ledger, push, opened, rules or CommitRules(), Deadline(30), datetime.now(UTC)).collect()
 
 
