@@ -75,12 +75,20 @@ class Gatherer:
         if mode == "refs":
             return Gathered(None, (Listed(name, ()),))
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
-        own = Contribution(target=job.target, version=job.version, repository_key=push.repository.key, commits=found.commits)
+        own_key = push.repository.key
         with reading(self.engine).begin() as connection:
-            others = contributions.others_contributions(connection, own)
+            kept = contributions.kept_contributions(connection, job.target, job.version)
+            successor = contributions.find_successor(connection, job) if own_key in kept else None
+        own = None
+        if successor is None:
+            own = Contribution(target=job.target, version=job.version, repository_key=own_key, commits=found.commits)
+        else:  # its commits are in the release: an older job that ends after it must not take them back
+            why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
+            found, complete_at = replace(found, commits=kept[own_key], partial=why, is_proven=False), None
         listed = [Listed(name, found.commits)]
-        for key, commits in others.items():
-            listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
+        for key, commits in kept.items():
+            if key != own_key:
+                listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
         summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
         return Gathered(summary, tuple(listed), complete_at, own)
 

@@ -303,6 +303,41 @@ def test_what_a_forge_that_nobody_named_refuses_keeps_no_other_release_from_aski
     assert (row(engine, readable).status, row(engine, readable).range["commits"]) == ("succeeded", 3)
 
 
+def test_a_job_that_ends_after_its_tag_has_moved_does_not_take_the_moved_tags_commits_back(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    first = accept(engine, in_force, TAGS[2], built.sha["c2-1"])
+    target.answers = [(503, {}, b"{}")]
+    run.run([first])
+    moved = accept(engine, in_force, TAGS[2], built.sha["c2-3"])
+    run.run([moved])
+    make_due(engine, first)
+    run.run([first])
+    *_, right, last = [[commit["id"] for commit in body["commits"]] for body in sent(target)]
+    assert right == last == [built.sha[f"c2-{number}"] for number in (3, 2, 1)]
+    stored = row(engine, first)
+    assert (stored.status, stored.reason) == ("succeeded", "commits_partial")
+    assert built.sha["c2-3"][:12] in stored.range["partial"]
+    assert row(engine, moved).range["partial"] is None
+
+
+def test_a_tag_that_was_moved_and_moved_back_lists_what_it_points_at_again(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    first = accept(engine, in_force, TAGS[2], built.sha["c2-1"])
+    target.answers = [(400, {}, b"{}")]
+    run.run([first])
+    run.run([accept(engine, in_force, TAGS[2], built.sha["c2-3"])])
+    assert accept(engine, in_force, TAGS[2], built.sha["c2-1"]) == first
+    run.run([first])
+    assert [commit["id"] for commit in sent(target)[-1]["commits"]] == [built.sha["c2-1"]]
+    assert (row(engine, first).status, row(engine, first).range["partial"]) == ("succeeded", None)
+
+
 @pytest.mark.parametrize("answer", [reply({"message": "Bad credentials"}, 401), reply({"message": "Not Found"}, 404)])
 def test_a_forge_that_refuses_never_holds_the_release_back_and_the_job_says_why(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, answer: Any
