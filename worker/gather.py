@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from shared import contributions
+from shared import claims, contributions
 from shared.claims import Claimed
 from shared.contributions import Contribution
 from shared.db import reading
@@ -116,9 +116,12 @@ class Gatherer:
             is_named = self.forges.is_named(provider)
             if not is_named:
                 self.forges.leave_alone(push.repository, problem)
+            with reading(self.engine).begin() as connection:
+                asked_at = claims.asked_at(connection, job)
             decision = decide_wait(
                 problem,
-                created_at=job.created_at,
+                pushed_at=job.created_at,
+                asked_at=asked_at,
                 now=now,
                 is_named=is_named,
                 limit=self.rules.wait,

@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared import jobs
 from shared.http import make_client
-from shared.models import holds
+from shared.models import attempts, holds
 from shared.models import jobs as job_table
 from shared.names import RepositoryNames
 from shared.providers import PROVIDERS
@@ -245,6 +246,28 @@ def test_a_configured_forge_that_is_down_is_waited_for_and_then_the_release_goes
     make_due(engine, job_id)
     run.run([job_id])
     assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
+def test_a_replay_of_an_old_job_waits_for_the_forge_as_a_new_one_does(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]], datetime.now(UTC) - timedelta(days=3))
+    target.answers = [(400, {}, b"{}")]
+    run.run([job_id])
+    assert (row(engine, job_id).status, len(target.posts)) == ("failed", 1)
+    with engine.begin() as connection:
+        assert jobs.replay(connection, job_id, now=datetime.now(UTC))
+    forge.hold(600, used_up)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("rate_limited", 1)
+    with engine.begin() as connection:
+        old = datetime.now(UTC) - timedelta(minutes=16)
+        connection.execute(attempts.update().where(attempts.c.job_id == job_id).values(started_at=old))
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 2)
 
 
 def test_the_longest_wait_is_configurable(
