@@ -17,7 +17,7 @@ _ROUTES = (
     sign_in,
     try_pages,
 )  # importing them is what adds their addresses to the blueprint
-_FILTERS = (words.span, words.ago, words.full, words.stamp, words.parsed, words.some, words.short, words.href)
+_FILTERS = (words.span, words.ago, words.full, words.stamp, words.parsed, words.some, words.short, words.href, words.indented)
 
 
 def register(app: Flask) -> None:

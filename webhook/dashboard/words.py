@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import from_json
+
 from shared.bounded_lists import MOST_COUNTED
 
 _LONGEST_PAYLOAD = 60_000  # characters shown
@@ -64,6 +66,14 @@ def pretty(payload: Any) -> tuple[str, bool]:
     """JSON for reading, bounded; the second value says whether it was cut."""
     text = payload if isinstance(payload, str) else json.dumps(payload, indent=2, ensure_ascii=False)
     return text[:_LONGEST_PAYLOAD], len(text) > _LONGEST_PAYLOAD
+
+
+def indented(body: str) -> str:
+    """A body that is whole and JSON, a line for each value; any other as it is."""
+    try:
+        return json.dumps(from_json(body), indent=2, ensure_ascii=False)
+    except ValueError:  # also for a lone surrogate, which no page can hold
+        return body
 
 
 def short(ref: str | None) -> str:
