@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from markupsafe import Markup
 from pydantic_core import from_json
 
 from shared.bounded_lists import MOST_COUNTED
+from webhook.reasons import ADVICE
 
 _LONGEST_PAYLOAD = 60_000  # characters shown
 _STEPS = ((60.0, 1.0, "s"), (3600.0, 60.0, "min"), (86_400.0, 3600.0, "h"), (float("inf"), 86_400.0, "d"))
@@ -46,6 +49,24 @@ def full(moment: datetime) -> str:
 def stamp(moment: datetime) -> str:
     """For a machine: RFC 3339."""
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def time_tag(moment: datetime | None, present: datetime) -> Markup:
+    """How long ago, for a person; when exactly, for a machine and under the pointer. A list has one a row."""
+    if moment is None:
+        return Markup("–")
+    html = f'<time datetime="{stamp(moment)}" title="{full(moment)}">{ago(moment, present)}</time>'
+    return Markup(html)  # noqa: S704  (made of a time alone)
+
+
+@lru_cache(maxsize=500)
+def badge_tag(word: str) -> Markup:
+    return Markup('<span class="badge is-{0}">{0}</span>').format(word)
+
+
+@lru_cache(maxsize=500)
+def reason_tag(code: str) -> Markup:
+    return Markup('<code title="{}">{}</code>').format(ADVICE.get(code, ""), code)
 
 
 def parsed(text: str | None) -> datetime | None:
