@@ -70,8 +70,8 @@ def _compare(provider: str, url: str, base: str, head: str, client: httpx2.Clien
 
 def _write(provider: str, url: str, head: str, client: httpx2.Client, engine: Engine) -> int:
     """Bytes of the body that would be sent."""
-    forge = Forges(client, {provider: ForgeSettings(url, "t", True)}).open(provider)
     push = Push(repository=Repository(provider, _NAME), ref=Ref("refs/tags/v2.0.0"), before="0" * 40, after=head, sha=head)
+    forge = Forges(client, {provider: ForgeSettings(url, "t", True)}).open(push.repository)
     rules, now = CommitRules(file_calls=0), datetime.now(UTC)
     found = Collector(engine, push, forge, rules, Deadline(_DEADLINE), now).collect()
     if len(found.commits) != _COMMITS:

@@ -24,6 +24,11 @@ from shared.states import JobState
 
 SCAN = 1_000
 MOST_COUNTED = 1_000
+# What no list shows: for a page of rows, reading it costs more than finding them.
+_UNLISTED = {
+    "jobs": {"key", "delivery_seq", "spec", "trigger", "attempts_allowed", "knock_at", "lease_until", "deploy", "replay_seq"},
+    "deliveries": {"dedupe_key", "why", "to_log"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +79,16 @@ def _first_since(connection: Connection, moment: datetime) -> int | None:
 
 
 def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column[Any], Any]], page: Page, kind: str) -> Found:
-    table = along.key.table
-    walked = sa.select(table).where(*along.conditions()).order_by(*along.newest_first())
+    listed = [column for column in along.key.table.columns if column.name not in _UNLISTED[along.key.table.name]]
+    walked = (along.conditions(), along.newest_first())
     if others:
-        some = walked.limit(SCAN).subquery()
-        held = [some.c[column.name] == value for column, value in others]
-        statement = sa.select(some).where(*held).order_by(some.c[along.key.name].desc())
+        some = _select([along.key, *(column for column, _ in others)], *walked).limit(SCAN).subquery()
+        held = (some.c[column.name] == value for column, value in others)
+        found = sa.select(some.c[along.key.name]).where(*held).order_by(some.c[along.key.name].desc()).limit(page.limit + 1)
+        statement = _select(listed, [along.key.in_(found)], [along.key.desc()])
     else:
-        statement = walked
-    rows = list(connection.execute(statement.limit(page.limit + 1)))
+        statement = _select(listed, *walked).limit(page.limit + 1)
+    rows = list(connection.execute(statement))
     if len(rows) > page.limit:
         return Found(rows[: page.limit], write_cursor(kind, str(rows[page.limit - 1]._mapping[along.key.name])))
     if others:
@@ -90,6 +96,12 @@ def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column
         if (key := connection.execute(last).scalar_one_or_none()) is not None:
             return Found(rows, write_cursor(kind, str(key)), is_cut=True)
     return Found(rows, None)
+
+
+def _select(
+    columns: Sequence[sa.Column[Any]], conditions: Sequence[sa.ColumnElement[bool]], order: Sequence[sa.ColumnElement[Any]]
+) -> sa.Select[Any]:
+    return sa.select(*columns).where(*conditions).order_by(*order)
 
 
 def count_up_to(connection: Connection, column: sa.Column[Any], value: object, most: int = MOST_COUNTED) -> int:

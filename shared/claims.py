@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from shared.db import UtcDateTime
 from shared.jobs import BUDGET, LEASE, move
 from shared.models import attempts, jobs, payloads, target_states
-from shared.states import JobState
+from shared.states import JobState, Outcome, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,16 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         headers=payload.headers if payload else None,
         body=payload.body if payload else None,
     )
+
+
+def asked_at(connection: Connection, job: Claimed) -> datetime:
+    """Since when someone has been waiting for this job: its push, or the first attempt of the replay that is going on."""
+    mine = attempts.c.job_id == job.id
+    ended = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0)).where(mine, attempts.c.outcome == Outcome.FAILED)
+    replayed = sa.select(sa.func.min(attempts.c.started_at)).where(
+        mine, attempts.c.trigger == Trigger.REPLAY, attempts.c.number > ended.scalar_subquery()
+    )
+    return connection.execute(replayed).scalar_one() or job.created_at
 
 
 _PAYLOAD = sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == sa.bindparam("seq"))

@@ -16,19 +16,40 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.claims import Claimed
 from shared.db import upsert_for
-from shared.models import contributions
+from shared.models import contributions, jobs, pushes
 from shared.push import Commit, FileChange
 
 _FASTEST = 1  # of zlib: messages shrink threefold all the same
-_OTHERS = (
+_KEPT = (
     sa.select(contributions.c.repository_key, contributions.c.commits)
-    .where(
-        contributions.c.target == sa.bindparam("target"),
-        contributions.c.version == sa.bindparam("version"),
-        contributions.c.repository_key != sa.bindparam("own"),
-    )
+    .where(contributions.c.target == sa.bindparam("target"), contributions.c.version == sa.bindparam("version"))
     .order_by(contributions.c.repository_key)
+)
+_LATER = (
+    sa.select(jobs.c.sha)
+    .where(
+        jobs.c.repository == sa.bindparam("repository"),
+        jobs.c.id > sa.bindparam("job"),
+        jobs.c.provider == sa.bindparam("provider"),
+        jobs.c.ref == sa.bindparam("ref"),
+        jobs.c.target == sa.bindparam("target"),
+        jobs.c.version == sa.bindparam("version"),
+        jobs.c.release_url.is_not(None),
+    )
+    .order_by(jobs.c.id.desc())
+    .limit(1)
+)
+_ANNOUNCED_LAST = (
+    sa.select(pushes.c.sha)
+    .where(
+        pushes.c.repository_key == sa.bindparam("key"),
+        pushes.c.sha.in_(sa.bindparam("shas", expanding=True)),
+        pushes.c.ref == sa.bindparam("ref"),
+    )
+    .order_by(pushes.c.seq.desc())
+    .limit(1)
 )
 
 
@@ -63,10 +84,21 @@ def _contribution(dialect: str) -> Any:
     )
 
 
-def others_contributions(connection: Connection, own: Contribution) -> dict[str, tuple[Commit, ...]]:
-    """{repository key: commits, newest first} of the other repositories that share this release."""
-    asked = {"target": own.target, "version": own.version, "own": own.repository_key}
-    return {row.repository_key: _unpack(row.commits) for row in connection.execute(_OTHERS, asked)}
+def kept_contributions(connection: Connection, target: str, version: str) -> dict[str, tuple[Commit, ...]]:
+    """{repository key: commits, newest first} of all repositories that have put something into this release."""
+    rows = connection.execute(_KEPT, {"target": target, "version": version})
+    return {row.repository_key: _unpack(row.commits) for row in rows}
+
+
+def find_successor(connection: Connection, job: Claimed) -> str | None:
+    """The commit that this job's ref has moved to, if a later job has put that one's commits into the same release."""
+    asked = {"repository": job.repository, "job": job.id, "provider": job.provider, "ref": job.ref}
+    later: str | None = connection.execute(_LATER, {**asked, "target": job.target, "version": job.version}).scalar_one_or_none()
+    if later is None:
+        return None
+    key = f"{job.provider}:{job.repository}"
+    last = connection.execute(_ANNOUNCED_LAST, {"key": key, "shas": [job.sha, later], "ref": job.ref}).scalar_one_or_none()
+    return None if last == job.sha else later
 
 
 def _pack(commits: Sequence[Commit]) -> bytes:

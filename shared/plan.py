@@ -68,7 +68,9 @@ def smaller(body: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
     if any("patch_set" in commit for commit in commits):
         bare = [{key: value for key, value in commit.items() if key != "patch_set"} for commit in commits]
         return {**body, "commits": bare}, "the target takes no file lists of this size"
-    kept = commits[: len(commits) // 2]
+    # Each repository's commits are newest first, and the list begins anew with each: the times say which are the oldest.
+    newest_first = sorted(range(len(commits)), key=lambda place: commits[place].get("timestamp", ""), reverse=True)
+    kept = [commits[place] for place in sorted(newest_first[: len(commits) // 2])]
     rest = {key: value for key, value in body.items() if key != "commits"}
     return ({**rest, "commits": kept} if kept else rest), f"the target takes the newest {len(kept)} commits only"
 

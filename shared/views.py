@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,28 +25,43 @@ def moment(value: datetime | None) -> str | None:
 
 
 def job(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
-    waits = row.status in _WAITING
+    (shown,) = list_jobs([row], healths)
+    return shown
+
+
+def list_jobs(rows: Sequence[sa.Row[Any]], healths: Mapping[str, Health]) -> list[Json]:
+    return [_job(held, row, healths) for held, row in zip(_by_name(rows), rows, strict=True)]
+
+
+def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
+    waits = held["status"] in _WAITING
     return {
-        "id": row.id,
-        "delivery_id": row.delivery_id,
-        "provider": row.provider,
-        "repository": row.repository,
-        "ref": row.ref,
-        "sha": row.sha,
-        "target": row.target,
-        "status": row.status,
-        "version": row.version,
-        "attempts": row.attempts,
-        "next_attempt_at": moment(row.next_attempt_at) if waits else None,
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
-        "reason": row.reason,
-        "error": row.error,
+        "id": held["id"],
+        "delivery_id": held["delivery_id"],
+        "provider": held["provider"],
+        "repository": held["repository"],
+        "ref": held["ref"],
+        "sha": held["sha"],
+        "target": held["target"],
+        "status": held["status"],
+        "version": held["version"],
+        "attempts": held["attempts"],
+        "next_attempt_at": moment(held["next_attempt_at"]) if waits else None,
+        "created_at": moment(held["created_at"]),
+        "updated_at": moment(held["updated_at"]),
+        "reason": held["reason"],
+        "error": held["error"],
         "waiting": waiting(row, healths) if waits else None,
-        "outcome": row.outcome,
-        "release_url": row.release_url,
-        "range": row.range,
+        "outcome": held["outcome"],
+        "release_url": held["release_url"],
+        "range": held["range"],
     }
+
+
+def _by_name(rows: Sequence[sa.Row[Any]]) -> list[Json]:
+    """The columns of each row by their names: asking a row itself for each of twenty takes twice as long."""
+    names = rows[0]._fields if rows else ()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
@@ -77,16 +92,25 @@ def attempt(row: sa.Row[Any]) -> Json:
 
 
 def delivery(row: sa.Row[Any]) -> Json:
+    (shown,) = list_deliveries([row])
+    return shown
+
+
+def list_deliveries(rows: Sequence[sa.Row[Any]]) -> list[Json]:
+    return [_delivery(held) for held in _by_name(rows)]
+
+
+def _delivery(held: Json) -> Json:
     return {
-        "id": row.delivery_id,
-        "provider": row.provider,
-        "repository": row.repository,
-        "event": row.event,
-        "ref": row.ref,
-        "status": row.status,
-        "reason": row.reason,
-        "detail": row.detail,
-        "created_at": moment(row.created_at),
+        "id": held["delivery_id"],
+        "provider": held["provider"],
+        "repository": held["repository"],
+        "event": held["event"],
+        "ref": held["ref"],
+        "status": held["status"],
+        "reason": held["reason"],
+        "detail": held["detail"],
+        "created_at": moment(held["created_at"]),
     }
 
 

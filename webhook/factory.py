@@ -20,6 +20,7 @@ from webhook.dashboard import register as dashboard
 from webhook.group_commit import GroupCommit
 from webhook.keyring import make_keyrings
 from webhook.ops import api
+from webhook.quick_json import QuickJson
 from webhook.refusals import Refusals
 from webhook.stores import open_store
 from webhook.throttle import Throttle
@@ -30,6 +31,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     rules = rules or config.load(settings)
     keyrings = make_keyrings(settings, rules.sources)
     app = Flask("webhook", static_folder=None)
+    app.json = QuickJson(app)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
     app.url_map.merge_slashes = False  # it would answer with a redirect to whatever host the request names
     engine = make_engine(settings.database_url)

@@ -13,8 +13,9 @@ from sqlalchemy.engine import Engine
 from shared import commit_log
 from shared.db import reading
 from shared.errors import TransientError
+from shared.holds import hold
 from shared.http import Deadline
-from shared.providers.forge import Comparison, Forge, Missing, Unrelated
+from shared.providers.forge import Comparison, Forge, Missing, RateLimited, Unrelated
 from shared.push import Commit, Push
 from shared.ranges import Range, payload_range, with_files
 from shared.rules import CommitRules
@@ -159,13 +160,18 @@ class Collector:
         )
 
     def _loose_end(self, bases: set[str]) -> tuple[Commit, ...]:
-        """Commits of the pushes that led here, newest first, up to where the chain ends or a base shows up."""
+        """Commits of the pushes that led here, newest first, up to where the chain ends or a base shows up.
+
+        A push that was cut, forced or made the branch ends it, but what it lists belongs to the head's history all the same.
+        """
         ids: dict[str, None] = {}
         with reading(self._engine).begin() as connection:
             sha: str | None = self._head
             while sha is not None and len(ids) < _LOOSE_END:
-                link = next((item for item in commit_log.branch_pushes_to(connection, self._key, sha) if is_link(item)), None)
-                newest_first = link.commit_ids[::-1] if link else ()
+                found = commit_log.branch_pushes_to(connection, self._key, sha)
+                link = next((push for push in found if is_link(push)), None)
+                last = link or next((push for push in found if sha in push.commit_ids), None)
+                newest_first = last.commit_ids[::-1] if last else ()
                 fresh = [commit_id for commit_id in newest_first if commit_id not in ids]
                 ends = next((index for index, commit_id in enumerate(fresh) if commit_id in bases), None)
                 ids.update(dict.fromkeys(fresh[:ends]))
@@ -243,6 +249,10 @@ class Collector:
                 asked[commit.id] = commit._replace(files=forge.files(self._name, commit.id, self._deadline))
             except Missing:
                 continue
+            except RateLimited as problem:
+                with self._engine.begin() as connection:
+                    hold(connection, problem.scope, problem.until, str(problem))
+                break
             except TransientError:
                 break  # a range without every file list is better than one that waits for them
         return asked

@@ -1,4 +1,4 @@
-"""The forges that this process may ask: one access per provider, and a short memory of those that cannot be reached."""
+"""The forges that this process may ask: one access per provider, and a short memory of what is of no use to ask."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections.abc import Mapping
 
 import httpx2
 
+from shared.errors import PermanentError, TransientError
 from shared.providers import PROVIDERS
-from shared.providers.forge import Forge, ForgeAccess
+from shared.providers.forge import Forge, ForgeAccess, Missing, RateLimited
+from shared.push import Repository
 from shared.settings import ForgeSettings
 
 _LEFT_ALONE_SECONDS = 300.0
 
 
 class Forges:
-    """`open` gives the forge for one job, None when it is switched off, or nobody named it and it did not answer lately."""
+    """`open` gives the forge for one job, None when it is switched off, or nobody named it and it was of no use lately."""
 
     def __init__(self, client: httpx2.Client, settings: Mapping[str, ForgeSettings]) -> None:
         self._settings = settings
@@ -24,19 +26,31 @@ class Forges:
             name: ForgeAccess(client=client, base_url=forge.url, token=forge.token) for name, forge in settings.items()
         }
         self._lock = threading.Lock()
-        self._unreachable: dict[str, float] = {}
+        self._useless: dict[str, float] = {}  # provider, or the key of a repository -> since when
 
-    def open(self, provider: str) -> Forge | None:
-        access = self._access.get(provider)
+    def open(self, repository: Repository) -> Forge | None:
+        access = self._access.get(repository.provider)
+        if access is None or self._is_left_alone(repository.provider) or self._is_left_alone(repository.key):
+            return None
+        return PROVIDERS[repository.provider].open_forge(access)
+
+    def _is_left_alone(self, key: str) -> bool:
         with self._lock:
-            is_left_alone = time.monotonic() - self._unreachable.get(provider, float("-inf")) < _LEFT_ALONE_SECONDS
-        return None if access is None or is_left_alone else PROVIDERS[provider].open_forge(access)
+            return time.monotonic() - self._useless.get(key, float("-inf")) < _LEFT_ALONE_SECONDS
 
     def is_named(self, provider: str) -> bool:
         """Whether someone configured this forge, so that waiting for it makes sense."""
         return provider in self._settings and self._settings[provider].is_named
 
-    def leave_alone(self, provider: str) -> None:
-        """A forge that nobody named did not answer: not every job shall find that out anew."""
+    def leave_alone(self, repository: Repository, problem: TransientError | PermanentError) -> None:
+        """A forge that nobody named does not answer, or hides this repository: not every job shall find that out anew.
+
+        A limit ends by itself, and a commit that is missing may still come.
+        """
+        if isinstance(problem, RateLimited | Missing):
+            return
+        now = time.monotonic()
+        key = repository.key if isinstance(problem, PermanentError) else repository.provider
         with self._lock:
-            self._unreachable[provider] = time.monotonic()
+            self._useless = {name: since for name, since in self._useless.items() if now - since < _LEFT_ALONE_SECONDS}
+            self._useless[key] = now

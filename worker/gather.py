@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from shared import contributions
+from shared import claims, contributions
 from shared.claims import Claimed
 from shared.contributions import Contribution
 from shared.db import reading
@@ -75,12 +75,20 @@ class Gatherer:
         if mode == "refs":
             return Gathered(None, (Listed(name, ()),))
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
-        own = Contribution(target=job.target, version=job.version, repository_key=push.repository.key, commits=found.commits)
+        own_key = push.repository.key
         with reading(self.engine).begin() as connection:
-            others = contributions.others_contributions(connection, own)
+            kept = contributions.kept_contributions(connection, job.target, job.version)
+            successor = contributions.find_successor(connection, job) if own_key in kept else None
+        own = None
+        if successor is None:
+            own = Contribution(target=job.target, version=job.version, repository_key=own_key, commits=found.commits)
+        else:  # its commits are in the release: an older job that ends after it must not take them back
+            why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
+            found, complete_at = replace(found, commits=kept[own_key], partial=why, is_proven=False), None
         listed = [Listed(name, found.commits)]
-        for key, commits in others.items():
-            listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
+        for key, commits in kept.items():
+            if key != own_key:
+                listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
         summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
         return Gathered(summary, tuple(listed), complete_at, own)
 
@@ -95,7 +103,7 @@ class Gatherer:
 
     def _collect(self, job: Claimed, push: Push, now: datetime) -> tuple[Range, datetime | None]:
         provider = push.repository.provider
-        forge = self.forges.open(provider)
+        forge = self.forges.open(push.repository)
         try:
             if forge is not None:
                 self._respect_hold(forge, now)
@@ -106,11 +114,14 @@ class Gatherer:
             if isinstance(problem, RateLimited):
                 self._hold(problem)
             is_named = self.forges.is_named(provider)
-            if not is_named and not isinstance(problem, RateLimited):
-                self.forges.leave_alone(provider)
+            if not is_named:
+                self.forges.leave_alone(push.repository, problem)
+            with reading(self.engine).begin() as connection:
+                asked_at = claims.asked_at(connection, job)
             decision = decide_wait(
                 problem,
-                created_at=job.created_at,
+                pushed_at=job.created_at,
+                asked_at=asked_at,
                 now=now,
                 is_named=is_named,
                 limit=self.rules.wait,

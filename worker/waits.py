@@ -34,13 +34,17 @@ class SendPartial:
 def decide_wait(
     problem: TransientError | PermanentError,
     *,
-    created_at: datetime,
+    pushed_at: datetime,
+    asked_at: datetime,
     now: datetime,
     is_named: bool,
     limit: timedelta,
     was_sent: bool,
 ) -> Snooze | SendPartial:
-    """`is_named`: someone configured this forge (a token or an address); one that nobody named is asked, never waited for.
+    """`asked_at`: since when someone has been waiting: the push, or a replay of it.
+
+    `is_named`: someone configured this forge (a token or an address); one that nobody named is asked, never waited for:
+    when it limits us, the release goes out at once and is completed when the limit ends.
 
     `was_sent`: a partial release is there already, so nobody is kept waiting by asking again later.
     """
@@ -48,16 +52,16 @@ def decide_wait(
     if isinstance(problem, PermanentError):
         return SendPartial(why, None)
     if isinstance(problem, Missing):
-        return snooze(now + ASK_AGAIN, "rate_limited", why) if now - created_at < FRESH else SendPartial(why, None)
+        return snooze(now + ASK_AGAIN, "rate_limited", why) if now - pushed_at < FRESH else SendPartial(why, None)
     if isinstance(problem, RateLimited):
         at, code = problem.until, "rate_limited"
     else:
         at, code = now + ASK_AGAIN, "forge_unreachable"
         if not is_named:
             return SendPartial(why, None)
-    if not was_sent and at - created_at <= limit:
+    if is_named and not was_sent and at - asked_at <= limit:
         return snooze(at, code, why)
-    if now - created_at > COMPLETE_FOR:
+    if now - asked_at > COMPLETE_FOR:
         return SendPartial(why, None)
     return SendPartial(why, max(at, now + COMPLETE_AGAIN) if code == "forge_unreachable" else at)
 

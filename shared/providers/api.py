@@ -16,6 +16,7 @@ from shared.errors import PermanentError, TransientError
 from shared.http import Answer, Deadline, call
 from shared.providers.answers import said
 from shared.providers.forge import ForgeAccess, Missing, RateLimited
+from shared.providers.turns import Limit
 from shared.push import is_valid_ref
 
 T = TypeVar("T")
@@ -96,8 +97,7 @@ class Api:
     def _send(self, repository: str, url: str, extra: Mapping[str, str], deadline: Deadline) -> Answer:
         """One request, and one more when the repository has moved within the host: a renamed one answers 301 for good."""
         headers = {**self._dialect.headers, **extra}
-        self.calls += 1
-        answer = call(self._access.client, "GET", url, headers=headers, deadline=deadline)
+        answer = self._call(url, headers, deadline)
         if answer.status not in REDIRECTS:
             return answer
         place = _place_within(self._root, url, answer.headers.get("location", ""))
@@ -107,14 +107,33 @@ class Api:
                 reason="forge_refused",
                 status=answer.status,
             )
-        self.calls += 1
-        answer = call(self._access.client, "GET", place, headers=headers, deadline=deadline)
+        answer = self._call(place, headers, deadline)
         if answer.status in REDIRECTS:
             raise PermanentError(f"{self.host} redirects twice", reason="forge_refused", status=answer.status)
         suffix = url.removeprefix(self._root + repository)
         if suffix != url and place.endswith(suffix) and repository not in self._moved:
             self._moved[repository] = place[: len(place) - len(suffix)]
         return answer
+
+    def _call(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+        """One request in its turn. Raises RateLimited, without a call where another job of this process met the limit."""
+        turns = self._access.turns
+        with turns.take(deadline):
+            now = datetime.now(UTC)
+            if turns.limit is not None and turns.limit.until > now:
+                raise self._limited(turns.limit, now)
+            self.calls += 1
+            answer = call(self._access.client, "GET", url, headers=headers, deadline=deadline)
+            now = datetime.now(UTC)
+            if answer.status in (403, 429) and (until := self._dialect.held_until(answer, now)) is not None:
+                until = min(max(until, now + timedelta(seconds=1)), now + _LONGEST_HOLD)
+                turns.limit = Limit(until, answer.status)
+                raise self._limited(turns.limit, now)
+            return answer
+
+    def _limited(self, limit: Limit, now: datetime) -> RateLimited:
+        detail = f"{self.host} takes no more calls with this token before {limit.until:%Y-%m-%d %H:%M:%S} UTC"
+        return RateLimited(detail, scope=self.scope, until=limit.until, now=now, status=limit.status)
 
     def _judge(self, repository: str, answer: Answer, reads: Collection[int]) -> Answer:
         if answer.status == 200 or answer.status in reads:
@@ -126,12 +145,8 @@ class Api:
     def _refusal(self, answer: Answer) -> TransientError | PermanentError:
         if token := self._access.token:  # what lies between may echo it: it must not reach a job's error by that way
             answer = replace(answer, body=answer.body.replace(token.encode(), b"***"))
-        status, now = answer.status, datetime.now(UTC)
+        status = answer.status
         where = f"{self.host} answered {status}"
-        if status in (403, 429) and (until := self._dialect.held_until(answer, now)) is not None:
-            until = min(max(until, now + timedelta(seconds=1)), now + _LONGEST_HOLD)
-            detail = f"{self.host} takes no more calls with this token before {until:%Y-%m-%d %H:%M:%S} UTC"
-            return RateLimited(detail, scope=self.scope, until=until, now=now, status=status)
         if status >= 500 or status in _PASSING:
             return TransientError(f"{where}{said(answer)}", status=status)
         variable = self._dialect.token_variable

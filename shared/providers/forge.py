@@ -19,6 +19,7 @@ import httpx2
 from shared.errors import TransientError
 from shared.http import Deadline
 from shared.providers.pages import PageCache
+from shared.providers.turns import Turns
 from shared.push import Commit, FileChange
 
 
@@ -81,7 +82,7 @@ class Missing(TransientError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeAccess:
-    """How to reach a forge. One per process and provider: `pages` then saves quota from job to job.
+    """How to reach a forge. One per process and provider: `pages` then saves quota from job to job, `turns` keeps order.
 
     `base_url` is GITHUB_API_URL or GITLAB_URL: with or without a path, never with a slash at the end.
     """
@@ -90,6 +91,7 @@ class ForgeAccess:
     base_url: str
     token: str | None = field(default=None, repr=False)
     pages: PageCache = field(default_factory=PageCache, repr=False)
+    turns: Turns = field(default_factory=Turns, repr=False)
 
 
 class Forge(Protocol):

@@ -157,7 +157,7 @@ def contribution(key: str, listed: Sequence[Commit] = ()) -> contributions.Contr
     return contributions.Contribution(target="t", version="v", repository_key=key, commits=listed)
 
 
-def test_what_other_repositories_put_into_a_release_comes_back_as_it_was(engine: Engine) -> None:
+def test_what_repositories_put_into_a_release_comes_back_as_it_was(engine: Engine) -> None:
     rich = Commit(
         id="d" * 40,
         message="Fix the till \U0001f600\n\nAll of it.",
@@ -170,8 +170,8 @@ def test_what_other_repositories_put_into_a_release_comes_back_as_it_was(engine:
     with engine.begin() as connection:
         for key, commits_ in ((KEY, [bare]), ("gitlab:acme/api", [bare, bare]), (KEY, [rich, bare])):
             contributions.contribute(connection, contribution(key, commits_), NOW)
-        others = contributions.others_contributions(connection, contribution("gitlab:acme/api"))
-    assert others == {KEY: (rich, bare)}
+        kept = contributions.kept_contributions(connection, "t", "v")
+    assert kept == {KEY: (rich, bare), "gitlab:acme/api": (bare, bare)}
 
 
 def test_the_sweeper_takes_over_pushes_that_nobody_needed_and_forgets_old_ones(engine: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared import jobs
 from shared.http import make_client
-from shared.models import holds
+from shared.models import attempts, holds
 from shared.models import jobs as job_table
 from shared.names import RepositoryNames
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.rules import CommitRules, Rules
 from shared.settings import ForgeSettings
-from tests.forge import Built, Forge, History, reply, used_up
+from tests.forge import Built, Forge, History, Reply, reply, used_up
+from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
 from tests.target import Target
 from webhook.local.environment import free_port
@@ -71,13 +74,15 @@ def runner(
     return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: "s3cret", gatherer=gatherer))
 
 
-def accept(engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | None = None) -> str:
+def accept(
+    engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | None = None, *, repository: str = "acme/shop"
+) -> str:
     from shared import deliveries
     from shared.push import Push
     from shared.rules import decide
 
     head = SampleCommit("the tagged one", id=sha)
-    sample = sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{tag}", head=head), "x")
+    sample = sign_github(github_push(repository=repository, ref=f"refs/tags/{tag}", head=head), "x")
     headers = {key.lower(): value for key, value in sample.headers.items()}
     hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
     assert isinstance(hook.content, Push)
@@ -138,6 +143,41 @@ def test_a_rate_limit_is_met_once_and_holds_every_job_of_the_token_until_it_ends
     assert all(row(engine, job_id).waiting is None for job_id in ids)
 
 
+def test_jobs_that_run_side_by_side_meet_a_rate_limit_once(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    ids = accept_all(engine, in_force, built)
+    forge.hold(600, used_up)
+    forge.delay = 0.3
+    with ThreadPoolExecutor(len(ids)) as pool:
+        list(pool.map(lambda job_id: run.run([job_id]), ids))
+    assert [row(engine, job_id).waiting["code"] for job_id in ids] == ["rate_limited"] * len(ids)
+    assert forge.total_calls == 1, "one call a token until then"
+
+
+def test_a_rate_limit_that_is_met_on_file_lists_holds_the_other_jobs_and_keeps_back_no_release(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    one, other = (accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS[1:3])
+
+    def limit(request: Request) -> Reply | None:
+        if request.segments[-2] == "commits":
+            forge.hold(600, used_up)
+        else:
+            forge.script.appendleft(limit)
+        return None
+
+    forge.script.append(limit)
+    runner(engine, http, in_force, forge.url).run([one])
+    assert (row(engine, one).status, row(engine, one).range["commits"]) == ("succeeded", 3)
+    calls = forge.total_calls
+    runner(engine, http, in_force, forge.url).run([other])  # of another process
+    assert (row(engine, other).waiting["code"], forge.total_calls) == ("rate_limited", calls)
+
+
 def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_later(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
@@ -154,6 +194,7 @@ def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_
     forge.hold(0, used_up)
     end_holds(engine)
     make_due(engine, job_id)
+    run = runner(engine, http, in_force, forge.url)  # another one, that has not met the limit
     run.run([job_id])
     stored = row(engine, job_id)
     assert (stored.status, stored.range["partial"], stored.range["proven"]) == ("succeeded", None, True)
@@ -207,6 +248,28 @@ def test_a_configured_forge_that_is_down_is_waited_for_and_then_the_release_goes
     assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
 
 
+def test_a_replay_of_an_old_job_waits_for_the_forge_as_a_new_one_does(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]], datetime.now(UTC) - timedelta(days=3))
+    target.answers = [(400, {}, b"{}")]
+    run.run([job_id])
+    assert (row(engine, job_id).status, len(target.posts)) == ("failed", 1)
+    with engine.begin() as connection:
+        assert jobs.replay(connection, job_id, now=datetime.now(UTC))
+    forge.hold(600, used_up)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("rate_limited", 1)
+    with engine.begin() as connection:
+        old = datetime.now(UTC) - timedelta(minutes=16)
+        connection.execute(attempts.update().where(attempts.c.job_id == job_id).values(started_at=old))
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 2)
+
+
 def test_the_longest_wait_is_configurable(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
@@ -228,6 +291,74 @@ def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(
     run.run(ids)
     assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
     assert len(target.posts) == len(ids)
+
+
+def test_a_forge_that_nobody_named_is_not_waited_for_when_it_limits_us_and_completes_the_release_later(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url, is_named=False, token=None)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.hold(600, used_up)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 1)
+    forge.hold(0, used_up)
+    end_holds(engine)
+    make_due(engine, job_id)
+    runner(engine, http, in_force, forge.url, is_named=False, token=None).run([job_id])
+    assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
+@pytest.mark.parametrize("unreadable", ["a private repository", "a commit that is not there yet"])
+def test_what_a_forge_that_nobody_named_refuses_keeps_no_other_release_from_asking_it(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, unreadable: str
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url, is_named=False, token=None)
+    readable = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    if unreadable == "a private repository":
+        private = accept(engine, in_force, "v1", "d" * 40, repository="acme/private")
+        run.run([private, accept(engine, in_force, "v2", "e" * 40, repository="acme/private")])
+        assert (row(engine, private).reason, forge.total_calls) == ("commits_partial", 1)
+    else:
+        run.run([accept(engine, in_force, "v9.0.0", "d" * 40)])
+    run.run([readable])
+    assert (row(engine, readable).status, row(engine, readable).range["commits"]) == ("succeeded", 3)
+
+
+def test_a_job_that_ends_after_its_tag_has_moved_does_not_take_the_moved_tags_commits_back(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    first = accept(engine, in_force, TAGS[2], built.sha["c2-1"])
+    target.answers = [(503, {}, b"{}")]
+    run.run([first])
+    moved = accept(engine, in_force, TAGS[2], built.sha["c2-3"])
+    run.run([moved])
+    make_due(engine, first)
+    run.run([first])
+    *_, right, last = [[commit["id"] for commit in body["commits"]] for body in sent(target)]
+    assert right == last == [built.sha[f"c2-{number}"] for number in (3, 2, 1)]
+    stored = row(engine, first)
+    assert (stored.status, stored.reason) == ("succeeded", "commits_partial")
+    assert built.sha["c2-3"][:12] in stored.range["partial"]
+    assert row(engine, moved).range["partial"] is None
+
+
+def test_a_tag_that_was_moved_and_moved_back_lists_what_it_points_at_again(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    first = accept(engine, in_force, TAGS[2], built.sha["c2-1"])
+    target.answers = [(400, {}, b"{}")]
+    run.run([first])
+    run.run([accept(engine, in_force, TAGS[2], built.sha["c2-3"])])
+    assert accept(engine, in_force, TAGS[2], built.sha["c2-1"]) == first
+    run.run([first])
+    assert [commit["id"] for commit in sent(target)[-1]["commits"]] == [built.sha["c2-1"]]
+    assert (row(engine, first).status, row(engine, first).range["partial"]) == ("succeeded", None)
 
 
 @pytest.mark.parametrize("answer", [reply({"message": "Bad credentials"}, 401), reply({"message": "Not Found"}, 404)])

@@ -90,7 +90,7 @@ def tag_push(kind: Kind, name: str, sha: str) -> Push:
 def collect(ledger: Engine, http: httpx2.Client, forge: Forge | None, push: Push, rules: CommitRules | None = None) -> Range:
     opened = None
     if forge is not None:
-        opened = Forges(http, {forge.kind: ForgeSettings(forge.url, "token", is_named=True)}).open(forge.kind)
+        opened = Forges(http, {forge.kind: ForgeSettings(forge.url, "token", is_named=True)}).open(push.repository)
     return Collector(ledger, push, opened, rules or CommitRules(), Deadline(30), datetime.now(UTC)).collect()
 
 
@@ -196,24 +196,25 @@ def test_a_lost_push_is_made_good_from_the_last_head_we_know(ledger: Engine, htt
 # --- the log alone -----------------------------------------------------------------------------------------------------
 
 
-def listed(built: Built, before: str, after: str) -> list[SampleCommit]:
-    """What a payload lists of before..after: oldest first."""
+def listed(built: Built, before: str | None, after: str) -> list[SampleCommit]:
+    """What a payload lists of before..after: oldest first. None for `before`: the push made the branch."""
     number = {sha: place for place, sha in enumerate(built.parents)}
-    between = sorted(built.range(built.sha[before], built.sha[after]), key=lambda sha: number[sha])
+    head = built.sha[after]
+    between = sorted(built.range(built.sha[before], head) if before else built.reachable(head), key=lambda sha: number[sha])
     return [SampleCommit(f"message of {sha[:7]}", added=[f"{sha[:7]}.py"], id=sha) for sha in between]
 
 
-def payload(kind: Kind, built: Built, before: str, after: str, forced: bool = False) -> dict[str, object]:
+def payload(kind: Kind, built: Built, before: str | None, after: str, most: int) -> dict[str, object]:
     commits = listed(built, before, after)
-    made = (github_push if kind == "github" else gitlab_push)(
-        repository=NAME, ref="refs/heads/main", commits=commits, before=built.sha[before]
-    )
-    return {**made, "forced": forced} if kind == "github" else made
+    start = built.sha[before] if before else ZERO
+    if kind == "github":
+        return github_push(repository=NAME, ref="refs/heads/main", commits=commits, before=start)
+    return gitlab_push(repository=NAME, ref="refs/heads/main", commits=commits[-most:], before=start, total=len(commits))
 
 
-def deliver(ledger: Engine, kind: Kind, built: Built, before: str, after: str) -> None:
+def deliver(ledger: Engine, kind: Kind, built: Built, before: str | None, after: str, *, most: int = 2_048) -> None:
     sign = sign_github if kind == "github" else sign_gitlab
-    store(ledger, sign(payload(kind, built, before, after), "s"))
+    store(ledger, sign(payload(kind, built, before, after, most), "s"))
 
 
 def branch_push(kind: Kind, built: Built, old: str, new: str, *, forced: bool = False, before: str | None = None) -> Push:
@@ -311,6 +312,34 @@ def test_the_log_alone_says_what_it_cannot_know(ledger: Engine, http: httpx2.Cli
     assert "does not reach" in str(found.partial)
     assert not found.is_proven
     assert ids(found) == built.range(built.sha["c5"], built.sha["c9"])
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_the_log_alone_lists_the_newest_of_the_push_that_made_the_branch_in_a_first_release(
+    ledger: Engine, http: httpx2.Client, tmp_path: Path, kind: Kind
+) -> None:
+    made = History()
+    made.line("c", 7)
+    built = made.build(tmp_path / "repository")
+    deliver(ledger, kind, built, None, "c5")
+    deliver(ledger, kind, built, "c5", "c7")
+    found = collect(ledger, http, None, tag_push(kind, "v1.0.0", built.sha["c7"]), CommitRules(first_release=6))
+    assert [commit.id for commit in found.commits] == [built.sha[f"c{number}"] for number in range(7, 1, -1)]
+    assert (found.source, found.base, found.is_proven) == ("log", None, False)
+
+
+def test_the_log_alone_lists_what_a_cut_push_lists(ledger: Engine, http: httpx2.Client, tmp_path: Path) -> None:
+    """GitLab lists the newest twenty of a push: they belong to the release, whatever came before them."""
+    made = History()
+    made.line("c", 40)
+    built = made.build(tmp_path / "repository")
+    announce(ledger, "gitlab", "v1.0.0", built.sha["c1"])
+    deliver(ledger, "gitlab", built, "c1", "c35", most=20)
+    deliver(ledger, "gitlab", built, "c35", "c40", most=20)
+    found = collect(ledger, http, None, tag_push("gitlab", "v1.1.0", built.sha["c40"]))
+    assert [commit.id for commit in found.commits] == [built.sha[f"c{number}"] for number in range(40, 15, -1)]
+    assert "does not reach" in str(found.partial)
+    assert not found.is_proven
 
 
 # --- random histories ----------------------------------------------------------------------------------------------------

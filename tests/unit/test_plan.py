@@ -221,6 +221,17 @@ def test_a_body_that_was_too_large_loses_its_files_first_then_the_older_half() -
     assert said == "the target takes the newest 2 commits only"
 
 
+def test_what_a_body_that_was_too_large_loses_is_the_oldest_whatever_repository_it_is_of() -> None:
+    def part(name: str, *hours: int) -> Listed:
+        return Listed(name, [commit(f"{name}{hour}", timestamp=NOW + timedelta(hours=hour), files=None) for hour in hours])
+
+    listed = [part("acme/shop", 8, 3, 1), part("acme/api", 9, 7, 2)]
+    body = plan_release(push(), version="v1", spec=SPEC, received_at=LATER, listed=listed)
+    half, said = smaller(body) or ({}, "")
+    assert [item["id"] for item in half["commits"]] == [sha("acme/shop8"), sha("acme/api9"), sha("acme/api7")]
+    assert said == "the target takes the newest 3 commits only"
+
+
 def test_a_body_shrinks_until_nothing_is_left_to_leave_out_and_stays_a_release() -> None:
     body: dict[str, Any] | None = plan(push(), *(commit(str(number)) for number in range(100)))
     steps = 0

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from shared import audit, bounded_lists, comparisons, filters, finding, replays, repositories, target_states, views
 from shared.errors import BadParameter, NotFound
-from webhook.dashboard import charts, reading, words
+from webhook.dashboard import charts, figures, reading, words
 from webhook.dashboard.door import blueprint, door, looking, page
 
 PAGE = "25"
@@ -41,7 +41,8 @@ def providers(given: dict[str, str]) -> list[str]:
 def overview() -> Response:
     with looking() as connection:
         shown = reading.read_overview(connection, door().rules, words.now())
-    return page("overview.html", **shown)
+        day = figures.kept().read(connection, words.now())
+    return page("overview.html", figures=day.html, sums=day.sums, received=day.received, as_of=day.as_of, **shown)
 
 
 @blueprint.get("/deliveries")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,30 +14,18 @@ from shared.models import jobs
 from shared.rules import Rules
 from shared.states import JobState
 from shared.target_health import Health, TargetState
-from webhook.dashboard import charts
 
 MOST_SILENT = 5
 LAST_EVENTS = 10
 
 
 def read_overview(connection: Connection, rules: Rules, now: datetime) -> dict[str, Any]:
-    last = tallies.hour_of(now)
-    rows = tallies.since(connection, last - timedelta(hours=charts.HOURS - 1))
-    hours = charts.by_hour(rows, last)
-    sums = {kind: sum(hour.counts.get(kind, 0) for hour in hours) for kind in charts.KINDS}
-    received = sum(row.number for row in rows if row.series == "deliveries")
+    """What the overview shows of this moment; the last day is `figures.Day`."""
     job_counts = bounded_lists.count_jobs(connection)
     targets = read_targets(connection, rules)
     return {
-        "hours": hours,
-        "bars": charts.draw_bars(hours),
-        "times": charts.draw_times(hours),
-        "sums": sums,
-        "received": received,
-        "counts": job_counts,
         "failed_jobs": job_counts[JobState.FAILED],
         "waiting": job_counts[JobState.QUEUED] + job_counts[JobState.RETRYING],
-        "as_of": tallies.find_mark(connection),
         "oldest": counts.oldest_waiting_at(connection),
         "targets": targets,
         "ill": [target for target in targets if target["state"] != TargetState.OK],

@@ -6,6 +6,7 @@ from flask import Flask
 
 from webhook.dashboard import acts, pages, reference, repository_pages, sign_in, try_pages, words
 from webhook.dashboard.door import Gate, blueprint, door
+from webhook.dashboard.figures import Figures
 from webhook.dashboard.sessions import Sessions
 from webhook.reasons import ADVICE
 
@@ -17,12 +18,26 @@ _ROUTES = (
     sign_in,
     try_pages,
 )  # importing them is what adds their addresses to the blueprint
-_FILTERS = (words.span, words.ago, words.full, words.stamp, words.parsed, words.some, words.short, words.href)
+_FILTERS = (
+    words.span,
+    words.ago,
+    words.full,
+    words.stamp,
+    words.time_tag,
+    words.badge_tag,
+    words.reason_tag,
+    words.parsed,
+    words.some,
+    words.short,
+    words.href,
+    words.indented,
+)
 
 
 def register(app: Flask) -> None:
     with app.app_context():
         app.extensions["dashboard"] = Gate(Sessions(door().settings))
+        app.extensions["dashboard.figures"] = Figures()
     for filter_ in _FILTERS:
         app.jinja_env.filters[filter_.__name__] = filter_
     app.jinja_env.globals["advice"] = ADVICE

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from markupsafe import Markup
+from pydantic_core import from_json
+
 from shared.bounded_lists import MOST_COUNTED
+from webhook.reasons import ADVICE
 
 _LONGEST_PAYLOAD = 60_000  # characters shown
 _STEPS = ((60.0, 1.0, "s"), (3600.0, 60.0, "min"), (86_400.0, 3600.0, "h"), (float("inf"), 86_400.0, "d"))
@@ -46,6 +51,24 @@ def stamp(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def time_tag(moment: datetime | None, present: datetime) -> Markup:
+    """How long ago, for a person; when exactly, for a machine and under the pointer. A list has one a row."""
+    if moment is None:
+        return Markup("–")
+    html = f'<time datetime="{stamp(moment)}" title="{full(moment)}">{ago(moment, present)}</time>'
+    return Markup(html)  # noqa: S704  (made of a time alone)
+
+
+@lru_cache(maxsize=500)
+def badge_tag(word: str) -> Markup:
+    return Markup('<span class="badge is-{0}">{0}</span>').format(word)
+
+
+@lru_cache(maxsize=500)
+def reason_tag(code: str) -> Markup:
+    return Markup('<code title="{}">{}</code>').format(ADVICE.get(code, ""), code)
+
+
 def parsed(text: str | None) -> datetime | None:
     """A time out of stored JSON."""
     try:
@@ -64,6 +87,14 @@ def pretty(payload: Any) -> tuple[str, bool]:
     """JSON for reading, bounded; the second value says whether it was cut."""
     text = payload if isinstance(payload, str) else json.dumps(payload, indent=2, ensure_ascii=False)
     return text[:_LONGEST_PAYLOAD], len(text) > _LONGEST_PAYLOAD
+
+
+def indented(body: str) -> str:
+    """A body that is whole and JSON, a line for each value; any other as it is."""
+    try:
+        return json.dumps(from_json(body), indent=2, ensure_ascii=False)
+    except ValueError:  # also for a lone surrogate, which no page can hold
+        return body
 
 
 def short(ref: str | None) -> str:

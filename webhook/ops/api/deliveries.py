@@ -39,7 +39,7 @@ def list_deliveries() -> Response:
     wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
     with reading(door().engine).begin() as connection:
         found = bounded_lists.list_deliveries(connection, wanted, page)
-    return jsonify({"items": [views.delivery(row) for row in found.rows], "next_cursor": found.next_cursor})
+    return jsonify({"items": views.list_deliveries(found.rows), "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)

@@ -39,7 +39,7 @@ def list_jobs() -> Response:
     with reading(door().engine).begin() as connection:
         found = bounded_lists.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    return jsonify({"items": [views.job(row, healths) for row in found.rows], "next_cursor": found.next_cursor})
+    return jsonify({"items": views.list_jobs(found.rows, healths), "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/jobs/<job_id>")

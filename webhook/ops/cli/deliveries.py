@@ -26,7 +26,7 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
     wanted, page = filters.read_delivery_filter(words, datetime.now(UTC)), filters.read_page(words, "delivery")
     with reading(open_tools().engine).begin() as connection:
         found = bounded_lists.list_deliveries(connection, wanted, page)
-    items = [views.delivery(row) for row in found.rows]
+    items = views.list_deliveries(found.rows)
     columns = ("created_at", "id", "provider", "status", "repository", "ref", "reason")
     print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="delivery")
 

@@ -40,7 +40,7 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
     with reading(open_tools().engine).begin() as connection:
         found = bounded_lists.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    items = [views.job(row, healths) for row in found.rows]
+    items = views.list_jobs(found.rows, healths)
     columns = ("id", "status", "attempts", "target", "repository", "version", "reason")
     print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job")
 
