@@ -45,6 +45,7 @@ def measure() -> list[Step]:
         folder = Path(name)
         with receivers.broker(folder) as broker:
             steps = [_accepting(folder, new_database, broker, processes) for processes in _RECEIVERS]
+        with receivers.broker(folder) as broker:  # another: no worker is to read the knocks of those deliveries first
             steps += [_working(folder, new_database, "Redis", broker, *setup) for setup in _WORKERS]
         if RABBITMQ.exists():
             with _rabbitmq(folder) as broker:
