@@ -132,7 +132,7 @@ def _read(provider: str, row: Any) -> Push | None:
 
 def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
     connection.execute(_new_pushes(connection.dialect.name), push_values(seq, push, at))
-    save_commits(connection, push.repository.key, listed_commits(push), at)
+    _save(connection, push.repository.key, listed_commits(push), at)
 
 
 def push_values(seq: int, push: Push, at: datetime) -> dict[str, Any]:
@@ -161,6 +161,10 @@ def listed_commits(push: Push) -> Iterable[Commit]:
 def save_commits(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
     """Keep commits; one that is known already gains its file list if it had none."""
     _lock(connection, repository_key)
+    _save(connection, repository_key, found, at)
+
+
+def _save(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
     rows = [commit_values(repository_key, commit, at) for commit in found]
     for start in range(0, len(rows), _CHUNK):
         connection.execute(_new_commits(connection.dialect.name), rows[start : start + _CHUNK])
