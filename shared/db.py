@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -19,12 +20,15 @@ from alembic.script import ScriptDirectory
 from pydantic_core import from_json, to_json
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.engine.url import URL, make_url
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from shared.errors import SchemaError
 
 BUSY_SECONDS = 10  # how long a writer waits for SQLite's one write lock before "cannot store"
 LOOK_AGAIN_SECONDS = 0.001
+_FRESH_SECONDS = 0.2
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -69,16 +73,18 @@ def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """
     parsed = normalise_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed,
             pool_size=8,
             max_overflow=8,
             pool_timeout=5,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 5},
             json_serializer=write_json,
             json_deserializer=read_json,
         )
+        sa.event.listen(engine, "checkin", _note_use)
+        sa.event.listen(engine, "checkout", _ping_if_idle)
+        return engine
     engine = sa.create_engine(
         parsed,
         pool_size=8,
@@ -110,8 +116,28 @@ def read_json(text: str | bytes) -> Any:
 
 
 def reading(engine: Engine) -> Engine:
-    """The same pool for transactions that only read: on SQLite they take no write lock and queue behind nobody."""
+    """The same pool for transactions that only read: on SQLite they take no write lock and queue behind nobody; on PostgreSQL
+    each statement stands for itself, as it does at READ COMMITTED, without a BEGIN and a COMMIT around it."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine.execution_options(reads_only=True)
+
+
+def _note_use(_: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+    """A server that was started anew has closed what the pool holds. No server is started in a fifth of a second: a worker that
+    is busy need not ask five times a job."""
+    used_at = record.info.get("used_at")
+    if used_at is None or time.monotonic() - used_at < _FRESH_SECONDS:
+        return
+    try:
+        connection.cursor().execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as problem:
+        raise sa.exc.InvalidatePoolError from problem
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
