@@ -22,7 +22,7 @@ from shared.index_ranges import Range
 from shared.models import deliveries, jobs
 from shared.states import JobState
 
-SCAN = 1_000
+SCAN = 500
 MOST_COUNTED = 1_000
 # What no list shows: for a page of rows, reading it costs more than finding them.
 _UNLISTED = {
