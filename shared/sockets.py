@@ -1,4 +1,4 @@
-"""Holds every socket of the HTTP client to the deadline of the call under way. Knows no HTTP.
+"""Holds every socket of the HTTP client to the deadline of the call under way, and uses the wait for an answer. Knows no HTTP.
 
 A read timeout bounds the silence between two bytes, never their sum: a host that sends the header of its answer a byte at a
 time, or takes the request so, would keep a thread for days. The client itself has no such limit.
@@ -10,10 +10,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import httpcore2
 import httpx2
+
+T = TypeVar("T")
 
 _PIECE = 4096  # of a request: how much may go out before the time is looked at again
 
@@ -28,6 +30,42 @@ def within(left: Callable[[], float]) -> Iterator[None]:
         yield
     finally:
         _call.left = None
+
+
+class Errand(Generic[T]):
+    """Work for the time in which an answer is on its way. Done once, in the thread that waits: a second thread would take the
+    interpreter from it before the request is out."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work: Callable[[], T] | None = work
+        self._value: T | None = None
+        self._fault: Exception | None = None
+
+    def run(self) -> None:
+        work, self._work = self._work, None
+        if work is None:
+            return
+        try:
+            self._value = work()
+        except Exception as fault:  # not the call's, which goes on
+            self._fault = fault
+
+    def result(self) -> T:
+        """What the work made, or raises what it raised. Does it now if no answer was waited for."""
+        self.run()
+        if self._fault is not None:
+            raise self._fault
+        return cast(T, self._value)
+
+
+@contextmanager
+def meanwhile(errand: Errand[Any]) -> Iterator[None]:
+    """While this lasts, the first answer that this thread waits for finds `errand` done when it arrives."""
+    _call.errand = errand
+    try:
+        yield
+    finally:
+        _call.errand = None
 
 
 def hold_to_deadlines(client: httpx2.Client) -> None:
@@ -53,6 +91,9 @@ class _Stream(httpcore2.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        errand: Errand[Any] | None = getattr(_call, "errand", None)
+        if errand is not None:
+            errand.run()
         return self._stream.read(max_bytes, _bound(timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from shared.errors import PermanentError, TransientError
 from shared.providers.forge import Comparison, Tag
 from shared.push import Commit
+from shared.sockets import Errand, meanwhile
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,14 +70,14 @@ def read_pages(
 ) -> Iterator[R]:
     """What `read` makes of page `number` and of those that `following` names, each read while the next is on its way.
 
-    Calls are made one at a time: forges count calls at once as abuse. It is the reading that has a thread of its own.
+    Calls are made one at a time: forges count calls at once as abuse.
     """
     answer = fetch(number)
-    with ThreadPoolExecutor(1) as pool:
-        while (after := following(number, answer)) is not None:
-            reading = pool.submit(read, answer)
+    while (after := following(number, answer)) is not None:
+        reading = Errand(partial(read, answer))
+        with meanwhile(reading):
             number, answer = after, fetch(after)
-            yield reading.result()
+        yield reading.result()
     yield read(answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import TransientError
 from shared.http import Deadline, call, make_client, retry_after
+from shared.sockets import Errand, meanwhile
 from tests.builders import NOW, examples
 from tests.security.hosts import Host, say
 
@@ -85,3 +87,43 @@ def test_what_may_not_be_repeated_is_not_and_nothing_is_repeated_for_ever(method
         with pytest.raises(TransientError, match="ended the connection without an answer"):
             call(client, method, host.url, headers={}, deadline=Deadline(5), body=b"{}" if method == "POST" else None)
         assert len(host.requests) == requests
+
+
+def test_an_errand_is_done_once_while_the_answer_is_waited_for() -> None:
+    done, runs = threading.Event(), []
+
+    def answer_when_it_is_done(connection: socket.socket, host: Host) -> None:
+        say(200 if done.wait(10) else 500, b"[]")(connection, host)
+
+    def work() -> str:
+        runs.append(len(host.requests))
+        done.set()
+        return "done"
+
+    with Host(answer_when_it_is_done) as host, make_client() as client:
+        errand = Errand(work)
+        with meanwhile(errand):
+            assert call(client, "GET", host.url, headers={}, deadline=Deadline(5)).status == 200
+            assert call(client, "GET", host.url, headers={}, deadline=Deadline(5)).status == 200
+        assert (errand.result(), errand.result(), len(runs)) == ("done", "done", 1)
+
+
+def test_an_errand_that_fails_does_not_fail_the_call_but_says_so_when_asked() -> None:
+    errand = Errand(lambda: int("x"))
+    with Host() as host, make_client() as client, meanwhile(errand):
+        assert call(client, "GET", host.url, headers={}, deadline=Deadline(5)).status == 200
+    for _ in range(2):
+        with pytest.raises(ValueError, match="invalid literal"):
+            errand.result()
+
+
+def test_an_errand_is_done_when_asked_for_if_no_answer_was_waited_for_and_not_by_a_later_call() -> None:
+    runs: list[int] = []
+    errand = Errand(lambda: runs.append(1))
+    with meanwhile(errand):
+        pass
+    with Host() as host, make_client() as client:
+        call(client, "GET", host.url, headers={}, deadline=Deadline(5))
+    assert runs == []
+    errand.result()
+    assert runs == [1]
