@@ -83,7 +83,8 @@ def _nearest(
 ) -> Previous:
     """Any ancestor that is nearer lies in first..tag: what does not is an ancestor of `first`, hence farther."""
     inside = range_ids(possible[first.name])
-    best, fewest = first, len(inside)
+    beside = [tag for tag in ordered if possible[tag.name] == possible[first.name]]
+    best, fewest = max(beside, key=lambda tag: tag.order), len(inside)  # on a tie the higher version counts
     rivals = [tag for tag in ordered if possible[tag.name] in inside]
     for tag in rivals[:MOST_RIVALS]:
         sha = possible[tag.name]

@@ -65,6 +65,13 @@ def test_a_branch_that_forked_before_the_last_release_does_not_make_the_older_ta
     assert choose(graph, "v3", {"v1": "o", "v2": "n", "v3": "merge"}) == ("v2", "nearest ancestor")
 
 
+def test_of_two_that_are_equally_near_the_highest_version_on_either_commit_counts() -> None:
+    """v0 and v3 stand on one commit, v2 on the other: v0 is asked for first, since it is the next lower version."""
+    graph: Graph = {"r": (), "one": ("r",), "two": ("r",), "m": ("one", "two")}
+    tags = {"v0.0.0": "one", "v3.0.0": "one", "v2.0.0": "two", "v1.0.0": "m"}
+    assert choose(graph, "v1.0.0", tags) == ("v3.0.0", "nearest ancestor")
+
+
 def test_unrelated_history_has_no_previous_release() -> None:
     assert choose({"a": (), "b": ()}, "v2", {"v1": "a", "v2": "b"}) is None
 
