@@ -19,6 +19,7 @@ from sqlalchemy.engine import Engine
 from bench.row import Result, Side, compare
 from bench.server import ROOT
 from shared.db import make_engine
+from shared.garbage import spare_what_lasts
 from shared.http import Deadline, call, make_client
 from shared.models import SCHEMA
 from shared.plan import Listed, plan_release
@@ -37,6 +38,7 @@ _DEADLINE = 120.0
 
 
 def measure(runs: int) -> list[Result]:
+    spare_what_lasts()  # as a worker does
     with tempfile.TemporaryDirectory(prefix="tagship-bench-") as name:
         engine = make_engine(f"sqlite:///{Path(name) / 'ledger.sqlite3'}")
         SCHEMA.upgrade(engine)

@@ -15,6 +15,7 @@ from shared import config, jobs, log
 from shared.comparing import Comparer
 from shared.db import make_engine
 from shared.errors import SettingsError
+from shared.garbage import spare_what_lasts
 from shared.http import make_client
 from shared.models import SCHEMA
 from shared.names import RepositoryNames
@@ -72,6 +73,7 @@ def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None
 
     def on_ready(sender: Any, **_: Any) -> None:
         runner.on_free = _waker(sender)
+        spare_what_lasts()
         logger.info("worker.ready", concurrency=settings.worker_concurrency)
         if ready_file is not None:
             ready_file.touch()

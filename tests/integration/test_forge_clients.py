@@ -184,6 +184,9 @@ def test_three_thousand_commits(three_thousand: testing.Built, server: testing.F
     assert (len(ids(found)), found.is_complete) == (3_000, True)
     # GitHub: 30 pages. GitLab: a merge base, and the full last page promises one more.
     assert client.api_calls == server.total_calls == {"github": 30, "gitlab": 32}[server.kind]
+    for _ in range(2):
+        assert client.relate(REPOSITORY, made.sha["v1.0.0"], made.sha["v2.0.0"], soon()).base_is_ancestor
+    assert client.api_calls == {"github": 32, "gitlab": 32}[server.kind], "a merge base is asked for once"
     place = {sha: number for number, sha in enumerate(ids(found))}
     assert all(place[child] < place[parent] for child in place for parent in made.parents[child] if parent in place)
 

@@ -34,6 +34,7 @@ class GitLabForge:
 
     def __init__(self, access: ForgeAccess) -> None:
         self._is_anonymous = not access.token
+        self._bases: dict[tuple[str, str, str], str | None] = {}  # a range is first related, then compared
         self._api = Api(
             access,
             Dialect(
@@ -81,6 +82,12 @@ class GitLabForge:
         """400 names the shas it lacks, 404 says that there is no base: https://docs.gitlab.com/api/repositories/#merge-base"""
         if a == b:
             return check_sha(a)
+        asked = (repository, a, b)
+        if asked not in self._bases:
+            self._bases[asked] = self._ask_merge_base(repository, a, b, deadline)
+        return self._bases[asked]
+
+    def _ask_merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
         query = (("refs[]", check_sha(a)), ("refs[]", check_sha(b)))
         answer = self._api.get(_path(repository), "/repository/merge_base", query, deadline, reads=(400, 404))
         if answer.status == 200:
