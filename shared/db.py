@@ -8,6 +8,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,13 @@ def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
             pool_size=8,
             max_overflow=8,
             pool_timeout=5,
+            pool_use_lifo=True,  # the others may rest, and be asked when they are needed whether they still live
             connect_args={"connect_timeout": 5},
             json_serializer=write_json,
             json_deserializer=read_json,
         )
         sa.event.listen(engine, "checkin", _note_use)
-        sa.event.listen(engine, "checkout", _ping_if_idle)
+        sa.event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
         return engine
     engine = sa.create_engine(
         parsed,
@@ -127,15 +129,16 @@ def _note_use(_: object, record: ConnectionPoolEntry) -> None:
     record.info["used_at"] = time.monotonic()
 
 
-def _ping_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+def _ping_if_idle(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
+) -> None:
     """A server that was started anew has closed what the pool holds. No server is started in a fifth of a second: a worker that
     is busy need not ask five times a job."""
     used_at = record.info.get("used_at")
     if used_at is None or time.monotonic() - used_at < _FRESH_SECONDS:
         return
     try:
-        connection.cursor().execute("SELECT 1")
-        connection.rollback()
+        dialect.do_ping(connection)
     except psycopg.Error as problem:
         raise sa.exc.InvalidatePoolError from problem
 
