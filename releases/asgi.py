@@ -12,7 +12,6 @@ from releases.pages.visitors import read_setting
 from shared import log
 from shared.asgi import FlaskInAsgi, Refusal
 from shared.db import make_engine
-from shared.garbage import spare_what_lasts
 from shared.settings import from_env
 
 
@@ -22,7 +21,6 @@ def create() -> FlaskInAsgi:
     log.hide(settings.every_secret())
     engine = make_engine(settings.releases_database_url)
     app = create_app(engine, rate_limit=read_limit(settings), trusts_local=read_setting(settings))
-    spare_what_lasts()
     return FlaskInAsgi(app, refuse=_refuse)
 
 

@@ -11,7 +11,6 @@ from flask import Flask
 from shared import config, log
 from shared.asgi import FlaskInAsgi, Limits
 from shared.db import make_engine
-from shared.garbage import spare_what_lasts
 from shared.queue import Knocker, make_celery
 from shared.rules import Rules
 from shared.settings import Settings, from_env
@@ -75,5 +74,4 @@ def create_asgi() -> FlaskInAsgi:
         await asyncio.to_thread(door.knocker.stop)
 
     quick = receive.quickly(door, sender_of(settings.trusted_proxies))
-    spare_what_lasts()
     return FlaskInAsgi(app, refuse=problems.refuse_body, quick=quick, on_stop=stop)

@@ -7,6 +7,7 @@ Each answer waits for its commit; while one group commits, the next one gathers.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from shared.errors import CannotStore
 from shared.queue import Knocker
 
 LARGEST_GROUP = 64
+LARGEST_GROUP_BYTES = 4 * 1024 * 1024  # of bodies: SQLite writes them in the loop's own thread
 _GATHER_SECONDS = 0.001
 Outcome = Receipt | SQLAlchemyError | CannotStore
 
@@ -67,7 +69,8 @@ class GroupCommit:
             # Whoever is being read in this turn of the loop comes along; under load a little more is worth waiting for.
             await asyncio.sleep(_GATHER_SECONDS if last > 1 else 0)
             last = len(self._waiting)
-            group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
+            size = _largest_group([len(arrival.body) for arrival, _ in self._waiting[:LARGEST_GROUP]])
+            group, self._waiting = self._waiting[:size], self._waiting[size:]
             outcomes = await self._commit([arrival for arrival, _ in group])
             self._knocker.knock(job for outcome in outcomes if isinstance(outcome, Receipt) for job in outcome.knock)
             for (_, future), outcome in zip(group, outcomes, strict=True):
@@ -97,3 +100,9 @@ class GroupCommit:
             except SQLAlchemyError as problem:
                 outcomes.append(problem)
         return outcomes
+
+
+def _largest_group(sizes: Sequence[int]) -> int:
+    """How many from the start are not too much together; one at least."""
+    together = itertools.accumulate(sizes)
+    return max(1, sum(1 for size in together if size <= LARGEST_GROUP_BYTES))

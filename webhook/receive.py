@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -36,6 +37,7 @@ from webhook.throttle import Throttle
 blueprint = Blueprint("receive", __name__)
 logger = log.get(__name__)
 _QUICK_BYTES = 128 * 1024  # a few milliseconds of reading; a larger body must not hold up the event loop
+_GROUP_BYTES = 1024 * 1024  # a few milliseconds of writing; a larger body is stored alone, in a thread of its own
 _PATH = "/webhooks/"
 
 
@@ -104,24 +106,30 @@ def receive(name: str) -> Response:
 def quickly(door: Door, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
     """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook.
 
-    `sender_of` (peer's address, headers) says whose request it is.
+    `sender_of` (peer's address, headers) says whose request it is. Bodies that would hold up the loop are read beside it, one
+    at a time: reading is work for the interpreter, which several threads only take from one another.
     """
+    beside = ThreadPoolExecutor(1, thread_name_prefix="large-body")
 
     def take(scope: Scope, headers: Mapping[str, str], body: bytes) -> Awaitable[asgi.Answer] | None:
-        if len(body) > _QUICK_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+        if len(body) > _GROUP_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
             return None
         name = scope["path"][len(_PATH) :].removesuffix("/")
         if name not in door.keyrings:
             return None
-        return _take(door, name, Incoming(headers, body), sender_of((scope.get("client") or ("",))[0], headers))
+        sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)
+        return _take(door, name, incoming, sender, beside if len(body) > _QUICK_BYTES else None)
 
     return take
 
 
-async def _take(door: Door, name: str, incoming: Incoming, sender: str) -> asgi.Answer:
+async def _take(door: Door, name: str, incoming: Incoming, sender: str, beside: ThreadPoolExecutor | None) -> asgi.Answer:
     started = time.perf_counter()
     try:
-        admitted = _admit(door, name, incoming, sender)
+        if beside is None:
+            admitted = _admit(door, name, incoming, sender)
+        else:
+            admitted = await asyncio.get_running_loop().run_in_executor(beside, _admit, door, name, incoming, sender)
         if isinstance(admitted, _Denied):
             if admitted.write is not None:  # before the answer goes out: whoever is refused may look for it at once
                 await asyncio.to_thread(admitted.write)

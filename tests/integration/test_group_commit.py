@@ -277,3 +277,23 @@ def test_a_fault_of_ours_leaves_nobody_waiting(engine: Engine) -> None:
         return await work(GroupCommit(Broken(), engine, Knocks()))
 
     assert isinstance(asyncio.run(run(lambda group: group.submit(arrival()))), CannotStore)
+
+
+def test_a_group_is_bounded_in_bytes_and_one_alone_may_be_larger(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite is written in the loop's own thread: a group must not hold it up for long."""
+    sizes: list[list[int]] = []
+
+    class Store:
+        async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+            sizes.append([len(one.body) for one in arrivals])
+            return [Receipt("d", "accepted") for _ in arrivals]
+
+        async def close(self) -> None: ...
+
+    async def run() -> None:
+        group = GroupCommit(Store(), engine, Knocks())
+        await asyncio.gather(*[group.submit(arrival(body=bytes(size))) for size in (60, 40, 1, 200, 100, 1)])
+
+    monkeypatch.setattr("webhook.group_commit.LARGEST_GROUP_BYTES", 100)
+    asyncio.run(run())
+    assert sizes == [[60, 40], [1], [200], [100], [1]]

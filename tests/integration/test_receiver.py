@@ -32,9 +32,13 @@ GITHUB, GITLAB = "first-secret", "gitlab-token"
 COMMITS = [SampleCommit("one"), SampleCommit("two")]
 
 
-@pytest.fixture(params=["in a thread", "in the event loop"])
-def client(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FlaskClient]:
-    """Both ways in: that of large bodies, and that of all others."""
+@pytest.fixture(params=["in a thread", "beside the event loop", "in the event loop"])
+def client(
+    engine: Engine, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FlaskClient]:
+    """The three ways in: that of the largest bodies, that of large ones, and that of all others."""
+    if request.param == "beside the event loop":
+        monkeypatch.setattr("webhook.receive._QUICK_BYTES", 0)
     settings = Settings(
         data_dir=tmp_path,
         database_url=engine.url.render_as_string(hide_password=False),
@@ -44,7 +48,7 @@ def client(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> It
     )
     app = create_app(settings)
     with asyncio.Runner() as runner:
-        if request.param == "in the event loop":
+        if request.param != "in a thread":
             app.wsgi_app = quick(app.wsgi_app, app.extensions["door"], runner)  # type: ignore[method-assign]
         yield app.test_client()
         app.extensions["door"].knocker.stop()
@@ -304,3 +308,12 @@ def test_readyz_tells_the_parts_apart_and_takes_deliveries_without_a_broker(clie
     assert (report["database"], report["schema"], report["status"]) == ("ok", "ok", "degraded")
     assert report["broker"].startswith("down")
     assert client.get("/healthz").json == {"status": "ok"}
+
+
+@pytest.mark.parametrize("size", [1_000, 200_000, 1_500_000])
+def test_a_body_of_any_size_is_stored_whole_by_the_way_it_takes(client: FlaskClient, engine: Engine, size: int) -> None:
+    head = SampleCommit("x" * size)
+    payload = github_push(repository="acme/shop", ref="refs/tags/v9", head=head, after=sha("object v9"))
+    sample = sign_github(payload, GITHUB)
+    assert send(client, sample).status_code == 202
+    assert [row.body for row in rows(engine, payloads)] == [sample.body]
