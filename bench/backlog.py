@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from bench.server import ROOT, Served, free_port
+from bench.server import ROOT, Served
 from bench.webhooks import pushes
 from shared import config, deliveries
 from shared.db import reading
@@ -26,6 +26,7 @@ from shared.push import Push
 from shared.ranges import payload_range
 from shared.rules import decide
 from shared.settings import Settings, from_env
+from webhook.local.environment import free_port
 
 TOKEN = "token-of-the-benchmark"
 _GROUP = 500

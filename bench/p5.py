@@ -19,8 +19,9 @@ from pathlib import Path
 from bench.backlog import TOKEN
 from bench.databases import NewDatabase, postgresql, sqlite
 from bench.row import Result
-from bench.server import ROOT, free_port
+from bench.server import ROOT
 from bench.webhooks import PATH, SECRET
+from webhook.local.environment import free_port
 from webhook.local.samples import Sample, SampleCommit, github_push, sha, sign_github
 
 _COUNT = 40  # tags in a run

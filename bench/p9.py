@@ -12,7 +12,8 @@ from bench.databases import NewDatabase, postgresql, sqlite
 from bench.load import requests_a_second
 from bench.peers.releases_floor import AUTHORS, REPOSITORY
 from bench.row import Result, Side, compare
-from bench.server import Served, free_port
+from bench.server import Served
+from webhook.local.environment import free_port
 
 _TOKEN = "token-of-the-benchmark"
 _REQUIRED = 0.5

@@ -14,11 +14,12 @@ from pathlib import Path
 import redis
 
 from bench.blast import Load, blast
-from bench.server import Served, free_port
+from bench.server import Served
 from bench.webhooks import PATH, SECRET, body, requests
 from shared.db import make_engine
 from shared.models import SCHEMA
 from webhook.local.broker import broker_command
+from webhook.local.environment import free_port
 
 CONNECTIONS = 64
 OPS_TOKEN = "token-of-the-operators-in-the-benchmark"

@@ -17,11 +17,12 @@ from typing import Any
 from bench import backlog, receivers
 from bench.databases import NewDatabase, postgresql
 from bench.report import RESULTS
-from bench.server import Served, free_port
+from bench.server import Served
 from shared.db import make_engine
 from shared.models import SCHEMA
 from shared.queue import make_celery, publish
 from tests.drill.parts import RABBITMQ, RabbitMq
+from webhook.local.environment import free_port
 
 _RECEIVERS = (1, 2, 4)
 _DELIVERIES = 6_000

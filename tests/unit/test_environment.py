@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import SettingsError
+from webhook.local import environment
 from webhook.local.environment import free_port, is_set, read_env_file, why_not_bound, with_secrets
 
 MADE = {"GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "OPS_TOKEN", "SENTRY_AUTH_TOKEN"}
@@ -98,4 +99,16 @@ def test_a_port_that_someone_listens_on_is_taken() -> None:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         assert "is in use" in str(why_not_bound("127.0.0.1", listening.getsockname()[1]))
-    assert 1 <= free_port() <= 65_535
+
+
+def test_no_two_ports_of_a_process_are_the_same_and_no_outgoing_connection_takes_them() -> None:
+    given = [free_port() for _ in range(200)]
+    assert len(set(given)) == 200
+    assert all(1024 < port < 32_768 for port in given)
+
+
+def test_a_port_in_use_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setattr(environment, "_ports", iter([listening.getsockname()[1], free]))
+        assert free_port() == free

@@ -6,7 +6,8 @@ import errno
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 from shared.local_env import SECRETS, is_set, read_env_file
@@ -34,11 +35,25 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port of this machine that nobody listens on just now. No two calls of a process get the same one.
+
+    Not one of the kernel's choosing: it would offer it again before our server listens, also to an outgoing connection.
+    """
+    while True:
+        port = next(_ports)
+        if why_not_bound("127.0.0.1", port) is None:
+            return port
+
+
+def _upward() -> Iterator[int]:
+    """Ports below those of outgoing connections (Linux from 32768, others from 49152), from a place of this process's own."""
+    span = range(16_384, 32_768)
+    start = secrets.randbelow(len(span))
+    return (span[(start + step) % len(span)] for step in count())
+
+
+_ports = _upward()
 
 
 def why_not_bound(host: str, port: int) -> str | None:
