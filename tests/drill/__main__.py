@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import sys
 
 from tests.drill.drill import Plan, run, table
@@ -37,4 +38,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the processes started here end with this one
     sys.exit(main())

@@ -102,6 +102,7 @@ class Drill:
         self.sweeper = self._background("sweeper", "sweep")
         self.accepted: dict[str, str] = {}  # delivery id -> version, of those answered 2xx
         self._ended = threading.Event()
+        self._killer = threading.Thread(target=self._kill_at_random)
 
     def _environ(self) -> dict[str, str]:
         rules = self.folder / "tagship.toml"
@@ -140,10 +141,9 @@ class Drill:
         clock = threading.Thread(target=self._hurry, daemon=True)
         clock.start()
         began = time.monotonic()
-        killer = threading.Thread(target=self._kill_at_random)
-        killer.start()
+        self._killer.start()
         self._send_all()
-        killer.join()
+        self._killer.join()
         self.say(f"sent {self.plan.deliveries} in {time.monotonic() - began:.0f} s; the target is well again")
         self.target.share = 0.0
         self._await_end("every job has ended")
@@ -157,6 +157,8 @@ class Drill:
 
     def stop(self) -> None:
         self._ended.set()
+        if self._killer.is_alive():  # it starts again what it kills
+            self._killer.join()
         for part in (self.web, self.worker, self.sweeper):
             part.kill()
         self.broker.stop()
@@ -211,7 +213,8 @@ class Drill:
         order = [kinds[number % len(kinds)] for number in range(self.plan.kills)]  # each kind in turn, then shuffled
         self.random.shuffle(order)
         for kill in order:
-            time.sleep(self.plan.spacing * self.random.uniform(0.5, 1.5))
+            if self._ended.wait(self.plan.spacing * self.random.uniform(0.5, 1.5)):
+                return
             try:
                 kill()
             except Exception as problem:
