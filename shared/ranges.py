@@ -20,6 +20,11 @@ class Range:
     partial: str | None
     is_proven: bool
 
+    @property
+    def is_whole(self) -> bool:
+        """Everything since a base, as far as those who listed it say; `is_proven` says that they cannot be wrong."""
+        return self.base is not None and self.partial is None
+
     def as_json(self) -> dict[str, Any]:
         return {
             "source": self.source,

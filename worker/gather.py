@@ -118,6 +118,7 @@ class Gatherer:
                 self.forges.leave_alone(push.repository, problem)
             with reading(self.engine).begin() as connection:
                 asked_at = claims.asked_at(connection, job)
+            known = self._collector(push, None, now).collect()
             decision = decide_wait(
                 problem,
                 pushed_at=job.created_at,
@@ -126,17 +127,17 @@ class Gatherer:
                 is_named=is_named,
                 limit=self.rules.wait,
                 was_sent=job.release_url is not None,
+                is_whole=known.is_whole,
             )
         if isinstance(decision, Snooze):
             raise Wait(decision)
         if job.release_url is not None and decision.complete_at is not None:
             # What is known has been sent already; sending it again would change nothing.
             raise Wait(snooze(decision.complete_at, "commits_partial", decision.why))
-        found = self._collector(push, None, now).collect()
-        if found.is_proven:
-            return found, None
-        partial = f"{found.partial}; {decision.why}" if found.partial else decision.why
-        return replace(found, partial=partial), decision.complete_at
+        if known.is_proven:
+            return known, None
+        partial = f"{known.partial}; {decision.why}" if known.partial else decision.why
+        return replace(known, partial=partial), decision.complete_at
 
     def _collector(self, push: Push, forge: Forge | None, now: datetime) -> Collector:
         return Collector(self.engine, push, forge, self.rules, Deadline(COLLECT_SECONDS, self.stopping), now)

@@ -40,6 +40,7 @@ def decide_wait(
     is_named: bool,
     limit: timedelta,
     was_sent: bool,
+    is_whole: bool,
 ) -> Snooze | SendPartial:
     """`asked_at`: since when someone has been waiting: the push, or a replay of it.
 
@@ -47,6 +48,8 @@ def decide_wait(
     when it limits us, the release goes out at once and is completed when the limit ends.
 
     `was_sent`: a partial release is there already, so nobody is kept waiting by asking again later.
+
+    `is_whole`: the pushes received give the whole range, so a forge that is down keeps nobody waiting for it either.
     """
     why = str(problem)
     if isinstance(problem, PermanentError):
@@ -59,7 +62,8 @@ def decide_wait(
         at, code = now + ASK_AGAIN, "forge_unreachable"
         if not is_named:
             return SendPartial(why, None)
-    if is_named and not was_sent and at - asked_at <= limit:
+    is_worth_waiting_for = is_named and not (is_whole and code == "forge_unreachable")
+    if is_worth_waiting_for and not was_sent and at - asked_at <= limit:
         return snooze(at, code, why)
     if now - asked_at > COMPLETE_FOR:
         return SendPartial(why, None)

@@ -17,7 +17,6 @@ import worker.comparing
 from shared import comparisons, jobs
 from shared.comparing import Comparer
 from shared.holds import hold
-from shared.http import make_client
 from shared.models import jobs as job_table
 from shared.page_tables import known_repositories
 from shared.push import Repository
@@ -51,19 +50,6 @@ def forge(built: Built) -> Iterator[Forge]:
     with Forge("github") as made:
         made.add("acme/shop", built.path)
         yield made
-
-
-@pytest.fixture
-def target() -> Iterator[Target]:
-    made = Target()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def http() -> Iterator[httpx2.Client]:
-    with make_client() as client:
-        yield client
 
 
 class Clock:

@@ -14,21 +14,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import jobs
-from shared.http import make_client
+from shared import deliveries, jobs
 from shared.models import attempts, holds
 from shared.models import jobs as job_table
 from shared.names import RepositoryNames
 from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
-from shared.rules import CommitRules, Rules
+from shared.push import Push
+from shared.rules import CommitRules, Rules, decide
 from shared.settings import ForgeSettings
 from tests.forge import Built, Forge, History, Reply, reply, used_up
 from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
 from tests.target import Target
-from webhook.local.environment import free_port
-from webhook.local.samples import SampleCommit, github_push, sign_github
+from webhook.local.samples import Sample, SampleCommit, github_push, sign_github
 from worker.forges import Forges
 from worker.gather import Gatherer
 from worker.process import Tools
@@ -38,25 +37,17 @@ TAGS = [f"v1.{number}.0" for number in range(5)]
 
 
 @pytest.fixture
-def target() -> Iterator[Target]:
-    made = Target()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def http() -> Iterator[httpx2.Client]:
-    with make_client() as client:
-        yield client
-
-
-@pytest.fixture
 def built(tmp_path: Path) -> Built:
+    return five_tags(tmp_path)
+
+
+def five_tags(folder: Path) -> Built:
+    """TAGS on one line, three commits each."""
     made = History()
     for number, tag in enumerate(TAGS):
         made.line(f"c{number}-", 3, *([f"c{number - 1}-3"] if number else []))
         made.tag(tag, f"c{number}-3", depth=1)
-    return made.build(tmp_path / "repository")
+    return made.build(folder / "repository")
 
 
 @pytest.fixture
@@ -67,9 +58,16 @@ def forge(built: Built) -> Iterator[Forge]:
 
 
 def runner(
-    engine: Engine, client: httpx2.Client, in_force: Rules, url: str, *, is_named: bool = True, token: str | None = "t"
+    engine: Engine,
+    client: httpx2.Client,
+    in_force: Rules,
+    url: str,
+    *,
+    provider: str = "github",
+    is_named: bool = True,
+    token: str | None = "t",
 ) -> Runner:
-    forges = Forges(client, {"github": ForgeSettings(url, token, is_named=is_named)})
+    forges = Forges(client, {provider: ForgeSettings(url, token, is_named=is_named)})
     gatherer = Gatherer(engine, forges, RepositoryNames(), in_force.commits)
     return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: "s3cret", gatherer=gatherer))
 
@@ -77,27 +75,29 @@ def runner(
 def accept(
     engine: Engine, in_force: Rules, tag: str, sha: str, at: datetime | None = None, *, repository: str = "acme/shop"
 ) -> str:
-    from shared import deliveries
-    from shared.push import Push
-    from shared.rules import decide
-
     head = SampleCommit("the tagged one", id=sha)
-    sample = sign_github(github_push(repository=repository, ref=f"refs/tags/{tag}", head=head), "x")
+    return accept_sample(
+        engine, in_force, sign_github(github_push(repository=repository, ref=f"refs/tags/{tag}", head=head), "x"), at
+    )[0]
+
+
+def accept_sample(engine: Engine, in_force: Rules, sample: Sample, at: datetime | None = None) -> tuple[str, ...]:
+    """The ids of its jobs."""
     headers = {key.lower(): value for key, value in sample.headers.items()}
-    hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
+    hook = PROVIDERS[sample.provider].read(Incoming(headers, sample.body))
     assert isinstance(hook.content, Push)
     with engine.begin() as connection:
         return deliveries.accept(
             connection,
             deliveries.Arrival(
-                provider="github",
+                provider=sample.provider,
                 hook=hook,
                 decision=decide(hook.content, in_force),
                 headers=headers,
                 body=sample.body,
                 now=at or datetime.now(UTC),
             ),
-        ).jobs[0]
+        ).jobs
 
 
 def accept_all(engine: Engine, in_force: Rules, built: Built) -> list[str]:
@@ -229,25 +229,6 @@ def test_a_commit_that_is_not_found_is_news_for_two_minutes_and_then_a_fact(
     assert (stored.status, stored.reason, len(target.posts)) == ("succeeded", "commits_partial", 1)
 
 
-def test_a_configured_forge_that_is_down_is_waited_for_and_then_the_release_goes_out(
-    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
-) -> None:
-    in_force = rules(target.url)
-    run = runner(engine, http, in_force, forge.url)
-    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
-    forge.stop()
-    run.run([job_id])
-    assert (row(engine, job_id).waiting["code"], target.posts) == ("forge_unreachable", [])
-    age(engine, job_id, timedelta(minutes=16))
-    make_due(engine, job_id)
-    run.run([job_id])
-    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 1)
-    forge.start()
-    make_due(engine, job_id)
-    run.run([job_id])
-    assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
-
-
 def test_a_replay_of_an_old_job_waits_for_the_forge_as_a_new_one_does(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
@@ -279,18 +260,6 @@ def test_the_longest_wait_is_configurable(
     forge.script.append(reply({"message": "boom"}, 500))
     runner(engine, http, in_force, forge.url).run([job_id])
     assert len(target.posts) == 1
-
-
-def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(
-    engine: Engine, http: httpx2.Client, target: Target, built: Built
-) -> None:
-    in_force = rules(target.url)
-    url = f"http://127.0.0.1:{free_port()}"
-    run = runner(engine, http, in_force, url, is_named=False, token=None)
-    ids = accept_all(engine, in_force, built)
-    run.run(ids)
-    assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
-    assert len(target.posts) == len(ids)
 
 
 def test_a_forge_that_nobody_named_is_not_waited_for_when_it_limits_us_and_completes_the_release_later(

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy.engine import Engine
 
 from shared.db import make_engine
-from shared.http import Deadline, make_client
+from shared.http import Deadline
 from shared.models import SCHEMA
 from shared.push import Commit, Push, Ref, Repository
 from shared.ranges import Range
@@ -68,12 +68,6 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
     SCHEMA.upgrade(engine)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def http() -> Iterator[httpx2.Client]:
-    with make_client() as client:
-        yield client
 
 
 def tag_push(kind: Kind, name: str, sha: str) -> Push:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared import claims, deliveries, jobs, target_states
-from shared.http import make_client
 from shared.models import attempts, payloads
 from shared.models import jobs as job_table
 from shared.names import RepositoryNames
@@ -32,19 +30,6 @@ from worker.process import Tools
 from worker.tasks import Runner
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def target() -> Iterator[Target]:
-    made = Target()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def http() -> Iterator[httpx2.Client]:
-    with make_client() as client:
-        yield client
 
 
 def rules(url: str, **changes: Any) -> Rules:

@@ -1,0 +1,105 @@
+"""A forge that cannot be reached: who is waited for, and what is sent without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy.engine import Engine
+
+from tests.forge import Built, Forge
+from tests.integration.test_forge_waits import TAGS, accept, accept_all, accept_sample, age, five_tags, runner, sent
+from tests.integration.test_worker import make_due, row, rules
+from tests.target import Target
+from webhook.local.environment import free_port
+from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Built:
+    return five_tags(tmp_path)
+
+
+@pytest.fixture
+def forge(built: Built) -> Iterator[Forge]:
+    with Forge("github") as made:
+        made.add("acme/shop", built.path)
+        yield made
+
+
+def test_a_configured_forge_that_is_down_is_waited_for_and_then_the_release_goes_out(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.stop()
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], target.posts) == ("forge_unreachable", [])
+    age(engine, job_id, timedelta(minutes=16))
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 1)
+    forge.start()
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
+@pytest.mark.parametrize(("provider", "is_proven"), [("github", True), ("gitlab", False)])
+def test_a_forge_that_is_down_keeps_no_release_waiting_whose_range_the_log_has(
+    engine: Engine, http: httpx2.Client, target: Target, built: Built, provider: str, is_proven: bool
+) -> None:
+    in_force = rules(target.url)
+    ids = [
+        accept_sample(engine, in_force, sample)
+        for sample in (
+            tag(provider, TAGS[0], built.sha["c0-3"]),
+            push(provider, built, "c0-3", "c1-1"),
+            push(provider, built, "c1-1", "c1-2", "c1-3"),
+            tag(provider, TAGS[1], built.sha["c1-3"]),
+        )
+    ]
+    job_id = ids[-1][0]
+    url = f"http://127.0.0.1:{free_port()}"
+    runner(engine, http, in_force, url, provider=provider, token=None).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.range["source"], stored.range["commits"], stored.range["proven"]) == ("log", 3, is_proven)
+    assert [len(body["commits"]) for body in sent(target)] == [3]
+    if is_proven:
+        assert (stored.status, stored.waiting) == ("succeeded", None)
+    else:
+        assert (stored.status, stored.waiting["code"]) == ("retrying", "commits_partial"), "asked again for the proof"
+
+
+def tag(provider: str, name: str, sha: str) -> Sample:
+    head = SampleCommit("the tagged one", id=sha)
+    if provider == "github":
+        return sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=head), "x")
+    return sign_gitlab(gitlab_push(repository="acme/shop", ref=f"refs/tags/{name}", commits=[head]), "x")
+
+
+def push(provider: str, built: Built, before: str, *labels: str) -> Sample:
+    commits = [SampleCommit(label, id=built.sha[label]) for label in labels]
+    if provider == "github":
+        return sign_github(
+            github_push(repository="acme/shop", ref="refs/heads/main", commits=commits, before=built.sha[before]), "x"
+        )
+    return sign_gitlab(
+        gitlab_push(repository="acme/shop", ref="refs/heads/main", commits=commits, before=built.sha[before]), "x"
+    )
+
+
+def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(
+    engine: Engine, http: httpx2.Client, target: Target, built: Built
+) -> None:
+    in_force = rules(target.url)
+    url = f"http://127.0.0.1:{free_port()}"
+    run = runner(engine, http, in_force, url, is_named=False, token=None)
+    ids = accept_all(engine, in_force, built)
+    run.run(ids)
+    assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
+    assert len(target.posts) == len(ids)
