@@ -88,7 +88,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
         claimed = claims.claim(connection, job_id, now=began)
         assert claimed is not None
         status = {"succeeded": 201, "failed": 400}.get(how, 503)
-        packed = exchanged(claimed, status, error if how == "failed" else "", began)
+        packed = exchanged(claimed, status, error.removeprefix("400: projects: ") if how == "failed" else "", began)
         if how == "succeeded":
             found = {"source": "log", "base": "1" * 40, "head": "2" * 40, "commits": 3, "with_files": 3, "partial": None}
             jobs.succeed(

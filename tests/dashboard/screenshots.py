@@ -72,7 +72,7 @@ def invent(engine: Engine, in_force: ledger.Rules) -> str:
             if number > 156:
                 continue
             if number in (60, 150):
-                ledger.end(engine, job, "failed", at=moment, error="400: projects: Invalid project ids or slugs: shop-web")
+                ledger.end(engine, job, "failed", at=moment, error="400: projects: Invalid project ids or slugs: app")
                 failed = job
             elif number > 153:
                 ledger.end(engine, job, "retrying", at=now - timedelta(seconds=40))

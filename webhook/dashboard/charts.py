@@ -132,7 +132,7 @@ def draw_attempts(attempts: Sequence[Any], start: datetime, next_at: datetime | 
     if not moments:
         return []
     passed = [max(0.0, (at - start).total_seconds()) for at, _, _ in moments]
-    longest = math.log1p(max(*passed, 1.0))
+    longest = math.log1p(max(passed)) or 1.0  # the last one stands at the end
     return [
         Dot(
             round(20 + math.log1p(seconds) / longest * (WIDTH - 40), 1), 30, f"{title}, {seconds:.1f} s after the webhook", kind
