@@ -103,6 +103,9 @@ class Drill:
         self.accepted: dict[str, str] = {}  # delivery id -> version, of those answered 2xx
         self._ended = threading.Event()
         self._killer = threading.Thread(target=self._kill_at_random)
+        self._platform = threading.Thread(target=self._keep_up)
+        self._started_again = 0
+        self._touching = threading.Lock()  # who kills a part starts it again; the platform keeps out meanwhile
 
     def _environ(self) -> dict[str, str]:
         rules = self.folder / "tagship.toml"
@@ -140,6 +143,7 @@ class Drill:
             part.await_up()
         clock = threading.Thread(target=self._hurry, daemon=True)
         clock.start()
+        self._platform.start()
         began = time.monotonic()
         self._killer.start()
         self._send_all()
@@ -151,14 +155,17 @@ class Drill:
         self._replay_failed()
         self._ended.set()
         clock.join(5)
+        self._platform.join()
+        self.report.rows.append(("parts that ended by themselves, started again", self._started_again))
         for part in (self.worker, self.sweeper, self.web):
             self.report.rows.append((f"SIGTERM to the {part.name}: seconds", round(part.stop(), 1)))
         return self.report
 
     def stop(self) -> None:
         self._ended.set()
-        if self._killer.is_alive():  # it starts again what it kills
-            self._killer.join()
+        for thread in (self._killer, self._platform):  # they start what is down
+            if thread.is_alive():
+                thread.join()
         for part in (self.web, self.worker, self.sweeper):
             part.kill()
         self.broker.stop()
@@ -205,6 +212,15 @@ class Drill:
         except (URLError, OSError, ValueError) as problem:
             return type(problem).__name__
 
+    def _keep_up(self) -> None:
+        """As a platform that runs the Procfile: a part that ended by itself, such as one that met no database, starts again."""
+        while not self._ended.wait(0.5):
+            with self._touching:
+                for part in (self.web, self.worker, self.sweeper):
+                    if not part.is_running():
+                        self._started_again += 1
+                        part.start()
+
     # --- killing
 
     def _kill_at_random(self) -> None:
@@ -216,7 +232,8 @@ class Drill:
             if self._ended.wait(self.plan.spacing * self.random.uniform(0.5, 1.5)):
                 return
             try:
-                kill()
+                with self._touching:
+                    kill()
             except Exception as problem:
                 self.report.faults.append(f"{kill.__name__}: {type(problem).__name__}: {problem}")
 
@@ -297,9 +314,6 @@ class Drill:
                 for part in (self.worker, self.sweeper, self.web):
                     self.say(f"--- {part.name}\n" + "\n".join(list(part.lines)[-12:]))
                 return
-            for part in (self.web, self.worker, self.sweeper):
-                if not part.is_running():
-                    part.start()
             time.sleep(0.5)
             left = Counter(self._by_status())
         self.report.rows.append((f"seconds until {what}", round(time.monotonic() - began, 1)))
