@@ -19,11 +19,12 @@ class Range:
     commits: tuple[Commit, ...]  # newest first
     partial: str | None
     is_proven: bool
+    pushes: int = 1  # whose lists make it up
 
     @property
     def is_whole(self) -> bool:
-        """Everything since a base, as far as those who listed it say; `is_proven` says that they cannot be wrong."""
-        return self.base is not None and self.partial is None
+        """Everything since the base and nothing else. Several lists may hold what one of them took back, unless proven."""
+        return self.base is not None and self.partial is None and (self.is_proven or self.pushes == 1)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -188,7 +188,15 @@ class Collector:
         commits = self._known(chain.commit_ids)
         if commits is None:
             return None
-        return Range(source="log", base=chain.base, head=self._head, commits=commits, partial=None, is_proven=chain.is_proven)
+        return Range(
+            source="log",
+            base=chain.base,
+            head=self._head,
+            commits=commits,
+            partial=None,
+            is_proven=chain.is_proven,
+            pushes=chain.links,
+        )
 
     def _known(self, ids: tuple[str, ...]) -> tuple[Commit, ...] | None:
         """The commits of these ids, None when the log has forgotten one of them."""
