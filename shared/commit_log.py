@@ -5,11 +5,13 @@ Takes a connection, never commits. Answers facts only; which range they prove is
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -22,24 +24,47 @@ from shared.providers import PROVIDERS
 from shared.providers.incoming import Incoming
 from shared.push import Commit, FileChange, Push
 
-_BATCH = 100  # deliveries a step: their bodies are in memory together
-_CHUNK = 500  # rows a statement
+MOST_COMMITS = 500  # rows a statement, and about what a transaction should write: a tenth of a second for other writers
+_BATCH = 100  # deliveries a step
+_FEW = 8  # deliveries that may come with something else's transaction, where each is small
+_SMALL = 64 * 1024
 _MOST_IDS = 5_000  # a query
 # Written out: SQLite uses a partial index only for the very words it was made with, and SQLAlchemy would add `= 1`.
 _TO_LOG = sa.text("deliveries.to_log")
 
 # Built once: a statement that is built for each call costs more than its execution.
+_SIZE = sa.func.coalesce(sa.func.length(payloads.c.body), 0)
+_STORED = deliveries.outerjoin(payloads, payloads.c.delivery_seq == deliveries.c.seq)
+_OF_REPOSITORY = (
+    _TO_LOG,
+    deliveries.c.provider == sa.bindparam("provider"),
+    deliveries.c.repository == sa.bindparam("repository"),
+)
 _PENDING = (
-    sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
-    .join(payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
-    .where(_TO_LOG, deliveries.c.provider == sa.bindparam("provider"), deliveries.c.repository == sa.bindparam("repository"))
+    sa.select(deliveries.c.seq, _SIZE.label("size"))
+    .select_from(_STORED)
+    .where(*_OF_REPOSITORY)
     .order_by(deliveries.c.seq)
     .limit(_BATCH)
 )
-_IS_PENDING = (
-    sa.select(deliveries.c.seq)
-    .where(_TO_LOG, deliveries.c.provider == sa.bindparam("provider"), deliveries.c.repository == sa.bindparam("repository"))
-    .limit(1)
+_READ = (
+    sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
+    .select_from(_STORED)
+    .where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True)))
+    .order_by(deliveries.c.seq)
+)
+_SMALL_ONES = (
+    sa.select(
+        deliveries.c.seq,
+        deliveries.c.created_at,
+        payloads.c.headers,
+        sa.case((_SIZE <= _SMALL, payloads.c.body)).label("body"),
+        _SIZE.label("size"),
+    )
+    .select_from(_STORED)
+    .where(*_OF_REPOSITORY)
+    .order_by(deliveries.c.seq)
+    .limit(_FEW)
 )
 _LOGGED = deliveries.update().where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True))).values(to_log=False)
 _OF_REF = (pushes.c.repository_key == sa.bindparam("repository"), pushes.c.ref == sa.bindparam("ref"))
@@ -94,24 +119,47 @@ class LoggedPush:
         return self.total == len(self.commit_ids) and (self.sha in self.commit_ids or self.sha == self.before)
 
 
-def write_pending(connection: Connection, *, provider: str, repository: str, is_one_step: bool = False) -> int:
-    """Log the pushes of this repository that wait for it, all or one step's worth; returns how many were handled."""
-    handled = 0
-    _lock(connection, f"{provider}:{repository}")
-    while rows := connection.execute(_PENDING, {"provider": provider, "repository": repository}).all():
-        for row in rows:
-            if (push := _read(provider, row)) is not None:
-                _write(connection, row.seq, push, row.created_at)
-        connection.execute(_LOGGED, {"seqs": [row.seq for row in rows]})
-        handled += len(rows)
-        if is_one_step:
-            break
-    return handled
+class Unlogged(NamedTuple):
+    """A stored delivery that waits for the log. `push` is None where its payload is gone or tells of none."""
+
+    seq: int
+    at: datetime
+    push: Push | None
+    commits: Sequence[Commit]  # all that its push says anything about
 
 
-def has_pending(connection: Connection, *, provider: str, repository: str) -> bool:
-    """Whether a push of this repository waits to be logged."""
-    return connection.execute(_IS_PENDING, {"provider": provider, "repository": repository}).first() is not None
+def write_few(connection: Connection, *, provider: str, repository: str) -> None:
+    """Log the pushes that wait if they are few and small, within a transaction that somebody needs anyway.
+
+    The rest is left to `worker/log_writing.py`: other writers would wait too long for what two thousand commits take.
+    """
+    small = itertools.takewhile(
+        lambda row: row.size <= _SMALL, connection.execute(_SMALL_ONES, {"provider": provider, "repository": repository}).all()
+    )
+    if entries := [_read(provider, row) for row in small]:
+        write(connection, entries)
+
+
+def find_unlogged(connection: Connection, *, provider: str, repository: str) -> list[tuple[int, int]]:
+    """(seq, bytes of the body) of the next pushes of this repository that wait to be logged, oldest first."""
+    asked = {"provider": provider, "repository": repository}
+    return [(row.seq, row.size) for row in connection.execute(_PENDING, asked)]
+
+
+def read_unlogged(connection: Connection, *, provider: str, seqs: Sequence[int]) -> list[Unlogged]:
+    """These deliveries with their pushes, oldest first; their bodies are in memory together."""
+    return [_read(provider, row) for row in connection.execute(_READ, {"seqs": list(seqs)})]
+
+
+def write(connection: Connection, entries: Sequence[Unlogged]) -> None:
+    """Log pushes of one repository. What is there already stays as it is."""
+    found = [(entry, entry.push) for entry in entries if entry.push is not None]
+    for _, push in found[:1]:
+        _lock(connection, push.repository.key)
+    for entry, push in found:
+        connection.execute(_new_pushes(connection.dialect.name), push_values(entry.seq, push, entry.at))
+        _save(connection, push.repository.key, entry.commits, entry.at)
+    connection.execute(_LOGGED, {"seqs": [entry.seq for entry in entries]})
 
 
 def repositories_to_log(connection: Connection, limit: int) -> list[tuple[str, str]]:
@@ -120,19 +168,15 @@ def repositories_to_log(connection: Connection, limit: int) -> list[tuple[str, s
     return [(row.provider, row.repository) for row in connection.execute(statement)]
 
 
-def _read(provider: str, row: Any) -> Push | None:
-    if row.body is None:
-        return None
-    try:
-        content = PROVIDERS[provider].read(Incoming(row.headers, row.body)).content
-    except (Rejected, KeyError):
-        return None  # it was read once at the door: only an older program's payload can come here
-    return content if isinstance(content, Push) else None
-
-
-def _write(connection: Connection, seq: int, push: Push, at: datetime) -> None:
-    connection.execute(_new_pushes(connection.dialect.name), push_values(seq, push, at))
-    _save(connection, push.repository.key, listed_commits(push), at)
+def _read(provider: str, row: Any) -> Unlogged:
+    content: object = None
+    if row.body is not None:
+        # It was read once at the door: only an older program's payload can be refused here.
+        with contextlib.suppress(Rejected, KeyError):
+            content = PROVIDERS[provider].read(Incoming(row.headers, row.body)).content
+    if not isinstance(content, Push):
+        return Unlogged(row.seq, row.created_at, None, ())
+    return Unlogged(row.seq, row.created_at, content, tuple(listed_commits(content)))
 
 
 def push_values(seq: int, push: Push, at: datetime) -> dict[str, Any]:
@@ -166,8 +210,8 @@ def save_commits(connection: Connection, repository_key: str, found: Iterable[Co
 
 def _save(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
     rows = [commit_values(repository_key, commit, at) for commit in found]
-    for start in range(0, len(rows), _CHUNK):
-        connection.execute(_new_commits(connection.dialect.name), rows[start : start + _CHUNK])
+    for start in range(0, len(rows), MOST_COMMITS):
+        connection.execute(_new_commits(connection.dialect.name), rows[start : start + MOST_COMMITS])
 
 
 def commit_values(repository_key: str, commit: Commit, at: datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Collects the true commit range of a release: payload, commit log and forge, in the order of what each costs.
 
+The log must hold every push of the repository that we have received (`worker/log_writing.py`).
 Asks and stores; which range is right is decided in `worker/chain.py`, `worker/previous.py` and `shared/ranges.py`.
 """
 
@@ -46,12 +47,6 @@ class Collector:
 
     def collect(self) -> Range:
         """The range. Raises what the forge raises: RateLimited, Missing, TransientError, PermanentError."""
-        provider = self._push.repository.provider
-        with reading(self._engine).begin() as connection:
-            is_pending = commit_log.has_pending(connection, provider=provider, repository=self._name)
-        if is_pending:  # more than came with the claim
-            with self._engine.begin() as connection:
-                commit_log.write_pending(connection, provider=provider, repository=self._name)
         found = self._tag_range() if self._push.ref.kind == "tag" else self._branch_range()
         return self._fill_files(found)
 

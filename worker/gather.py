@@ -30,7 +30,8 @@ from shared.rules import CommitRules, Target
 from shared.sentry import SentryClient
 from worker.collect import Collector
 from worker.forges import Forges
-from worker.waits import Snooze, decide_wait, snooze
+from worker.log_writing import log_all
+from worker.waits import ASK_AGAIN, Snooze, decide_wait, snooze
 
 COLLECT_SECONDS = 60.0
 
@@ -103,11 +104,16 @@ class Gatherer:
 
     def _collect(self, job: Claimed, push: Push, now: datetime) -> tuple[Range, datetime | None]:
         provider = push.repository.provider
+        deadline = Deadline(COLLECT_SECONDS, self.stopping)
+        name = push.repository.full_name
+        if not log_all(self.engine, provider=provider, repository=name, seconds=COLLECT_SECONDS / 2):
+            # A range from half a log could count from the wrong release.
+            raise Wait(snooze(now + ASK_AGAIN, "log_behind", f"many pushes of {name} are still to be read"))
         forge = self.forges.open(push.repository)
         try:
             if forge is not None:
                 self._respect_hold(forge, now)
-            return self._collector(push, forge, now).collect(), None
+            return self._collector(push, forge, deadline, now).collect(), None
         except (TransientError, PermanentError) as problem:
             if self.stopping.is_set():
                 raise Wait(snooze(now, "worker_stopping", "its worker was asked to stop; another one takes it")) from None
@@ -118,7 +124,7 @@ class Gatherer:
                 self.forges.leave_alone(push.repository, problem)
             with reading(self.engine).begin() as connection:
                 asked_at = claims.asked_at(connection, job)
-            known = self._collector(push, None, now).collect()
+            known = self._collector(push, None, deadline, now).collect()
             decision = decide_wait(
                 problem,
                 pushed_at=job.created_at,
@@ -139,8 +145,8 @@ class Gatherer:
         partial = f"{known.partial}; {decision.why}" if known.partial else decision.why
         return replace(known, partial=partial), decision.complete_at
 
-    def _collector(self, push: Push, forge: Forge | None, now: datetime) -> Collector:
-        return Collector(self.engine, push, forge, self.rules, Deadline(COLLECT_SECONDS, self.stopping), now)
+    def _collector(self, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
+        return Collector(self.engine, push, forge, self.rules, deadline, now)
 
     def _respect_hold(self, forge: Forge, now: datetime) -> None:
         with reading(self.engine).begin() as connection:

@@ -8,10 +8,11 @@ from sqlalchemy.engine import Engine
 
 from shared import commit_log
 from shared.db import reading
+from worker.log_writing import log_step
 
 WRITE_EVERY = timedelta(seconds=5)
 FORGET_EVERY = timedelta(minutes=1)
-_REPOSITORIES = 10  # a step: each is one short transaction
+_REPOSITORIES = 10  # a step
 
 
 class LogKeeper:
@@ -36,6 +37,5 @@ class LogKeeper:
             waiting = commit_log.repositories_to_log(connection, _REPOSITORIES)
         written = 0
         for provider, repository in waiting:
-            with self._engine.begin() as connection:
-                written += commit_log.write_pending(connection, provider=provider, repository=repository, is_one_step=True)
+            written += log_step(self._engine, provider=provider, repository=repository)
         return written

@@ -245,6 +245,6 @@ def _log_pushes(connection: Connection, job: claims.Claimed) -> None:
     """
     try:
         with connection.begin_nested():
-            commit_log.write_pending(connection, provider=job.provider, repository=job.repository, is_one_step=True)
+            commit_log.write_few(connection, provider=job.provider, repository=job.repository)
     except SQLAlchemyError as problem:
         logger.warning("commits.unlogged", error=type(problem).__name__)

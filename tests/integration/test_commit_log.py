@@ -21,6 +21,7 @@ from shared.push import Commit, FileChange
 from shared.rules import Decision
 from webhook.local.samples import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 from worker.log_keeping import LogKeeper
+from worker.log_writing import log_all, log_step
 
 KEY = "github:acme/shop"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -52,8 +53,10 @@ def push(ref: str, before: str, *names: str, forced: bool = False) -> Sample:
 
 
 def write(engine: Engine, provider: str = "github", repository: str = "acme/shop") -> int:
-    with engine.begin() as connection:
-        return commit_log.write_pending(connection, provider=provider, repository=repository)
+    handled = 0
+    while step := log_step(engine, provider=provider, repository=repository):
+        handled += step
+    return handled
 
 
 def test_a_push_that_no_rule_wants_is_logged_with_its_commits_and_files(engine: Engine) -> None:
@@ -84,6 +87,48 @@ def test_more_pushes_than_one_step_takes_are_all_written(engine: Engine) -> None
     assert write(engine) == 230
     with engine.begin() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(commits)).scalar_one() == 230
+
+
+def test_a_large_push_is_written_in_transactions_that_are_short_for_others(engine: Engine) -> None:
+    names = [f"c{number}" for number in range(1_230)]
+    store(engine, push(MAIN, sha("zero"), "small"))
+    store(engine, push(MAIN, sha("small"), *names))
+    rows, most = [0], 500
+
+    def count(_: object, __: object, ___: object, parameters: object, ____: object, executemany: bool) -> None:
+        rows[-1] += len(parameters) if executemany and isinstance(parameters, list) else 1
+
+    def begin(_: object) -> None:
+        rows.append(0)
+
+    sa.event.listen(engine, "before_cursor_execute", count)
+    sa.event.listen(engine, "commit", begin)
+    assert write(engine) == 2
+    sa.event.remove(engine, "before_cursor_execute", count)
+    sa.event.remove(engine, "commit", begin)
+    assert sum(1 for count in rows if count > 100) >= 3
+    assert max(rows) <= most + 10
+    with engine.begin() as connection:
+        assert len(commit_log.known_commits(connection, KEY, [sha(name) for name in names])) == 1_230
+        (logged,) = commit_log.branch_pushes_to(connection, KEY, sha(names[-1]))
+        assert logged.is_whole
+
+
+def test_only_what_is_small_comes_with_a_transaction_that_somebody_needs_anyway(engine: Engine) -> None:
+    store(engine, push(MAIN, sha("zero"), "one"))
+    store(engine, push(MAIN, sha("one"), *(f"many-{number}" for number in range(400))))
+    store(engine, push(MAIN, sha("many-399"), "last"))
+    with engine.begin() as connection:
+        commit_log.write_few(connection, provider="github", repository="acme/shop")
+        assert [row.sha for row in connection.execute(sa.select(pushes.c.sha))] == [sha("one")]
+    assert write(engine) == 2
+
+
+def test_more_than_there_is_time_for_is_said_and_left_to_the_next(engine: Engine) -> None:
+    for number in range(101):
+        store(engine, push(MAIN, sha("zero"), f"c{number}"))
+    assert not log_all(engine, provider="github", repository="acme/shop", seconds=0)
+    assert log_all(engine, provider="github", repository="acme/shop", seconds=30)
 
 
 def test_a_delivery_whose_payload_is_gone_no_longer_waits(engine: Engine) -> None:
@@ -216,13 +261,14 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
 
     with engine.begin() as connection:
         sa.event.listen(engine, "before_cursor_execute", listen)
-        commit_log.write_pending(connection, provider="github", repository="acme/shop")
+        commit_log.write_few(connection, provider="github", repository="acme/shop")
+        commit_log.find_unlogged(connection, provider="github", repository="acme/shop")
         commit_log.repositories_to_log(connection, 10)
         sa.event.remove(engine, "before_cursor_execute", listen)
         plans = [
             str([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])  # type: ignore[arg-type]
             for statement, parameters in asked
         ]
-    assert len(plans) == 2
+    assert len(plans) == 3
     assert all("ix_deliveries_to_log" in plan for plan in plans), plans
     engine.dispose()

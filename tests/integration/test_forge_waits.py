@@ -343,6 +343,21 @@ def test_a_forge_that_refuses_never_holds_the_release_back_and_the_job_says_why(
     assert "GITHUB" in stored.range["partial"] or "repository" in stored.range["partial"]
 
 
+def test_a_job_whose_repository_is_still_being_logged_waits_without_an_attempt_spent(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    with monkeypatch.context() as slow:
+        slow.setattr("worker.gather.log_all", lambda *_, **__: False)
+        runner(engine, http, in_force, forge.url).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.waiting["code"], forge.total_calls, target.posts) == ("retrying", "log_behind", 0, [])
+    make_due(engine, job_id)
+    runner(engine, http, in_force, forge.url).run([job_id])
+    assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
 def test_a_worker_that_is_asked_to_stop_hands_a_job_back_without_an_attempt_spent(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:

@@ -27,6 +27,7 @@ from tests.integration.test_commit_log import store
 from webhook.local.samples import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 from worker.collect import Collector
 from worker.forges import Forges
+from worker.log_writing import log_all
 
 Kind = Literal["github", "gitlab"]
 NAME = "acme/shop"
@@ -85,6 +86,7 @@ def collect(ledger: Engine, http: httpx2.Client, forge: Forge | None, push: Push
     opened = None
     if forge is not None:
         opened = Forges(http, {forge.kind: ForgeSettings(forge.url, "token", is_named=True)}).open(push.repository)
+    assert log_all(ledger, provider=push.repository.provider, repository=NAME, seconds=30)
     return Collector(ledger, push, opened, rules or CommitRules(), Deadline(30), datetime.now(UTC)).collect()
 
 

@@ -1,0 +1,67 @@
+"""Takes stored pushes into the commit log in short transactions: on SQLite every other writer waits while one is open."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy.engine import Engine
+
+from shared import commit_log
+from shared.commit_log import MOST_COMMITS, Unlogged
+from shared.db import reading
+
+_MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
+
+
+def log_step(engine: Engine, *, provider: str, repository: str) -> int:
+    """Log the next pushes of this repository; how many were handled, 0 when none waits. Two at once do the work twice."""
+    with reading(engine).begin() as connection:
+        waiting = commit_log.find_unlogged(connection, provider=provider, repository=repository)
+        if not waiting:
+            return 0
+        together = itertools.accumulate(size for _, size in waiting)
+        count = max(1, sum(1 for size in together if size <= _MOST_BYTES))
+        entries = commit_log.read_unlogged(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])
+    for portion in _portions(entries):
+        _write(engine, portion)
+    return len(entries)
+
+
+def log_all(engine: Engine, *, provider: str, repository: str, seconds: float) -> bool:
+    """Log every push of this repository that waits; False where that takes longer, as after a mirror's push."""
+    end = time.monotonic() + seconds
+    while log_step(engine, provider=provider, repository=repository):
+        if time.monotonic() > end:
+            return False
+    return True
+
+
+def _write(engine: Engine, portion: Sequence[Unlogged]) -> None:
+    """The push comes last: a chain of pushes must find all their commits."""
+    ready = []
+    for entry in portion:
+        rest = entry.commits
+        while entry.push is not None and len(rest) > MOST_COMMITS:
+            with engine.begin() as connection:
+                commit_log.save_commits(connection, entry.push.repository.key, rest[:MOST_COMMITS], entry.at)
+            rest = rest[MOST_COMMITS:]
+        ready.append(entry._replace(commits=rest))
+    with engine.begin() as connection:
+        commit_log.write(connection, ready)
+
+
+def _portions(entries: Sequence[Unlogged]) -> Iterator[list[Unlogged]]:
+    """Neighbours with at most MOST_COMMITS commits together; a larger one alone."""
+    portion: list[Unlogged] = []
+    held = 0
+    for entry in entries:
+        size = len(entry.commits)
+        if portion and held + size > MOST_COMMITS:
+            yield portion
+            portion, held = [], 0
+        portion.append(entry)
+        held += size
+    if portion:
+        yield portion
