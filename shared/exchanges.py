@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from shared.http import Answer
+from shared.masking import LONGEST_SPELLING, mask, mask_text
 
 LONGEST_BODY = 2_000  # bytes of each body that are kept
 MOST = 8  # exchanges of one attempt: the first half of these, and the last
@@ -55,18 +55,17 @@ class Exchanges:
         milliseconds: int,
     ) -> None:
         """`answer` is None when none came; then `error` says why."""
-        masks = (token.encode(), quote(token, safe="").encode())
         made = {
             "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "milliseconds": milliseconds,
             "request": {
                 "method": method,
                 "url": url[:_LONGEST_VALUE],
-                "headers": {name: _masked(value, masks) for name, value in headers.items()},
-                **_beginning(body, masks),
+                "headers": {name: _masked(value, token) for name, value in headers.items()},
+                **_beginning(body, token),
             },
-            "response": None if answer is None else _response(answer, masks),
-            "error": None if error is None else _masked(error, masks),
+            "response": None if answer is None else _response(answer, token),
+            "error": None if error is None else _masked(error, token),
         }
         if len(self._first) < MOST // 2:
             self._first.append(made)
@@ -92,22 +91,22 @@ def unpack(packed: bytes | None) -> tuple[list[Json], int]:
     return kept["exchanges"], kept["left_out"]
 
 
-def _response(answer: Answer, masks: tuple[bytes, ...]) -> Json:
+def _response(answer: Answer, token: str) -> Json:
     headers = {name: answer.headers[name] for name in _TELLING if name in answer.headers}
     if "location" in headers:  # a sign-in page's address carries state in its query
         headers["location"] = headers["location"].partition("?")[0]
     return {
         "status": answer.status,
-        "headers": {name: _masked(value, masks) for name, value in headers.items()},
-        **_beginning(answer.body, masks),
+        "headers": {name: _masked(value, token) for name, value in headers.items()},
+        **_beginning(answer.body, token),
     }
 
 
-def _beginning(body: bytes | None, masks: tuple[bytes, ...]) -> Json:
+def _beginning(body: bytes | None, token: str) -> Json:
     """Masked before it is cut, so that no half of a token is left at the end."""
     if body is None:
         return {"bytes": 0, "body": None, "is_cut": False}
-    text = _without(body[: LONGEST_BODY + max(map(len, masks))], masks)
+    text = mask(body[: LONGEST_BODY + LONGEST_SPELLING * len(token)], token)
     return {
         "bytes": len(body),
         "body": text[:LONGEST_BODY].decode("utf-8", "replace").replace("\x00", "\ufffd"),
@@ -115,11 +114,5 @@ def _beginning(body: bytes | None, masks: tuple[bytes, ...]) -> Json:
     }
 
 
-def _masked(text: str, masks: tuple[bytes, ...]) -> str:
-    return _without(text.encode("utf-8", "replace"), masks).decode("utf-8", "replace")[:_LONGEST_VALUE]
-
-
-def _without(text: bytes, masks: tuple[bytes, ...]) -> bytes:
-    for secret in masks:
-        text = text.replace(secret, b"***")
-    return text
+def _masked(text: str, token: str) -> str:
+    return mask_text(text, token)[:_LONGEST_VALUE]

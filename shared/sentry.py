@@ -20,11 +20,13 @@ from pydantic_core import to_json
 from shared.errors import PermanentError, TransientError
 from shared.exchanges import Exchanges
 from shared.http import Answer, Deadline, call, retry_after
+from shared.masking import mask
 from shared.names import KnownRepository
 from shared.rules import Target
 
 _PASSING = {408, 409, 425, 429}
 _LONGEST_EXCERPT = 300
+_READ_OF_REFUSAL = 64 * 1024
 _REPOSITORY_PAGES = 10
 _RELEASE_PAGES = 200
 _LIST_SECONDS = 8.0
@@ -115,7 +117,7 @@ class SentryClient:
         answer = self._exchange(method, url, headers, sent, deadline)
         if not 200 <= answer.status < 300:
             # A proxy may echo what it was sent: the token must not reach a job's error by that way.
-            masked = Answer(answer.status, answer.headers, answer.body.replace(self._token.encode(), b"***"))
+            masked = Answer(answer.status, answer.headers, mask(answer.body[:_READ_OF_REFUSAL], self._token))
             raise refusal(masked, self._target, datetime.now(UTC))
         return answer
 

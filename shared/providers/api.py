@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from shared.errors import PermanentError, TransientError
 from shared.http import Answer, Deadline, call
+from shared.masking import mask
 from shared.providers.answers import said
 from shared.providers.forge import ForgeAccess, Missing, RateLimited
 from shared.providers.turns import Limit
@@ -26,6 +27,7 @@ REDIRECTS = (301, 302, 307, 308)
 _PASSING = (408, 425, 429)
 _LONGEST_HOLD = timedelta(days=1)
 _LONGEST_ADDRESS = 8_000
+_READ_OF_REFUSAL = 65_536
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FULL_NAME = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}(?:/[A-Za-z0-9_.-]{1,255}){1,30}")
@@ -129,6 +131,9 @@ class Api:
                 until = min(max(until, now + timedelta(seconds=1)), now + _LONGEST_HOLD)
                 turns.limit = Limit(until, answer.status)
                 raise self._limited(turns.limit, now)
+            if answer.status >= 400 and self._access.token:
+                # What lies between may echo it: it must not reach a job's error by that way, whoever reads the refusal.
+                answer = replace(answer, body=mask(answer.body[:_READ_OF_REFUSAL], self._access.token))
             return answer
 
     def _limited(self, limit: Limit, now: datetime) -> RateLimited:
@@ -143,8 +148,6 @@ class Api:
         raise self._refusal(answer)
 
     def _refusal(self, answer: Answer) -> TransientError | PermanentError:
-        if token := self._access.token:  # what lies between may echo it: it must not reach a job's error by that way
-            answer = replace(answer, body=answer.body.replace(token.encode(), b"***"))
         status = answer.status
         where = f"{self.host} answered {status}"
         if status >= 500 or status in _PASSING:

@@ -18,11 +18,10 @@ from shared.http import Answer
 from shared.jobs import BUDGET
 from shared.retention import KEEP_PAYLOADS, Retention
 from tests.integration.test_cli import call
-from tests.integration.test_worker import JSON, accept, history, http, make_due, row, rules, runner, target
+from tests.integration.test_worker import JSON, accept, history, make_due, row, rules, runner
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
 
-__all__ = ["http", "target"]  # fixtures
 TOKEN = "sntrys_s3cret/with+signs="
 
 

@@ -23,7 +23,7 @@ from shared.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
 from shared.rules import Rules
 from tests.integration.test_ledger import NOW, accept, claim, count, fail, make_push, make_work, row, succeed
 from tests.integration.test_worker import accept as accept_tag
-from tests.integration.test_worker import history, http, make_due, rules, runner, target  # noqa: F401
+from tests.integration.test_worker import history, make_due, rules, runner
 from tests.target import Target
 
 
@@ -171,8 +171,8 @@ def test_the_same_key_acts_once_also_when_both_come_at_the_same_moment(engine: E
 
 def test_a_job_whose_workers_all_knock_at_once_makes_one_post(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     in_force = rules(target.url, environment="production")
     job_id = accept_tag(engine, in_force)
@@ -184,8 +184,8 @@ def test_a_job_whose_workers_all_knock_at_once_makes_one_post(
 
 def test_a_worker_whose_lease_was_taken_over_sends_no_second_deploy(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     in_force = rules(target.url, environment="production")
     job_id = accept_tag(engine, in_force)
@@ -204,8 +204,8 @@ def test_a_worker_whose_lease_was_taken_over_sends_no_second_deploy(
 
 def test_a_replay_sends_no_second_deploy(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     in_force = rules(target.url, environment="production")
     job_id = accept_tag(engine, in_force)
@@ -221,8 +221,8 @@ def test_a_replay_sends_no_second_deploy(
 
 def test_a_stopping_worker_hands_back_what_it_holds_and_its_late_end_changes_nothing(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     job_id = accept_tag(engine, rules(target.url))
     job = claim(engine, job_id, datetime.now(UTC))

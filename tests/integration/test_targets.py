@@ -16,7 +16,7 @@ from shared.models import jobs as job_table
 from shared.models import target_states as table
 from shared.target_health import Health, Seen, Sign, TargetState
 from tests.integration.test_ledger import NOW, accept, claim, make_push, make_work, row
-from tests.integration.test_worker import JSON, history, http, make_due, rules, runner, target  # noqa: F401
+from tests.integration.test_worker import JSON, history, make_due, rules, runner
 from tests.integration.test_worker import accept as accept_tag
 from tests.target import Target
 from worker.feeding import Feeder
@@ -139,8 +139,8 @@ def test_another_target_is_not_touched(engine: Engine) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_token_fails_the_job_and_pauses_the_target_for_a_person(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
     status: int,
 ) -> None:
     target.answers = [(status, JSON, b"{}")]
@@ -157,8 +157,8 @@ def test_a_refused_token_fails_the_job_and_pauses_the_target_for_a_person(
 
 def test_five_answers_of_429_pause_for_what_the_last_asked(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     target.answers = [(429, {"X-Sentry-Rate-Limit-Reset": str(int(datetime.now(UTC).timestamp()) + 40)}, b"{}")] * 5
     in_force = rules(target.url)
@@ -173,8 +173,8 @@ def test_five_answers_of_429_pause_for_what_the_last_asked(
 
 def test_a_refusal_of_one_release_is_a_sign_of_health(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     target.answers = [(503, JSON, b"{}"), (503, JSON, b"{}"), (400, JSON, b"{}")]
     in_force = rules(target.url)
@@ -185,8 +185,8 @@ def test_a_refusal_of_one_release_is_a_sign_of_health(
 
 def test_an_outage_follows_the_schedule_and_everything_completes_after_it(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     """Ten minutes of outage in simulated time: only probes knock, at most one a pause."""
     target.answers = [(503, JSON, b"{}")] * 1_000
@@ -255,8 +255,8 @@ def test_a_turn_too_far_off_is_not_waited_for_and_the_job_stays_untouched(engine
 
 def test_a_slow_pace_leaves_jobs_queued_for_the_sweeper(
     engine: Engine,
-    http: httpx2.Client,  # noqa: F811
-    target: Target,  # noqa: F811
+    http: httpx2.Client,
+    target: Target,
 ) -> None:
     in_force = rules(target.url)
 

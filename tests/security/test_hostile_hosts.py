@@ -311,6 +311,26 @@ def test_a_forge_that_echoes_the_token_does_not_get_it_into_the_ledger(
         assert "hush" not in shown
 
 
+@pytest.mark.parametrize("spelling", [FORGE_TOKEN, FORGE_TOKEN.replace("-", "\\u002d")], ids=["plain", "escaped"])
+@pytest.mark.parametrize("status", [403, 422])
+def test_a_forge_that_echoes_the_token_where_it_is_to_compare_does_not_get_it_into_the_ledger(
+    engine: Engine, http: httpx2.Client, host: Host, good: Target, made: ExitStack, spelling: str, status: int
+) -> None:
+    """A refusal that is an answer to be read, such as "no common ancestor", goes another way than the others."""
+
+    def script(connection: socket.socket, server: Host) -> None:
+        if b"/compare/" in server.requests[-1].partition(b"\r\n")[0]:
+            say(status, b'{"message": "rejected: Bearer %s"}' % spelling.encode())(connection, server)
+        else:
+            say_json([{"name": "v0.9.0", "commit": {"sha": "a" * 40}}])(connection, server)
+
+    host.script = script
+    job = forge_run(engine, http, host, good, made)
+    assert any(b"/compare/" in request for request in host.requests)
+    assert "rejected: Bearer ***" in job.range["partial"]
+    assert "hush" not in json.dumps(job.range)
+
+
 class Lying(Forge):
     """A forge whose every answer points at another host: `url`, `next`, `Link` and the like."""
 
