@@ -87,6 +87,7 @@ def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
             org=table.org,
             token_env=table.token_env,
             pace=table.pace,
+            deploy_wait=timedelta(seconds=table.deploy_wait),
             repositories=table.repositories,
         )
         for name, table in file.targets.items()

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from shared.settings import NOT_IN_A_URL, WEBHOOK_PROVIDERS
 from shared.versions import check_template
 
+DEFAULT_DEPLOY_WAIT = 90.0  # seconds: a proxy gives its server sixty, unless told otherwise
 DEFAULT_PACE = 20.0  # requests a second: half of what Sentry's releases endpoint takes
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=30)  # between two comparisons of the timer
@@ -61,9 +62,10 @@ class TargetTable(_Strict):
     org: Annotated[str, _like(r"[A-Za-z0-9_.-]{1,100}", "the organization's slug")]
     token_env: Annotated[str, _like(_VARIABLE, f"{_NAME_OF_ONE}, not the token")]
     pace: Annotated[float, Field(gt=0, le=1000)] = DEFAULT_PACE
+    deploy_wait: Annotated[float, Field(ge=0, le=3600)] = DEFAULT_DEPLOY_WAIT
     repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
-    @field_validator("pace", mode="before")
+    @field_validator("pace", "deploy_wait", mode="before")
     @classmethod
     def _whole(cls, value: Any) -> Any:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

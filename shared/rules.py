@@ -18,13 +18,17 @@ DEFAULT_RELEASE = {"tag": "{tag}", "branch": "{sha}"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a release is created. `pace` is requests a second at most; the token itself stays in the environment."""
+    """Where a release is created. `pace` is requests a second at most; the token itself stays in the environment.
+
+    `deploy_wait`: for how long a deploy may still turn up there that was sent and not clearly answered.
+    """
 
     name: str
     url: str
     org: str
     token_env: str
     pace: float = 20.0
+    deploy_wait: timedelta = timedelta(seconds=90)
     repositories: Mapping[str, str] = field(default_factory=dict)  # provider:full name -> its name at the target
 
 

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -60,14 +60,17 @@ class SentryClient:
         outcome = "created" if answer.status == 201 else "existed"
         return Sent(outcome, answer.status, self.release_url(body["version"]))
 
-    def find_deploy(self, version: str, *, environment: str, since: datetime, deadline: Deadline) -> bool:
-        """Whether a deploy to this environment finished at or after `since` is on the release already."""
+    def find_deploy(self, version: str, *, environment: str, finished_at: datetime, deadline: Deadline) -> bool:
+        """Whether the deploy to this environment that we said to have finished then is on the release already.
+
+        Another job's is another: two repositories may share a version, and each deploys it.
+        """
         answer = self._call("GET", f"releases/{quote(version, safe='')}/deploys/", deadline, None, None)
         deploys = self._json(answer, list)
         return any(
             isinstance(deploy, dict)
             and deploy.get("environment") == environment
-            and _is_since(deploy.get("dateFinished"), since)
+            and _is_same_moment(deploy.get("dateFinished"), finished_at)
             for deploy in deploys
         )
 
@@ -161,14 +164,17 @@ class SentryClient:
         return value
 
 
-def _is_since(value: object, since: datetime) -> bool:
+def _is_same_moment(value: object, sent: datetime) -> bool:
+    """A server may keep fewer digits than it was sent: milliseconds, or whole seconds."""
     if not isinstance(value, str):
         return False
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return False
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) >= since
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    apart = abs(moment - sent)
+    return apart < timedelta(milliseconds=1) or (moment.microsecond == 0 and apart < timedelta(seconds=1))
 
 
 def write_body(body: Mapping[str, Any]) -> bytes:

@@ -28,5 +28,6 @@ ADVICE: Mapping[str, str] = {
     "missed_webhook": "The stored payload cannot be used any more: push or redeliver the tag again at the provider.",
     "attempts_exhausted": "Every attempt failed. Read the last error, mend its cause, then replay.",
     "worker_stopping": "Nothing: another worker goes on with it at once.",
+    "deploy_unclear": "Nothing: the release is there. Its deploy is looked for, and sent again if it does not turn up.",
     "log_behind": "Nothing: it goes on once every push of the repository has been read.",
 }

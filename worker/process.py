@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 
 from shared.claims import Claimed
 from shared.contributions import Contribution
-from shared.errors import PermanentError, Rejected
+from shared.errors import PermanentError, Rejected, TransientError
 from shared.exchanges import Exchanges
 from shared.http import Deadline
 from shared.plan import plan_release, smaller
@@ -20,9 +20,11 @@ from shared.providers.incoming import Incoming
 from shared.push import Push, Ref, Repository
 from shared.rules import Rules, Target
 from shared.sentry import Sent, SentryClient
-from worker.gather import COLLECT_SECONDS, Gatherer
+from worker.gather import COLLECT_SECONDS, Gatherer, Wait
+from worker.waits import snooze
 
 SEND_SECONDS = 22.0  # all calls to the target of one attempt together
+_NOT_DONE = (409, 425, 429)  # said before anything is done: the deploy may be sent again at once
 LONGEST_ATTEMPT_SECONDS = COLLECT_SECONDS + SEND_SECONDS
 
 Note = Callable[..., bool]  # writes facts to the job while it is ours; False when it no longer is
@@ -69,7 +71,7 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     sent, left_out = _send(sentry, body, job, deadline)
     if (environment := job.spec["environment"]) is not None:
         tools.gatherer.keep(gathered.own)  # whatever becomes of the deploy, the release lists these commits now
-        _record_deploy(job, environment, sentry, note, deadline)
+        _record_deploy(job, environment, sentry, note, deadline, target.deploy_wait)
     return Done(sent, _with_left_out(gathered.range, left_out), gathered.complete_at, gathered.own)
 
 
@@ -125,18 +127,25 @@ def read_push(job: Claimed) -> Push:
     return hook.content
 
 
-def _record_deploy(job: Claimed, environment: str, sentry: SentryClient, note: Note, deadline: Deadline) -> None:
-    """Deploys are not idempotent at Sentry: the intent is written down first, and after an unclear answer we look."""
-    finished_at = datetime.now(UTC)
+def _record_deploy(
+    job: Claimed, environment: str, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta
+) -> None:
+    """Deploys are not idempotent at Sentry: the intent is written down first. After an unclear answer we look, and send it
+    again only when a slow target, or a proxy before it, must be done with it. Raises Wait until then."""
+    asked_at = finished_at = datetime.now(UTC)
     if job.deploy is not None:
         if job.deploy["state"] == "sent":
             return
         finished_at = datetime.fromisoformat(job.deploy["finished_at"])
-        # Whole seconds: a server may keep fewer digits than we sent.
-        since = finished_at.replace(microsecond=0)
-        if sentry.find_deploy(job.version, environment=environment, since=since, deadline=deadline):
+        if sentry.find_deploy(job.version, environment=environment, finished_at=finished_at, deadline=deadline):
+            note(deploy={"state": "sent", "finished_at": finished_at.isoformat()})
             return
-    if not note(deploy={"state": "sending", "finished_at": finished_at.isoformat()}):
+        until = datetime.fromisoformat(job.deploy.get("asked_at", job.deploy["finished_at"])) + wait
+        if until > asked_at:
+            why = "whether the target has the deploy is unclear: it is looked for, and sent again only if it does not turn up"
+            raise Wait(snooze(until, "deploy_unclear", why))
+    kept = {"finished_at": finished_at.isoformat(), "asked_at": asked_at.isoformat()}
+    if not note(deploy={"state": "sending", **kept}):
         raise LostLease
     body = {
         "environment": environment,
@@ -148,4 +157,8 @@ def _record_deploy(job: Claimed, environment: str, sentry: SentryClient, note: N
     except PermanentError:
         note(deploy=None)  # refused for certain: a later replay may send it
         raise
-    note(deploy={"state": "sent", "finished_at": finished_at.isoformat()})
+    except TransientError as problem:
+        if problem.status in _NOT_DONE:
+            note(deploy=None)
+        raise
+    note(deploy={"state": "sent", **kept})

@@ -41,6 +41,7 @@ url = "{url}"
 org = "acme"
 token_env = "DRILL_TOKEN"
 pace = 500
+deploy_wait = 4  # this target does in that time what it does at all
 
 [[rules]]
 repo = "github:acme/shop"

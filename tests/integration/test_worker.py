@@ -289,7 +289,7 @@ def test_a_deploy_of_unclear_outcome_that_is_there_is_not_sent_again(
     assert len([path for path, _, _ in target.posts if path.endswith("deploys/")]) == 1
 
 
-def test_a_deploy_that_did_not_arrive_is_sent_again_with_the_same_time(
+def test_a_deploy_that_did_not_arrive_is_sent_again_with_the_same_time_once_it_cannot_turn_up_any_more(
     engine: Engine, http: httpx2.Client, target: Target
 ) -> None:
     target.answers = [None, (503, JSON, b"{}")]
@@ -297,11 +297,58 @@ def test_a_deploy_that_did_not_arrive_is_sent_again_with_the_same_time(
     job_id = accept(engine, in_force)
     run = runner(engine, http, in_force)
     run.run([job_id])
+    for _ in range(2):
+        make_due(engine, job_id)
+        run.run([job_id])
+        waiting = row(engine, job_id)
+        assert (waiting.status, waiting.waiting["code"]) == ("retrying", "deploy_unclear")
+        assert timedelta(seconds=80) < waiting.next_attempt_at - datetime.now(UTC) <= timedelta(seconds=90)
+    assert len(deploys_sent(target)) == 1
+    noted = row(engine, job_id).deploy
+    with engine.begin() as connection:
+        long_ago = datetime.fromisoformat(noted["asked_at"]) - timedelta(seconds=91)
+        connection.execute(job_table.update().values(deploy={**noted, "asked_at": long_ago.isoformat()}))
     make_due(engine, job_id)
     run.run([job_id])
-    times = [body["dateFinished"] for path, body, _ in target.posts if path.endswith("deploys/")]
+    assert row(engine, job_id).status == "succeeded"
+    times = [body["dateFinished"] for body in deploys_sent(target)]
     assert len(times) == 2
     assert times[0] == times[1]
+
+
+@pytest.mark.parametrize("status", [409, 425, 429])
+def test_a_deploy_that_was_refused_before_anything_was_done_is_sent_again_at_once(
+    engine: Engine, http: httpx2.Client, target: Target, status: int
+) -> None:
+    target.answers = [None, (status, JSON, b"{}")]
+    in_force = rules(target.url, environment="production")
+    job_id = accept(engine, in_force)
+    run = runner(engine, http, in_force)
+    run.run([job_id])
+    make_due(engine, job_id)
+    run.run([job_id])
+    assert (row(engine, job_id).status, len(deploys_sent(target))) == ("succeeded", 2)
+
+
+def test_the_deploy_of_another_job_of_the_same_release_does_not_pass_for_ours(
+    engine: Engine, http: httpx2.Client, target: Target
+) -> None:
+    in_force = rules(target.url, environment="production")
+    quick = replace(in_force.targets["main"], deploy_wait=timedelta(0))
+    in_force = Rules(in_force.rules, {"main": quick})
+    one, other = accept(engine, in_force), accept(engine, in_force, repository="acme/api")
+    run = runner(engine, http, in_force)
+    target.answers = [None, (503, JSON, b"{}")]
+    run.run([one])
+    run.run([other])
+    make_due(engine, one)
+    run.run([one])
+    assert [row(engine, job_id).status for job_id in (one, other)] == ["succeeded", "succeeded"]
+    assert len(target.deploys) == 2
+
+
+def deploys_sent(target: Target) -> list[dict[str, Any]]:
+    return [body for path, body, _ in target.posts if path.endswith("deploys/")]
 
 
 def test_refs_mode_leaves_the_commits_to_the_target(engine: Engine, http: httpx2.Client, target: Target) -> None:

@@ -155,6 +155,7 @@ def test_every_fault_of_the_file_is_named_at_once(folder: Path) -> None:
         (TARGET + "pace = 0\n" + RULE, "targets.main.pace should be greater than 0"),
         (TARGET + "pace = nan\n" + RULE, "targets.main.pace should be"),
         (TARGET + "pace = inf\n" + RULE, "targets.main.pace should be"),
+        (TARGET + "deploy_wait = -1\n" + RULE, "targets.main.deploy_wait should be greater than or equal to 0"),
         (TARGET + "pace = true\n" + RULE, "targets.main.pace should be a valid number"),
         (TARGET.replace("https", "ftp") + RULE, "targets.main.url must be an http:// or https:// URL"),
         (TARGET.replace("//", "//me:hush@") + RULE, "targets.main.url must not hold a user name or password"),
