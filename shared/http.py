@@ -16,6 +16,7 @@ from shared.errors import TransientError
 from shared.sockets import hold_to_deadlines, within
 
 USER_AGENT = "tagship/0.1"
+_LONGEST_WAIT = timedelta(days=1)  # that another side may ask for
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
 _CALL_SECONDS = 22.0  # between two chunks at most, however far the deadline: a SIGTERM must be obeyed within 30
@@ -128,15 +129,15 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """What the other side asks for: `Retry-After` (seconds or a date), else Sentry's reset time (epoch seconds)."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return timedelta(seconds=min(int(value[:9]), 86_400))
+        return min(timedelta(seconds=int(value[:9])), _LONGEST_WAIT)
     if value:
         try:
             moment = parsedate_to_datetime(value)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return max(timedelta(0), moment - now)
+            return min(max(timedelta(0), moment - now), _LONGEST_WAIT)
         except (ValueError, TypeError, OverflowError):
             pass  # unreadable: the other header may still say it
     reset = headers.get("x-sentry-rate-limit-reset", "").strip()
     if reset.isascii() and reset.isdigit():
-        return min(max(timedelta(0), timedelta(seconds=int(reset[:12]) - now.timestamp())), timedelta(days=1))
+        return min(max(timedelta(0), timedelta(seconds=int(reset[:12]) - now.timestamp())), _LONGEST_WAIT)
     return None
