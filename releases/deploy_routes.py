@@ -31,7 +31,7 @@ def list_deploys(org: str, version: str) -> Response:
 def _project_filter() -> frozenset[int] | None:
     """The `project` ids asked for; -1 and none at all mean every one."""
     named = request.args.getlist("project")
-    if not all(name.removeprefix("-").isdigit() and len(name) < 19 for name in named):
+    if not all(name.isascii() and name.removeprefix("-").isdigit() and len(name) < 19 for name in named):
         raise bad_request("Invalid project parameter. Values must be numbers.")
     ids = frozenset(int(name) for name in named)
     return None if not ids or -1 in ids else ids

@@ -79,7 +79,7 @@ def _condition(match: re.Match[str]) -> Condition:
     if key == "release.version":
         for one in values:
             read_bound(one)
-    if key == "release.build" and operator != "=" and not values[0].isdigit():
+    if key == "release.build" and operator != "=" and not (values[0].isascii() and values[0].isdigit()):
         raise QueryError(f"Invalid build number: {values[0]}")
     return Condition(key=key, operator=operator, values=values, is_negated=bool(match["no"]))
 

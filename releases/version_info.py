@@ -111,7 +111,7 @@ def sort_columns(whole: str) -> dict[str, object]:
         return {"package": version.package}
     major, minor, patch, revision = version.numbers
     build = version.build
-    is_number = build is not None and build.isdigit() and int(build) <= _LARGEST
+    is_number = build is not None and build.isascii() and build.isdigit() and int(build) <= _LARGEST
     return {
         "package": version.package,
         "major": major,

@@ -113,6 +113,11 @@ def test_odd_bytes_are_400(either_api: Caller, raw: bytes) -> None:
     [
         *("releases/?query=%00", "releases/?query=%ED%A0%80", "releases/?environment=%00", "releases/?projectSlug=%00"),
         "releases/?project=" + "9" * 40,
+        *(
+            "releases/x/deploys/?project=%C2%B2",
+            "releases/x/deploys/?project=-%C2%B2",
+            "releases/?query=release.build%3A%3E%C2%B2",
+        ),
         *("releases/?start=0001-01-01T00:00:00%2B14:00", "releases/?statsPeriod=9999999w", "releases/%F0%28/"),
         "/api/0/organizations/" + "9" * 40 + "/releases/",
         *("/api/0/organizations/%00/releases/", "/api/0/projects/acme/%00/releases/", "repos/?cursor=0:999999999999999999:0"),
