@@ -22,10 +22,10 @@ KEEP = timedelta(hours=24)
 
 
 def once(
-    connection: Connection, scope: str, key: str, body: bytes, act: Callable[[], dict[str, Any]], *, now: datetime
+    connection: Connection, scope: str, key: str, asked: bytes, act: Callable[[], dict[str, Any]], *, now: datetime
 ) -> dict[str, Any]:
-    """What `act` answers, or answered when this key came before. Raises Conflict when it came with another body."""
-    digest = hashlib.sha256(body).hexdigest()
+    """What `act` answers, or answered when this key came before. Raises Conflict when it came with something else `asked`."""
+    digest = hashlib.sha256(asked).hexdigest()
     mine = (kept_answers.c.scope == scope, kept_answers.c.key == key)
     connection.execute(kept_answers.delete().where(*mine, kept_answers.c.created_at < now - KEEP))
     claim = upsert(connection, kept_answers).values(scope=scope, key=key, digest=digest, created_at=now)
@@ -36,5 +36,5 @@ def once(
         return answer
     kept = connection.execute(sa.select(kept_answers.c.digest, kept_answers.c.body).where(*mine)).one()
     if kept.digest != digest:
-        raise Conflict("this Idempotency-Key was used with another body")
+        raise Conflict("this Idempotency-Key was used with another query or body")
     return dict(kept.body)

@@ -253,6 +253,13 @@ def test_the_same_key_gets_the_same_answer_and_acts_once(client: FlaskClient, en
     post(client, f"jobs/{job_id}/replay", status=400, **{"Idempotency-Key": "with blank"})
 
 
+def test_the_same_key_with_another_query_is_another_question(client: FlaskClient, engine: Engine) -> None:
+    job_id = failed(client, engine)
+    delivery_id = get(client, f"jobs/{job_id}")["delivery_id"]
+    post(client, f"deliveries/{delivery_id}/replay?provider=github", **{"Idempotency-Key": "k"})
+    post(client, f"deliveries/{delivery_id}/replay?provider=gitlab", status=409, **{"Idempotency-Key": "k"})
+
+
 def test_targets_are_shown_paused_and_resumed(client: FlaskClient, engine: Engine) -> None:
     job_id = sent(client)
     (target,) = get(client, "targets")["items"]

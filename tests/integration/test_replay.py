@@ -163,7 +163,7 @@ def test_the_same_key_acts_once_also_when_both_come_at_the_same_moment(engine: E
 
     at_once(one, one, one)
     assert (acted, got) == ([1], [{"n": 1}] * 3)
-    with engine.begin() as connection, pytest.raises(Conflict, match="another body"):
+    with engine.begin() as connection, pytest.raises(Conflict, match="another query or body"):
         answers.once(connection, "POST /x", "key", b"{ }", act, now=NOW)
     with engine.begin() as connection:
         assert answers.once(connection, "POST /x", "key", b"{}", act, now=NOW + timedelta(hours=25)) == {"n": 2}

@@ -35,7 +35,7 @@ ONCE = Parameter(
     {"type": "string", "pattern": "^[\\x21-\\x7e]{1,200}$"},
     "The same key within 24 hours gets the same answer and acts once.",
 )
-REUSED = "The state does not allow it, or the Idempotency-Key was used with another body."
+REUSED = "The state does not allow it, or the Idempotency-Key was used with another query or body."
 
 
 class AnyText(PathConverter):
@@ -90,4 +90,5 @@ def act(do: Callable[[Connection, datetime], Json]) -> Json:
         if key is None:
             return noted()
         scope = f"{request.method} {request.path}"[:300]
-        return answers.once(connection, scope, key, request.get_data(), noted, now=now)
+        asked = request.query_string + b"\n" + request.get_data()
+        return answers.once(connection, scope, key, asked, noted, now=now)

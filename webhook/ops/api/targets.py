@@ -46,7 +46,7 @@ def _setting(summary: str) -> Call:
         problems={
             400: WRONG,
             404: "There is no target of this name.",
-            409: "The Idempotency-Key was used with another body.",
+            409: "The Idempotency-Key was used with another query or body.",
         },
     )
 
