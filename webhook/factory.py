@@ -48,6 +48,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
         keyrings=keyrings,
         throttle=Throttle(),
     )
+    app.extensions["readiness"] = health.Readiness(engine, knocker, settings.broker_url)
     app.register_blueprint(receive.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)

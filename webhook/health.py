@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
 
 from flask import Blueprint, Response, current_app, jsonify
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.errors import SchemaError
 from shared.models import SCHEMA
-from shared.queue import queue_length
+from shared.queue import Knocker, queue_length
 from webhook.description import Answer, Call, described
-from webhook.receive import Door
 from webhook.schemas import one_of, ref, shape
 
 blueprint = Blueprint("health", __name__)
@@ -48,27 +48,53 @@ def readyz() -> Response:
     A broker that is down is told ("degraded") but stays 200: the receiver takes deliveries without it, and a load
     balancer that believed otherwise would lose them (docs/decisions/0006).
     """
-    door: Door = current_app.extensions["door"]
-    report: dict[str, Any] = {"database": "ok", "schema": "ok", "broker": "ok"}
-    try:
-        SCHEMA.check(door.engine, remedy="python -m webhook db upgrade")
-    except SchemaError as problem:
-        report["schema"] = str(problem)
-    except SQLAlchemyError as problem:
-        report["database"], report["schema"] = type(problem).__name__, "unknown"
-    report["broker"] = _broker(door)
-    is_storing = report["database"] == report["schema"] == "ok"
-    report["status"] = "unavailable" if not is_storing else "ok" if report["broker"] == "ok" else "degraded"
+    readiness: Readiness = current_app.extensions["readiness"]
+    report = readiness.look()
     response = jsonify(report)
-    response.status_code = 200 if is_storing else 503
+    response.status_code = 503 if report["status"] == "unavailable" else 200
     return response
 
 
-def _broker(door: Door) -> str:
-    if door.settings.broker_url is None:
-        return "not configured"
-    try:
-        queue_length(door.knocker.app)
-    except Exception as problem:  # whatever the broker's client raises
-        return f"down ({type(problem).__name__})"
-    return "ok"
+class Readiness:
+    """Looks at what the receiver needs, one look at a time: a broker that hangs takes seconds, and anyone may ask."""
+
+    def __init__(self, engine: Engine, knocker: Knocker, broker_url: str | None) -> None:
+        self._engine = engine
+        self._knocker = knocker
+        self._broker_url = broker_url
+        self._looking = threading.Lock()
+        self._last: dict[str, str] | None = None
+
+    def look(self) -> dict[str, str]:
+        """What is found now; while somebody is looking, what was found before."""
+        last = self._last
+        if not self._looking.acquire(blocking=last is None):
+            assert last is not None  # noqa: S101
+            return last
+        try:
+            self._last = self._look()
+            return self._last
+        finally:
+            self._looking.release()
+
+    def _look(self) -> dict[str, str]:
+        report = {"database": "ok", "schema": "ok"}
+        try:
+            SCHEMA.check(self._engine, remedy="python -m webhook db upgrade")
+        except SchemaError as problem:
+            report["schema"] = str(problem)
+        except SQLAlchemyError as problem:
+            report = {"database": type(problem).__name__, "schema": "unknown"}
+        is_storing = report["database"] == report["schema"] == "ok"
+        broker = self._look_at_broker()
+        status = "unavailable" if not is_storing else "ok" if broker == "ok" else "degraded"
+        return {**report, "broker": broker, "status": status}
+
+    def _look_at_broker(self) -> str:
+        if self._broker_url is None:
+            return "not configured"
+        try:
+            queue_length(self._knocker.app)
+        except Exception as problem:  # whatever the broker's client raises
+            return f"down ({type(problem).__name__})"
+        return "ok"
