@@ -171,6 +171,8 @@ def _begin_sqlite(connection: Connection) -> None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises, as SQLAlchemy does
                 return
             time.sleep(LOOK_AGAIN_SECONDS)
+    except sqlite3.Error as problem:  # a disk that fails: told as SQLAlchemy tells it everywhere else
+        raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, problem) from problem
     finally:
         raw.execute(f"PRAGMA busy_timeout={kept}")
 

@@ -80,14 +80,19 @@ class GroupCommit:
                 await self._after_each()
 
     async def _commit(self, arrivals: list[Arrival]) -> Sequence[Outcome]:
+        """Raises nothing: whatever it is, it must not leave the senders waiting for ever."""
         try:
             return await self._store(arrivals)
         except CannotStore as problem:
             return [problem] * len(arrivals)
         except NotAllNew:
+            pass
+        except Exception as problem:
+            return [_told(problem)] * len(arrivals)
+        try:
             return await asyncio.to_thread(self._commit_singly, arrivals)
-        except Exception as problem:  # a fault of ours must not leave the others waiting for ever
-            return [CannotStore(f"{type(problem).__name__}: {problem}")] * len(arrivals)
+        except Exception as problem:  # no thread could be started, for one
+            return [_told(problem)] * len(arrivals)
 
     def _commit_singly(self, arrivals: list[Arrival]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -99,7 +104,14 @@ class GroupCommit:
                 return outcomes + [problem] * (len(arrivals) - len(outcomes))
             except SQLAlchemyError as problem:
                 outcomes.append(problem)
+            except Exception as problem:
+                outcomes.append(_told(problem))
         return outcomes
+
+
+def _told(problem: Exception) -> CannotStore:
+    """A fault of ours, or of the machine."""
+    return CannotStore(f"{type(problem).__name__}: {problem}")
 
 
 def _largest_group(sizes: Sequence[int]) -> int:

@@ -234,6 +234,45 @@ def test_a_file_that_stays_locked_is_told_to_the_sender(engine: Engine, monkeypa
     assert count(engine, deliveries) == 0
 
 
+def test_whatever_fails_where_each_is_stored_alone_every_sender_is_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails for a moment, as one of SQLite's own errors or as anything else."""
+    submit(engine, [arrival(delivery_id="once")])
+
+    def fail(fault: Exception) -> list[Outcome]:
+        with monkeypatch.context() as broken:
+
+            def refuse(*_: object) -> None:
+                raise fault
+
+            broken.setattr("webhook.group_commit.deliveries.accept", refuse)
+            return submit(engine, [arrival(delivery_id="once"), arrival()])
+
+    for fault in (sqlite3.OperationalError("disk I/O error"), OSError("no more threads"), ValueError("a fault of ours")):
+        told = fail(fault)
+        assert [type(outcome) for outcome in told] == [CannotStore, CannotStore]
+    assert [type(outcome) for outcome in submit(engine, [arrival(delivery_id="once"), arrival()])] == [Receipt, Receipt]
+
+
+def test_a_file_that_cannot_even_be_locked_is_told_as_sqlalchemy_tells_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no such lock")
+
+    def broken(_: sqlite3.Connection) -> bool:
+        problem = sqlite3.OperationalError("disk I/O error")
+        problem.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise problem
+
+    with monkeypatch.context() as bad:
+        bad.setattr("shared.db.begin_at_once", broken)
+        with pytest.raises(sa.exc.OperationalError, match="disk I/O error"), engine.begin():
+            pass
+    assert count(engine, deliveries) == 0
+
+
 def test_a_connection_that_was_cut_is_opened_again(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no connection to cut")
