@@ -23,7 +23,21 @@ from shared.states import JobState, Trigger
 _KEPT_REFUSALS = 1_000
 _LONGEST_HEADER = 1_000
 _MOST_HEADERS = 64
-_SECRET_WORDS = ("token", "secret", "signature", "authorization", "cookie", "password", "credential", "api-key", "apikey")
+_SECRET_WORDS = (
+    "token",
+    "secret",
+    "signature",
+    "auth",
+    "cookie",
+    "password",
+    "credential",
+    "key",
+    "jwt",
+    "assertion",
+    "oidc",
+    "session",
+)
+_NO_SECRETS = frozenset({"idempotency-key"})
 
 
 class Receipt(NamedTuple):
@@ -126,7 +140,10 @@ def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delive
     if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.WEBHOOK, now)) is not None:
         return made, True
     existing = _find_job(connection, job_key(work.target, push))
-    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED,))
+    waits = ledger.replay(connection, existing, now=now, only=(JobState.FAILED,)) or ledger.bring_back(
+        connection, existing, now=now
+    )
+    return existing, waits
 
 
 def queue_again(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
@@ -255,4 +272,4 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 @lru_cache(maxsize=1_000)
 def _may_be_secret(header: str) -> bool:
-    return any(word in header for word in _SECRET_WORDS)
+    return header not in _NO_SECRETS and any(word in header for word in _SECRET_WORDS)

@@ -140,16 +140,32 @@ def replay(
 
 def requeue(now: datetime) -> sa.Update:
     """The update that replays; whoever uses it says which jobs."""
-    return move("replay").values(
-        trigger=Trigger.REPLAY,
-        attempts_allowed=jobs.c.attempts + BUDGET,
-        next_attempt_at=now,
-        knock_at=now,
-        waiting=None,
-        reason=None,
-        error=None,
-        updated_at=now,
+    return move("replay").values(_afresh(now, Trigger.REPLAY))
+
+
+def _afresh(now: datetime, trigger: Trigger) -> dict[str, Any]:
+    """A fresh budget of attempts, from now on."""
+    return {
+        "trigger": trigger,
+        "attempts_allowed": jobs.c.attempts + BUDGET,
+        "next_attempt_at": now,
+        "knock_at": now,
+        "waiting": None,
+        "reason": None,
+        "error": None,
+        "updated_at": now,
+    }
+
+
+def bring_back(connection: Connection, job_id: str, *, now: datetime) -> bool:
+    """Queue a job again whose release another commit of the same ref has replaced since: a tag that moved, and moved back."""
+    other, this = jobs.alias("other"), jobs.c
+    same = (this.target, this.provider, this.repository, this.ref, this.version)
+    replaced = sa.exists().where(
+        *(other.c[column.name] == column for column in same), other.c.id != this.id, other.c.updated_at > this.updated_at
     )
+    statement = move("return", this.id == job_id, replaced).values({**_afresh(now, Trigger.WEBHOOK), "release_url": None})
+    return connection.execute(statement).rowcount == 1
 
 
 def postpone(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:

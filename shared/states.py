@@ -47,4 +47,5 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),
     "cancel": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.CANCELLED),
     "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),
+    "return": (frozenset({JobState.SUCCEEDED}), JobState.QUEUED),  # its tag moved away and is back on its commit
 }

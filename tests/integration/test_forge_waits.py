@@ -26,7 +26,7 @@ from shared.settings import ForgeSettings
 from tests.forge import Built, Forge, History, Reply, reply, used_up
 from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
-from tests.target import Target
+from tests.target import Scripted, Target
 from webhook.local.samples import Sample, SampleCommit, github_push, sign_github
 from worker.forges import Forges
 from worker.gather import Gatherer
@@ -315,19 +315,23 @@ def test_a_job_that_ends_after_its_tag_has_moved_does_not_take_the_moved_tags_co
     assert row(engine, moved).range["partial"] is None
 
 
+@pytest.mark.parametrize("first_answer", [None, (400, {}, b"{}")], ids=["released at first", "failed at first"])
 def test_a_tag_that_was_moved_and_moved_back_lists_what_it_points_at_again(
-    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, first_answer: Scripted | None
 ) -> None:
     in_force = rules(target.url)
     run = runner(engine, http, in_force, forge.url)
     first = accept(engine, in_force, TAGS[2], built.sha["c2-1"])
-    target.answers = [(400, {}, b"{}")]
+    target.answers = [first_answer]
     run.run([first])
     run.run([accept(engine, in_force, TAGS[2], built.sha["c2-3"])])
     assert accept(engine, in_force, TAGS[2], built.sha["c2-1"]) == first
+    assert row(engine, first).status == "queued"
     run.run([first])
     assert [commit["id"] for commit in sent(target)[-1]["commits"]] == [built.sha["c2-1"]]
     assert (row(engine, first).status, row(engine, first).range["partial"]) == ("succeeded", None)
+    assert accept(engine, in_force, TAGS[2], built.sha["c2-1"]) == first
+    assert row(engine, first).status == "succeeded", "it is there already, whoever else announces it"
 
 
 @pytest.mark.parametrize("answer", [reply({"message": "Bad credentials"}, 401), reply({"message": "Not Found"}, 404)])

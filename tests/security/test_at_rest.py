@@ -35,6 +35,11 @@ SECRET_HEADERS = [
     "x-api-key",
     "x-my-secret",
     "x-csrf-token",
+    "x-auth-key",
+    "x-functions-key",
+    "x-goog-iap-jwt-assertion",
+    "x-amzn-oidc-data",
+    "x-forwarded-access-session",
 ]
 
 
