@@ -21,6 +21,7 @@ ADVICE: Mapping[str, str] = {
     "target_refused": "The target refused the request for good: read its answer above, mend the cause, then replay.",
     "rate_limited": "Nothing: it goes on by itself when the limit ends. More calls need a token for the provider's API.",
     "forge_unreachable": "Nothing yet: the provider's API is asked again by itself, and the release goes out in any case.",
+    "forge_behind": "Nothing: the provider's API does not know the commit yet. It is asked again for two minutes.",
     "forge_auth": "The provider's API refused the token: renew GITHUB_TOKEN or GITLAB_TOKEN, restart, then replay.",
     "forge_refused": "The provider's API refused the question for good: read its answer, mend the cause, then replay.",
     "broker_down": "Start the broker again; jobs wait in the database and start by themselves.",

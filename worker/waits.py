@@ -55,7 +55,7 @@ def decide_wait(
     if isinstance(problem, PermanentError):
         return SendPartial(why, None)
     if isinstance(problem, Missing):
-        return snooze(now + ASK_AGAIN, "rate_limited", why) if now - pushed_at < FRESH else SendPartial(why, None)
+        return snooze(now + ASK_AGAIN, "forge_behind", why) if now - pushed_at < FRESH else SendPartial(why, None)
     if isinstance(problem, RateLimited):
         at, code = problem.until, "rate_limited"
     else:

@@ -64,7 +64,7 @@ class Relation:
 
 
 class RateLimited(TransientError):
-    """The forge will answer no call of `scope` (one token at one host, such as `github:api.github.com`) before `until`."""
+    """The forge will answer no call of `scope` (one token at one host) before `until`."""
 
     def __init__(self, message: str, *, scope: str, until: datetime, now: datetime, status: int) -> None:
         super().__init__(message, reason="rate_limited", status=status, retry_after=until - now)

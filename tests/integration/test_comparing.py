@@ -27,6 +27,7 @@ from tests.forge import Built, Forge, History, reply, used_up
 from tests.integration.test_worker import rules, runner
 from tests.target import Target
 from worker.comparing import Comparing
+from worker.forges import Forges
 from worker.reconcile_timer import Timer
 
 TAGS = ["v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0"]
@@ -207,11 +208,14 @@ def test_a_rate_limit_is_kept_to_and_written_down_for_the_jobs(engine: Engine, m
     assert (row(engine).state, forge.total_calls) == ("wanted", calls), "the limit is in force: nobody is asked"
 
 
-def test_a_hold_that_a_job_wrote_down_is_respected(engine: Engine, make: Make, clock: Clock, forge: Forge) -> None:
-    host = forge.url.removeprefix("http://")
+def test_a_hold_that_a_job_wrote_down_is_respected(
+    engine: Engine, make: Make, clock: Clock, forge: Forge, http: httpx2.Client
+) -> None:
+    opened = Forges(http, {"github": ForgeSettings(forge.url, "t", is_named=True)}).open(Repository("github", "acme/shop"))
+    assert opened is not None
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        hold(connection, f"github:{host}", now + timedelta(minutes=20), "used up")
+        hold(connection, opened.scope, now + timedelta(minutes=20), "used up")
     want(engine, clock)
     make().step()
     assert (row(engine).state, forge.total_calls) == ("wanted", 0)

@@ -143,6 +143,23 @@ def test_a_rate_limit_is_met_once_and_holds_every_job_of_the_token_until_it_ends
     assert all(row(engine, job_id).waiting is None for job_id in ids)
 
 
+@pytest.mark.parametrize(("token", "says"), [("t", "with this GITHUB_TOKEN"), (None, "with no GITHUB_TOKEN set")])
+def test_a_new_token_is_not_held_by_the_limit_of_the_one_before(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, token: str | None, says: str
+) -> None:
+    in_force = rules(target.url)
+    one, other = (accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS[1:3])
+    forge.hold(600, used_up)
+    runner(engine, http, in_force, forge.url, token=token).run([one])
+    assert says in row(engine, one).waiting["detail"]
+    forge.hold(0, used_up)
+    runner(engine, http, in_force, forge.url, token=token).run([other])
+    assert (row(engine, other).waiting["code"], forge.total_calls) == ("rate_limited", 1)
+    make_due(engine, other)
+    runner(engine, http, in_force, forge.url, token="fresh").run([other])
+    assert (row(engine, other).status, row(engine, other).range["commits"]) == ("succeeded", 3)
+
+
 def test_jobs_that_run_side_by_side_meet_a_rate_limit_once(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
@@ -221,7 +238,7 @@ def test_a_commit_that_is_not_found_is_news_for_two_minutes_and_then_a_fact(
     run = runner(engine, http, in_force, forge.url)
     job_id = accept(engine, in_force, "v9.0.0", "d" * 40)
     run.run([job_id])
-    assert (row(engine, job_id).status, target.posts) == ("retrying", [])
+    assert (row(engine, job_id).status, row(engine, job_id).waiting["code"], target.posts) == ("retrying", "forge_behind", [])
     age(engine, job_id, timedelta(minutes=3))
     make_due(engine, job_id)
     run.run([job_id])
