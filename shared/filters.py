@@ -55,8 +55,7 @@ def read_job_filter(words: Mapping[str, str], now: datetime) -> JobFilter:
     """Empty values count as absent. Raises BadParameter."""
     return JobFilter(
         status=_one_of("status", words.get("status"), JOB_STATUSES),
-        provider=_name("provider", words.get("provider"), 40),
-        repository=_name("repository", words.get("repository"), 512),
+        **_repository(words),
         target=_name("target", words.get("target"), 64),
         reason=_name("reason", words.get("reason"), 40),
         since=read_since(words.get("since"), now),
@@ -65,8 +64,7 @@ def read_job_filter(words: Mapping[str, str], now: datetime) -> JobFilter:
 
 def read_delivery_filter(words: Mapping[str, str], now: datetime) -> DeliveryFilter:
     return DeliveryFilter(
-        provider=_name("provider", words.get("provider"), 40),
-        repository=_name("repository", words.get("repository"), 512),
+        **_repository(words),
         status=_one_of("status", words.get("status"), DELIVERY_STATUSES),
         since=read_since(words.get("since"), now),
     )
@@ -132,6 +130,18 @@ def _name(name: str, value: str | None, longest: int) -> str | None:
     if value and (len(value) > longest or not is_storable(value)):
         raise BadParameter(f"{name} must be a name of at most {longest} characters")
     return value or None
+
+
+def _repository(words: Mapping[str, str]) -> dict[str, str | None]:
+    """`provider` and `repository`; the latter also as rules write it, `github:acme/shop`."""
+    provider = _name("provider", words.get("provider"), 40)
+    repository = _name("repository", words.get("repository"), 512)
+    if repository is not None and ":" in repository:
+        named, _, repository = repository.partition(":")
+        if provider not in (None, named):
+            raise BadParameter(f"repository names {_shown(named)}, provider is {_shown(provider or '')}: which is meant?")
+        provider = named
+    return {"provider": provider, "repository": repository or None}
 
 
 def _shown(word: str) -> str:

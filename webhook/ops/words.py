@@ -10,7 +10,7 @@ from webhook.schemas import TEXT, one_of
 
 MEANING = {
     "status": "Only with this status.",
-    "repository": "Only of this repository (its full name).",
+    "repository": "Only of this repository: acme/shop, or github:acme/shop.",
     "target": "Only for this target.",
     "reason": "Only with this reason code.",
     "provider": "Only from this provider.",
