@@ -219,6 +219,22 @@ def test_hostile_texts_stay_text_and_nothing_foreign_is_asked_for(stack: Stack, 
     visit.close()
 
 
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_no_column_is_cut_off_where_a_version_is_a_whole_commit_id(stack: Stack, browser: Any, width: int) -> None:
+    _, job = ledger.accept(stack.engine, stack.rules, name="0123456789abcdef" * 2 + "01234567", repository="acme/shop-backend")
+    assert job
+    ledger.end(stack.engine, job, "failed", error="400: projects: Invalid project ids or slugs: shop-backend")
+    visit = Visit(browser, stack.url)
+    visit.sign_in(OPERATOR)
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    for address in ("/jobs", "/releases", "/deliveries"):
+        page = visit.open(address)
+        assert page.evaluate(
+            "Array.from(document.querySelectorAll('.wide')).every(one => one.scrollWidth <= one.clientWidth)"
+        ), address
+    visit.close()
+
+
 def test_keys_move_through_a_list_and_focus_is_always_visible(stack: Stack, browser: Any) -> None:
     ledger.fill(stack.engine, stack.rules)
     visit = Visit(browser, stack.url)
