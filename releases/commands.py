@@ -131,7 +131,7 @@ def rename_project(connection: Connection, options: argparse.Namespace, _: datet
         done = tenancy.rename_project(connection, _organization(connection, options.org), options.slug, options.new_slug)
     except sa.exc.IntegrityError:
         raise SettingsError([f"there is a project {options.new_slug!r} already"]) from None
-    return _show(options, {"slug": options.new_slug}) if done else NOTHING_MATCHED
+    return _show(options, {"slug": options.new_slug}) if done else _nothing(f"there is no project {options.slug!r}")
 
 
 def create_repository(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
@@ -175,7 +175,14 @@ def revoke_credential(connection: Connection, options: argparse.Namespace, now: 
     if not options.id.isdigit() or len(options.id) > 18:
         raise SettingsError([f"an id is a number, not {options.id!r}"])
     done = credentials.revoke(connection, _organization(connection, options.org), options.noun, int(options.id), now)
-    return _show(options, {"id": int(options.id), "revoked": True}) if done else NOTHING_MATCHED
+    if not done:
+        return _nothing(f"there is no {options.noun} {options.id} that is not revoked already")
+    return _show(options, {"id": int(options.id), "revoked": True})
+
+
+def _nothing(what: str) -> int:
+    print(f"releases: {what}", file=sys.stderr)
+    return NOTHING_MATCHED
 
 
 def _organization(connection: Connection, slug: str) -> int:

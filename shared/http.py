@@ -77,7 +77,7 @@ def call(
     A GET whose connection ends before any answer is made once more at once: a host may close a kept connection in the very
     moment in which it is used again.
     """
-    host = httpx2.URL(url).host
+    host = httpx2.URL(url).netloc.decode()
     try:
         try:
             return _ask(client, method, url, headers, body, deadline)

@@ -17,7 +17,7 @@ from shared.rules import Decision, Rules, Work, decide
 
 # The words people use for an event -> the header that the provider sends.
 _EVENTS: dict[str, Mapping[str, str]] = {
-    "github": {},
+    "github": {"tag_push": "push"},
     "gitlab": {"push": "Push Hook", "tag_push": "Tag Push Hook", "system": "System Hook"},
 }
 _HEADERS = {"github": "x-github-event", "gitlab": "x-gitlab-event"}

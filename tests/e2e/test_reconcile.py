@@ -44,9 +44,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory, forge: Forge) -> Iterator[Ru
 
 
 def command(stack: Running, forge: Forge, *arguments: str) -> tuple[int, dict[str, object]]:
+    done = say(stack, forge, *arguments, "--json")
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def say(stack: Running, forge: Forge, *arguments: str) -> subprocess.CompletedProcess[str]:
     token = read_env_file(stack.folder / "secrets.env")["SENTRY_AUTH_TOKEN"]
-    done = subprocess.run(
-        [sys.executable, "-m", "webhook", *arguments, "--json"],
+    return subprocess.run(
+        [sys.executable, "-m", "webhook", *arguments],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
@@ -61,8 +67,6 @@ def command(stack: Running, forge: Forge, *arguments: str) -> tuple[int, dict[st
         text=True,
         check=False,
     )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
 
 
 def test_four_tags_pushed_at_once_become_four_releases_and_a_second_run_makes_none(
@@ -96,6 +100,9 @@ def test_a_tag_that_makes_no_release_is_told_with_its_reason(stack: Running, for
     refused = found["refused"]
     assert isinstance(refused, list)
     assert [(item["tag"], item["reason"]) for item in refused] == [("latest", "version_refused")]
+    told = say(stack, forge, "backfill", "github:acme/shop", "--dry-run")
+    assert told.stdout.startswith("none     latest  (version_refused: ")
+    assert told.stderr == "", "no bar where nobody looks"
 
 
 def test_by_timer_the_four_releases_are_made_without_anyone_asking(tmp_path: Path, forge: Forge, built: Built) -> None:

@@ -86,11 +86,19 @@ def test_another_config_than_the_one_in_force_can_be_explained(tmp_path: Path) -
     assert json.loads(done.stdout)["releases"][0]["body"]["version"].startswith("shop@")
 
 
+def test_a_tag_push_may_be_called_one_for_either_provider() -> None:
+    for provider, name in (("github", "push__annotated_tag"), ("gitlab", "tag_push_hook__annotated")):
+        sample = ROOT / "tests" / "payloads" / provider / f"{name}.json"
+        assert run(str(sample), "--provider", provider, "--event", "tag_push").returncode == 0
+
+
 def test_a_payload_that_makes_no_release_is_exit_3_and_a_broken_one_exit_2(tmp_path: Path) -> None:
     sample = ROOT / "tests" / "payloads" / "github" / "push__branch_not_default.json"
     assert run(str(sample), "--provider", "github").returncode == 3
     broken = tmp_path / "broken.json"
     broken.write_text('{"ref": 7}')
     done = run(str(broken), "--provider", "github")
-    assert (done.returncode, "repository" in done.stderr) == (2, True)
+    assert (done.returncode, "repository" in done.stderr, "--event" in done.stderr) == (2, True, True)
+    named = run(str(broken), "--provider", "github", "--event", "push")
+    assert (named.returncode, "--event" in named.stderr) == (2, False)
     assert run(str(sample), "--provider", "gitea").returncode == 2

@@ -55,7 +55,10 @@ def test_organizations_projects_tokens_and_keys(tmp_path: Path) -> None:
     assert listed["ends_with"] == token["token"][-4:]
     assert token["token"] not in json.dumps(listed)
     assert told(tmp_path, "token", "revoke", "acme", str(token["id"]))["revoked"]
-    assert run(tmp_path, "token", "revoke", "acme", "99").returncode == 3
+    gone = run(tmp_path, "token", "revoke", "acme", "99")
+    assert (gone.returncode, "no token 99" in gone.stderr) == (3, True)
+    gone = run(tmp_path, "project", "rename", "acme", "nope", "other")
+    assert (gone.returncode, "no project 'nope'" in gone.stderr) == (3, True)
     assert run(tmp_path, "key", "revoke", "acme", str(token["id"])).returncode == 3
 
 

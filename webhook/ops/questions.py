@@ -24,6 +24,7 @@ from webhook import explain as explaining
 from webhook import what_if as trying
 from webhook.ops.table import print_json, printable
 
+_MOST_TAGS = 5  # a line
 MIGRATE = "python -m webhook db upgrade"
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -50,7 +51,8 @@ def explain(files: Sequence[Path], provider: str, event: str | None, config_file
         try:
             said = explaining.explain(provider, event or explaining.guess_event(provider, body), body, rules, datetime.now(UTC))
         except (BadPayload, UnknownProvider) as problem:
-            click.echo(f"tagship: {file.name}: {printable(str(problem))}", err=True)
+            hint = "" if event else " (read as a push: name another event with --event)"
+            click.echo(f"tagship: {file.name}: {printable(str(problem))}{hint}", err=True)
             sys.exit(WRONG_USE)
         releases += len(said.releases)
         if as_json:
@@ -130,7 +132,8 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
     queued: list[str] = []
     if not dry_run:
         jobs = comparing.queue(where, found.missing, engine, trigger, lambda: datetime.now(UTC))
-        with click.progressbar(jobs, length=len(found.missing), label="queueing", file=sys.stderr) as progress:
+        length, hidden = len(found.missing), not sys.stderr.isatty()
+        with click.progressbar(jobs, length=length, label="queueing", file=sys.stderr, hidden=hidden) as progress:
             queued = [job_id for job_id in progress if job_id is not None]
     if as_json:
         missing, refused = ([entry.as_json() for entry in entries] for entries in (found.missing, found.refused))
@@ -144,9 +147,21 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
 def _print_comparison(key: str, found: comparing.Comparison, queued: Sequence[str], dry_run: bool) -> None:
     for item in (entry.as_json() for entry in found.missing):
         click.echo(printable(f"missing  {item['tag']}  {item['version']} at {item['target']}  ({item['why']})"))
+    for reason, entries in _by_reason(found.refused).items():
+        tags = [entry.tag for entry in entries]
+        more = f" and {len(tags) - _MOST_TAGS} more" if len(tags) > _MOST_TAGS else ""
+        click.echo(printable(f"none     {', '.join(tags[:_MOST_TAGS])}{more}  ({reason}: {entries[-1].detail})"))
     click.echo(f"{key}: {found.tags} tags, {len(found.missing)} releases missing, {len(found.refused)} tags without a release")
     if found.missing and not dry_run:
         click.echo(f"queued: {len(queued)}; the sweeper feeds them out at the target's pace")
+
+
+def _by_reason(refused: Sequence[comparing.Entry]) -> dict[str, list[comparing.Entry]]:
+    """{reason: tags that make no release}."""
+    found: dict[str, list[comparing.Entry]] = {}
+    for entry in refused:
+        found.setdefault(str(entry.why), []).append(entry)
+    return found
 
 
 @click.command()
