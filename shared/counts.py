@@ -44,11 +44,17 @@ def _count(connection: Connection, column: sa.Column[str], words: tuple[str, ...
 
 
 def oldest_waiting_at(connection: Connection) -> datetime | None:
-    """When the job that has been waiting longest was made; ids sort by time."""
+    """When the job that has been waiting longest was made; ids sort by time. One whose release is there, and is only being
+    completed, keeps nobody waiting."""
     found = []
     for state in _WAITING:
         along = Range(connection.dialect.name, jobs.c.id, (jobs.c.status, state.value))
-        statement = sa.select(jobs.c.created_at).where(*along.conditions()).order_by(*along.oldest_first()).limit(1)
+        statement = (
+            sa.select(jobs.c.created_at)
+            .where(*along.conditions(), jobs.c.release_url.is_(None))
+            .order_by(*along.oldest_first())
+            .limit(1)
+        )
         found += list(connection.execute(statement).scalars())
     return min(found, default=None)
 

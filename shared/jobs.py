@@ -21,6 +21,7 @@ from shared.states import TRANSITIONS, JobState, Outcome, Trigger
 LEASE = timedelta(seconds=180)
 KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect for so long counts as lost
 BUDGET = 12  # attempts before a job fails for good; worker/retry.py spreads them over about eight hours
+PARTIAL = "commits_partial"  # the reason of a release that is there and lacks some of its commits
 _LONGEST_ERROR = 2_000
 _WAITING = (JobState.QUEUED, JobState.RETRYING)
 
@@ -45,7 +46,7 @@ def succeed(
         "outcome": outcome,
         "release_url": release_url,
         "range": found,
-        "reason": "commits_partial" if found and found["partial"] else None,
+        "reason": PARTIAL if found and found["partial"] else None,
         "error": None,
     }
     return _finish(connection, "succeed", values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
@@ -121,9 +122,12 @@ def note(connection: Connection, job_id: str, number: int, **values: Any) -> boo
 
 
 def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
-    """A person said no, before a worker began."""
-    statement = move("cancel", jobs.c.id == job_id).values(waiting=None, updated_at=now)
-    return connection.execute(statement).rowcount == 1
+    """A person said no, before a worker began. A release that is only being completed is there, and stays as it is."""
+    is_completing = (jobs.c.id == job_id, jobs.c.release_url.is_not(None), jobs.c.reason == PARTIAL)
+    for statement in (move("settle", *is_completing), move("cancel", jobs.c.id == job_id)):
+        if connection.execute(statement.values(waiting=None, updated_at=now)).rowcount == 1:
+            return True
+    return False
 
 
 def replay(

@@ -43,6 +43,20 @@ def replay_delivery(connection: Connection, row: sa.Row[Any], rules: Rules, *, n
     return made
 
 
+def why_nothing(row: sa.Row[Any], rules: Rules) -> str | None:
+    """Why `replay_delivery` found nothing to do, as a sentence; None where all it asks for has succeeded or waits already.
+
+    Raises Conflict as that does.
+    """
+    push = read_push(row)
+    if push is None:
+        return "it announces no commit, so there is nothing to release"
+    decision = decide(push, rules)
+    if decision.work:
+        return None
+    return f"{decision.detail} ({decision.reason}); rules are read at the start of a process: restart all after a change"
+
+
 def read_push(row: sa.Row[Any]) -> Push | None:
     """The stored push, None when the delivery was something else. Raises Conflict when it cannot be read any more."""
     if row.body is None:

@@ -46,6 +46,7 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "rescue": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),
     "cancel": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.CANCELLED),
+    "settle": (frozenset({JobState.RETRYING}), JobState.SUCCEEDED),  # a person wants no more of its commits
     "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),
     "return": (frozenset({JobState.SUCCEEDED}), JobState.QUEUED),  # its tag moved away and is back on its commit
 }

@@ -97,7 +97,8 @@ def _target(job: Claimed, tools: Tools) -> Target:
     target = tools.rules.targets.get(job.target)
     if target is None:
         raise PermanentError(
-            f"the target {job.target!r} is not in the configuration any more: put it back, or replay the delivery",
+            f"the target {job.target!r} is not in the worker's configuration: if it is new, restart the worker, then replay; "
+            "if it was taken out, put it back",
             reason="no_rule",
         )
     return target

@@ -185,9 +185,15 @@ class Runner:
 
     def _record_success(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
         if done.complete_at is not None:
-            facts = {"range": done.range, "release_url": done.sent.url, "outcome": done.sent.outcome}
+            facts = {
+                "range": done.range,
+                "release_url": done.sent.url,
+                "outcome": done.sent.outcome,
+                "reason": jobs.PARTIAL,
+                "error": None,
+            }
             why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(job, snooze(done.complete_at, "commits_partial", why), facts, Sign.WELL, kept, done.own)
+            self._record_wait(job, snooze(done.complete_at, jobs.PARTIAL, why), facts, Sign.WELL, kept, done.own)
             return
         packed = kept.packed()
 

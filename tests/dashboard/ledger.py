@@ -102,6 +102,12 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
                 now=ended,
                 exchanges=packed,
             )
+        elif how == "completing":
+            release = "http://127.0.0.1:1/releases/2/"
+            assert jobs.note(connection, job_id, claimed.number, release_url=release, reason=jobs.PARTIAL, outcome="created")
+            waiting = {"code": jobs.PARTIAL, "detail": "the forge takes no more calls", "until": None}
+            later = ended + timedelta(minutes=5)
+            jobs.snooze(connection, job_id, claimed.number, at=later, waiting=waiting, now=ended, exchanges=packed)
         elif how == "failed":
             jobs.fail(
                 connection,

@@ -169,6 +169,28 @@ def test_an_empty_ledger_says_the_next_step_on_every_page(operator: FlaskClient)
         assert hint in operator.get(address).text, address
 
 
+def test_a_release_that_is_still_being_completed_stands_among_the_releases(engine: Engine, operator: FlaskClient) -> None:
+    _, job_id = ledger.accept(engine, ledger.rules(), name="v7")
+    assert job_id
+    ledger.end(engine, job_id, "completing")
+    for address in ("/releases", "/releases?repository=acme/shop"):
+        text = operator.get(address).text
+        assert f'"/jobs/{job_id}"' in text
+        assert "being completed" in text
+    assert job_id not in operator.get("/releases?repository=acme/other").text
+
+
+def test_a_delivery_that_is_decided_again_for_nothing_says_why(engine: Engine, operator: FlaskClient) -> None:
+    delivery_id, _ = ledger.accept(engine, ledger.rules(), ref="refs/heads/topic")
+    page = operator.get(f"/deliveries/{delivery_id}").text
+    token = page.split('name="form_token" value="')[1].split('"')[0]
+    answer = operator.post(
+        f"/deliveries/{delivery_id}/replay", data={"form_token": token, "provider": "github"}, follow_redirects=True
+    )
+    assert "nothing to do: no rule" in answer.text
+    assert "restart" in answer.text
+
+
 def test_lists_go_on_where_the_page_before_ended(engine: Engine, operator: FlaskClient) -> None:
     jobs = [ledger.accept(engine, ledger.rules(), name=f"v{number}")[1] for number in range(60)]
     seen: list[str] = []

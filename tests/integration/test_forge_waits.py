@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared import deliveries, jobs
+from shared.counts import oldest_waiting_at
 from shared.models import attempts, holds
 from shared.models import jobs as job_table
 from shared.names import RepositoryNames
@@ -216,6 +217,24 @@ def test_a_limit_past_the_longest_wait_sends_a_partial_release_and_completes_it_
     stored = row(engine, job_id)
     assert (stored.status, stored.range["partial"], stored.range["proven"]) == ("succeeded", None, True)
     assert [len(body["commits"]) for body in sent(target)] == [1, 3]
+
+
+def test_a_release_that_is_being_completed_keeps_nobody_waiting_and_may_be_left_as_it_is(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    forge.hold(3_600, used_up)
+    with engine.begin() as connection:
+        assert oldest_waiting_at(connection) is not None
+    runner(engine, http, in_force, forge.url).run([job_id])
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason, bool(stored.release_url)) == ("retrying", "commits_partial", True)
+    with engine.begin() as connection:
+        assert oldest_waiting_at(connection) is None
+        assert jobs.cancel(connection, job_id, now=datetime.now(UTC))
+    stored = row(engine, job_id)
+    assert (stored.status, stored.reason, stored.waiting) == ("succeeded", "commits_partial", None)
 
 
 def test_while_it_waits_to_be_completed_a_release_is_not_sent_again(

@@ -23,6 +23,7 @@ from shared.settings import Settings
 from tests.integration.test_ledger import claim, fail
 from tests.integration.test_receiver import GITHUB, send, tag
 from webhook.factory import create_app
+from webhook.local.samples import SampleCommit, github_push, sign_github
 
 OPERATOR, VIEWER = {"Authorization": "Bearer op-token"}, {"Authorization": "Bearer read-token"}
 JOB_KEYS = {
@@ -212,6 +213,24 @@ def test_replaying_a_delivery(client: FlaskClient, engine: Engine) -> None:
     assert post(client, "deliveries/d-1/replay") == {"jobs": [job_id]}
     assert post(client, "deliveries/d-1/replay") == {"jobs": []}
     post(client, "deliveries/unknown/replay", status=404)
+
+
+def test_a_replay_that_no_rule_wants_says_so(client: FlaskClient) -> None:
+    payload = github_push(repository="acme/shop", ref="refs/heads/topic", commits=[SampleCommit("x")])
+    assert send(client, sign_github(payload, GITHUB, delivery_id="d-1")).status_code == 200
+    told = post(client, "deliveries/d-1/replay")
+    assert told["jobs"] == []
+    assert "branch_not_matched" in told["detail"]
+    assert "restart" in told["detail"]
+
+
+def test_a_repository_is_found_by_the_name_that_rules_give_it(client: FlaskClient) -> None:
+    sent(client)
+    for words in ("repository=acme/shop", "repository=github:acme/shop", "repository=github:acme/shop&provider=github"):
+        for kind in ("jobs", "deliveries"):
+            assert len(get(client, f"{kind}?{words}")["items"]) == 1, words
+    assert get(client, "jobs?repository=gitlab:acme/shop")["items"] == []
+    assert "which is meant" in get(client, "jobs?repository=github:acme/shop&provider=gitlab", status=400)["detail"]
 
 
 def test_a_refused_delivery_is_shown_and_cannot_be_replayed(client: FlaskClient) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from shared import audit, bounded_lists, comparisons, filters, finding, replays, repositories, target_states, views
+from shared import audit, bounded_lists, comparisons, filters, finding, jobs, replays, repositories, target_states, views
 from shared.errors import BadParameter, NotFound
+from shared.states import JobState
 from webhook.dashboard import charts, figures, reading, words
 from webhook.dashboard.door import blueprint, door, looking, page
 
 PAGE = "25"
+_MOST_UNFINISHED = 20
 WITH_CALLS = 20  # of a job's newest attempts, what was sent and what came back
 
 
@@ -70,7 +73,9 @@ def show_delivery(delivery_id: str) -> Response:
         made = finding.find_jobs(connection, list(row.jobs)[:50])
     whole = views.whole_delivery(row)
     payload = words.pretty(whole["payload"]) if whole["payload"] is not None else None
-    return page("delivery.html", row=row, whole=whole, jobs=made, payload=payload)
+    is_idle = request.args.get("replayed") == "0" and row.body is not None
+    nothing = replays.why_nothing(row, door().rules) if is_idle else None
+    return page("delivery.html", row=row, whole=whole, jobs=made, payload=payload, nothing=nothing)
 
 
 @blueprint.get("/jobs")
@@ -144,12 +149,17 @@ def show_progress(seq: int) -> Response:
 def list_releases() -> Response:
     given = chosen(("repository", "target", "since"))
     wanted = filters.read_job_filter({**given, "status": "succeeded"}, words.now())
+    partial = replace(wanted, status=JobState.RETRYING, reason=jobs.PARTIAL)
     with looking() as connection:
         found = bounded_lists.list_jobs(connection, wanted, read_page(given, "job"))
+        unfinished = (
+            None if given.get("cursor") else bounded_lists.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))
+        )
     return page(
         "releases.html",
         given=given,
         found=found,
+        unfinished=unfinished,
         targets=list(door().rules.targets),
         older=older(".list_releases", given, found.next_cursor),
     )

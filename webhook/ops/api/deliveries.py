@@ -62,14 +62,14 @@ def show_delivery(delivery_id: str) -> Response:
 @described(
     Call(
         summary="Decide a delivery again by today's rules",
-        detail="Jobs are made only for what has not succeeded. Nothing left to do is 202 with no jobs.",
+        detail="Jobs are made only for what has not succeeded. None is 202 all the same; detail says if no rule wants one.",
         who="operator",
         path=(_ID,),
         query=(_PROVIDER,),
         headers=(ONCE,),
         body=NO_BODY,
         is_body_required=False,
-        answers={202: Answer("The jobs that now wait.", shape({"jobs": several(TEXT)}))},
+        answers={202: Answer("The jobs that now wait.", shape({"jobs": several(TEXT), "detail": TEXT}, optional=("detail",)))},
         problems={400: WRONG, 404: _MISSING, 409: f"The payload is gone. {REUSED}"},
     )
 )
@@ -80,7 +80,8 @@ def replay_delivery(delivery_id: str) -> tuple[Response, int]:
     def do(connection: Connection, now: datetime) -> Json:
         row = _find_delivery(connection, delivery_id)
         made.extend(replays.replay_delivery(connection, row, door().rules, now=now))
-        return {"jobs": list(made)}
+        why = None if made else replays.why_nothing(row, door().rules)
+        return {"jobs": list(made)} if why is None else {"jobs": [], "detail": why}
 
     answer = act(do)
     door().knocker.knock(made)

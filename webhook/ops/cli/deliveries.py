@@ -8,9 +8,11 @@ import click
 
 from shared import audit, bounded_lists, filters, finding, replays, target_states, views
 from shared.db import reading
-from webhook.ops.cli.tools import as_json, filtering, nothing, open_tools, print_list, whole_id
-from webhook.ops.table import print_facts, print_json, print_table
+from webhook.ops.cli.tools import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
+from webhook.ops.table import print_facts, print_json, print_table, printable
 from webhook.ops.words import MEANING
+
+_DONE = "whatever it asks for has succeeded or waits already"
 
 
 @click.group("deliveries")
@@ -51,7 +53,7 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
         return
     print_facts(views.delivery(row))
     print_table(row.why or [], ("rule", "matched", "compared", "outcome"), None)
-    print_table(made, ("id", "status", "attempts", "target", "version", "reason", "error"), None)
+    print_table(told_why(made), ("id", "status", "attempts", "target", "version", "reason", "error"), None)
 
 
 @deliveries_group.command("replay")
@@ -59,9 +61,11 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
 @click.option("--provider", help=MEANING["provider"])
 @as_json
 def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
-    """Decide it again by today's rules; jobs are made only for what has not succeeded."""
+    """Decide it again by today's rules; jobs are made only for what has not succeeded. The beginning of its id is enough
+    where no other begins so."""
     tools = open_tools()
     with tools.engine.begin() as connection:
+        delivery_id = whole_id(delivery_id, finding.delivery_ids(connection, delivery_id, provider), "deliveries")
         row = finding.find_delivery(connection, delivery_id, provider)
         if row is None:
             nothing("there is no delivery of this id")
@@ -72,4 +76,4 @@ def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> No
     if as_json:
         print_json({"jobs": made})
     else:
-        click.echo("\n".join(made) if made else "nothing to do: all of it has succeeded or is under way, or no rule wants it")
+        click.echo("\n".join(made) if made else f"nothing to do: {printable(replays.why_nothing(row, tools.rules) or _DONE)}")

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from shared import audit, bounded_lists, filters, finding, jobs, replays, target_states, views
 from shared.db import reading
 from shared.errors import Conflict
-from webhook.ops.cli.tools import as_json, filtering, nothing, open_tools, print_list, whole_id
+from webhook.ops.cli.tools import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
 from webhook.ops.table import print_exchanges, print_facts, print_json, print_table
 from webhook.reasons import ADVICE
 
@@ -41,6 +41,7 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
         found = bounded_lists.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
     items = views.list_jobs(found.rows, healths)
+    items = items if as_json else told_why(items)
     columns = ("id", "status", "attempts", "target", "repository", "version", "reason")
     print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job")
 
@@ -100,7 +101,8 @@ def advised(found: Mapping[str, Any]) -> dict[str, str]:
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @as_json
 def replay_jobs(job_id: str | None, words: dict[str, str], dry_run: bool, as_json: bool) -> None:
-    """Queue one failed or cancelled job again, or all that the options match."""
+    """Queue one failed or cancelled job again, or all that the options match. The beginning of an id is enough where no
+    other begins so."""
     if (job_id is None) == (not words):
         raise click.UsageError("give either a job's id or at least one option that says which jobs")
     wanted = filters.read_job_filter(words, datetime.now(UTC))
@@ -145,13 +147,14 @@ def _replay_in_steps(engine: Engine, wanted: filters.JobFilter, matched: int) ->
 @click.argument("job_id")
 @as_json
 def cancel_job(job_id: str, as_json: bool) -> None:
-    """Keep a job that waits from being run."""
+    """Keep a job that waits from being run. The beginning of its id is enough where no other begins so."""
     _move(open_tools().engine, job_id, jobs.cancel, "cancelled", dry_run=False, as_json=as_json)
 
 
 def _move(engine: Engine, job_id: str, verb: Callable[..., bool], done: str, *, dry_run: bool, as_json: bool) -> None:
     action = {"replayed": "job_replay", "cancelled": "job_cancel"}[done]
     with (reading(engine) if dry_run else engine).begin() as connection:
+        job_id = whole_id(job_id, finding.job_ids(connection, job_id), "jobs")
         row = finding.find_job(connection, job_id)
         if row is None:
             nothing("there is no job of this id")

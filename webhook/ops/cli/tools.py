@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -74,6 +74,17 @@ def print_list(
         click.echo(f"tagship: only {SCAN:,} rows were looked at; go on with --cursor {following}", err=True)
     elif not items:
         nothing(f"no {noun} matches")
+
+
+def told_why(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For a table: jobs whose `reason` says what they wait for, too, or what their last attempt met."""
+    return [{**item, "reason": _why(item)} for item in items]
+
+
+def _why(item: Mapping[str, Any]) -> str | None:
+    if item["waiting"] is not None:
+        return f"waits: {item['waiting']['code']}"
+    return item["reason"] or (item["error"] if item["status"] != "succeeded" else None)
 
 
 def whole_id(given: str, fitting: Sequence[str], noun: str) -> str:
