@@ -66,6 +66,7 @@ _SMALL_ONES = (
     .order_by(deliveries.c.seq)
     .limit(_FEW)
 )
+_IS_PENDING = sa.select(deliveries.c.seq).where(*_OF_REPOSITORY).limit(1)
 _LOGGED = deliveries.update().where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True))).values(to_log=False)
 _OF_REF = (pushes.c.repository_key == sa.bindparam("repository"), pushes.c.ref == sa.bindparam("ref"))
 _THIS = sa.select(sa.func.min(pushes.c.seq)).where(
@@ -138,6 +139,11 @@ def write_few(connection: Connection, *, provider: str, repository: str) -> None
     )
     if entries := [_read(provider, row) for row in small]:
         write(connection, entries)
+
+
+def has_unlogged(connection: Connection, *, provider: str, repository: str) -> bool:
+    """Whether a push of this repository waits to be logged: hardly ever, so this is asked first."""
+    return connection.execute(_IS_PENDING, {"provider": provider, "repository": repository}).first() is not None
 
 
 def find_unlogged(connection: Connection, *, provider: str, repository: str) -> list[tuple[int, int]]:

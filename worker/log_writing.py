@@ -18,9 +18,9 @@ _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 def log_step(engine: Engine, *, provider: str, repository: str) -> int:
     """Log the next pushes of this repository; how many were handled, 0 when none waits. Two at once do the work twice."""
     with reading(engine).begin() as connection:
-        waiting = commit_log.find_unlogged(connection, provider=provider, repository=repository)
-        if not waiting:
+        if not commit_log.has_unlogged(connection, provider=provider, repository=repository):
             return 0
+        waiting = commit_log.find_unlogged(connection, provider=provider, repository=repository)
         together = itertools.accumulate(size for _, size in waiting)
         count = max(1, sum(1 for size in together if size <= _MOST_BYTES))
         entries = commit_log.read_unlogged(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])

@@ -262,6 +262,7 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
     with engine.begin() as connection:
         sa.event.listen(engine, "before_cursor_execute", listen)
         commit_log.write_few(connection, provider="github", repository="acme/shop")
+        commit_log.has_unlogged(connection, provider="github", repository="acme/shop")
         commit_log.find_unlogged(connection, provider="github", repository="acme/shop")
         commit_log.repositories_to_log(connection, 10)
         sa.event.remove(engine, "before_cursor_execute", listen)
@@ -269,6 +270,6 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
             str([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])  # type: ignore[arg-type]
             for statement, parameters in asked
         ]
-    assert len(plans) == 3
+    assert len(plans) == 4
     assert all("ix_deliveries_to_log" in plan for plan in plans), plans
     engine.dispose()
