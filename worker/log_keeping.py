@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log
+from shared import commit_log, unlogged
 from shared.db import reading
 from worker.log_writing import log_step
 
@@ -34,7 +34,7 @@ class LogKeeper:
 
     def _write(self) -> int:
         with reading(self._engine).begin() as connection:
-            waiting = commit_log.repositories_to_log(connection, _REPOSITORIES)
+            waiting = unlogged.repositories(connection, _REPOSITORIES)
         written = 0
         for provider, repository in waiting:
             written += log_step(self._engine, provider=provider, repository=repository)

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log
-from shared.commit_log import MOST_COMMITS, Unlogged
+from shared import commit_log, unlogged
+from shared.commit_log import MOST_COMMITS
 from shared.db import reading
+from shared.unlogged import Unlogged
 
 _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 
@@ -18,12 +19,12 @@ _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 def log_step(engine: Engine, *, provider: str, repository: str) -> int:
     """Log the next pushes of this repository; how many were handled, 0 when none waits. Two at once do the work twice."""
     with reading(engine).begin() as connection:
-        if not commit_log.has_unlogged(connection, provider=provider, repository=repository):
+        if not unlogged.is_any_waiting(connection, provider=provider, repository=repository):
             return 0
-        waiting = commit_log.find_unlogged(connection, provider=provider, repository=repository)
+        waiting = unlogged.find(connection, provider=provider, repository=repository)
         together = itertools.accumulate(size for _, size in waiting)
         count = max(1, sum(1 for size in together if size <= _MOST_BYTES))
-        entries = commit_log.read_unlogged(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])
+        entries = unlogged.read(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])
     for portion in _portions(entries):
         _write(engine, portion)
     return len(entries)
@@ -49,7 +50,7 @@ def _write(engine: Engine, portion: Sequence[Unlogged]) -> None:
             rest = rest[MOST_COMMITS:]
         ready.append(entry._replace(commits=rest))
     with engine.begin() as connection:
-        commit_log.write(connection, ready)
+        unlogged.write(connection, ready)
 
 
 def _portions(entries: Sequence[Unlogged]) -> Iterator[list[Unlogged]]:

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from shared import claims, commit_log, jobs, log, target_states
+from shared import claims, jobs, log, target_states, unlogged
 from shared.contributions import Contribution, contribute
 from shared.errors import PermanentError, TransientError
 from shared.exchanges import Exchanges
@@ -251,6 +251,6 @@ def _log_pushes(connection: Connection, job: claims.Claimed) -> None:
     """
     try:
         with connection.begin_nested():
-            commit_log.write_few(connection, provider=job.provider, repository=job.repository)
+            unlogged.write_few(connection, provider=job.provider, repository=job.repository)
     except SQLAlchemyError as problem:
         logger.warning("commits.unlogged", error=type(problem).__name__)

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import commit_log, contributions, deliveries
+from shared import commit_log, contributions, deliveries, unlogged
 from shared.db import make_engine
 from shared.models import SCHEMA, commits, pushes
 from shared.models import deliveries as delivery_table
@@ -119,7 +119,7 @@ def test_only_what_is_small_comes_with_a_transaction_that_somebody_needs_anyway(
     store(engine, push(MAIN, sha("one"), *(f"many-{number}" for number in range(400))))
     store(engine, push(MAIN, sha("many-399"), "last"))
     with engine.begin() as connection:
-        commit_log.write_few(connection, provider="github", repository="acme/shop")
+        unlogged.write_few(connection, provider="github", repository="acme/shop")
         assert [row.sha for row in connection.execute(sa.select(pushes.c.sha))] == [sha("one")]
     assert write(engine) == 2
 
@@ -145,7 +145,7 @@ def test_repositories_with_unlogged_pushes_are_found_for_the_sweeper(engine: Eng
     store(engine, push(MAIN, sha("zero"), "one"))
     store(engine, sign_gitlab(gitlab_push(repository="acme/api", ref=MAIN, commits=[SampleCommit("x")]), "s"))
     with engine.begin() as connection:
-        assert sorted(commit_log.repositories_to_log(connection, 10)) == [("github", "acme/shop"), ("gitlab", "acme/api")]
+        assert sorted(unlogged.repositories(connection, 10)) == [("github", "acme/shop"), ("gitlab", "acme/api")]
 
 
 def test_tags_are_where_they_were_last_announced_and_deleted_ones_are_gone(engine: Engine) -> None:
@@ -226,7 +226,7 @@ def test_the_sweeper_takes_over_pushes_that_nobody_needed_and_forgets_old_ones(e
     for second in range(4):
         keeper.step(NOW + timedelta(seconds=second))
     with engine.begin() as connection:
-        assert commit_log.repositories_to_log(connection, 10) == []
+        assert unlogged.repositories(connection, 10) == []
         assert connection.execute(sa.select(sa.func.count()).select_from(pushes)).scalar_one() == 100
 
 
@@ -261,10 +261,10 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
 
     with engine.begin() as connection:
         sa.event.listen(engine, "before_cursor_execute", listen)
-        commit_log.write_few(connection, provider="github", repository="acme/shop")
-        commit_log.has_unlogged(connection, provider="github", repository="acme/shop")
-        commit_log.find_unlogged(connection, provider="github", repository="acme/shop")
-        commit_log.repositories_to_log(connection, 10)
+        unlogged.write_few(connection, provider="github", repository="acme/shop")
+        unlogged.is_any_waiting(connection, provider="github", repository="acme/shop")
+        unlogged.find(connection, provider="github", repository="acme/shop")
+        unlogged.repositories(connection, 10)
         sa.event.remove(engine, "before_cursor_execute", listen)
         plans = [
             str([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])  # type: ignore[arg-type]
