@@ -27,11 +27,12 @@ _KEPT = (
     .where(contributions.c.target == sa.bindparam("target"), contributions.c.version == sa.bindparam("version"))
     .order_by(contributions.c.repository_key)
 )
-_LATER = (
-    sa.select(jobs.c.sha)
+_MOST_MOVES = 20  # of one tag that are looked back on
+_OTHERS = (
+    sa.select(jobs.c.id, jobs.c.sha)
     .where(
         jobs.c.repository == sa.bindparam("repository"),
-        jobs.c.id > sa.bindparam("job"),
+        jobs.c.id != sa.bindparam("job"),
         jobs.c.provider == sa.bindparam("provider"),
         jobs.c.ref == sa.bindparam("ref"),
         jobs.c.target == sa.bindparam("target"),
@@ -39,7 +40,7 @@ _LATER = (
         jobs.c.release_url.is_not(None),
     )
     .order_by(jobs.c.id.desc())
-    .limit(1)
+    .limit(_MOST_MOVES)
 )
 _ANNOUNCED_LAST = (
     sa.select(pushes.c.sha)
@@ -91,14 +92,21 @@ def kept_contributions(connection: Connection, target: str, version: str) -> dic
 
 
 def find_successor(connection: Connection, job: Claimed) -> str | None:
-    """The commit that this job's ref has moved to, if a later job has put that one's commits into the same release."""
+    """The commit that this job's ref has moved to, if another job has put that one's commits into the same release.
+
+    What was announced last counts: a tag may move back to the commit of an older job. Of commits that no push announced
+    (reconcile, backfill) the newest job's.
+    """
     asked = {"repository": job.repository, "job": job.id, "provider": job.provider, "ref": job.ref}
-    later: str | None = connection.execute(_LATER, {**asked, "target": job.target, "version": job.version}).scalar_one_or_none()
-    if later is None:
+    others = connection.execute(_OTHERS, {**asked, "target": job.target, "version": job.version}).all()
+    if not others:
         return None
+    shas = [job.sha, *(other.sha for other in others)]
     key = f"{job.provider}:{job.repository}"
-    last = connection.execute(_ANNOUNCED_LAST, {"key": key, "shas": [job.sha, later], "ref": job.ref}).scalar_one_or_none()
-    return None if last == job.sha else later
+    last: str | None = connection.execute(_ANNOUNCED_LAST, {"key": key, "shas": shas, "ref": job.ref}).scalar_one_or_none()
+    if last is None:
+        last = others[0].sha if others[0].id > job.id else job.sha
+    return None if last == job.sha else last
 
 
 def _pack(commits: Sequence[Commit]) -> bytes:

@@ -370,6 +370,22 @@ def test_a_tag_that_was_moved_and_moved_back_lists_what_it_points_at_again(
     assert row(engine, first).status == "succeeded", "it is there already, whoever else announces it"
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the older first", "the newer first"])
+def test_a_tag_that_moved_back_before_its_new_commit_was_released_lists_what_it_points_at(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, order: tuple[int, int]
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, forge.url)
+    first = accept(engine, in_force, TAGS[2], built.sha["c2-1"])
+    run.run([first])
+    moved = accept(engine, in_force, TAGS[2], built.sha["c2-3"])
+    assert accept(engine, in_force, TAGS[2], built.sha["c2-1"]) == first
+    for turn in order:
+        run.run([(first, moved)[turn]])
+    assert [row(engine, job_id).status for job_id in (first, moved)] == ["succeeded", "succeeded"]
+    assert [commit["id"] for commit in sent(target)[-1]["commits"]] == [built.sha["c2-1"]]
+
+
 @pytest.mark.parametrize("answer", [reply({"message": "Bad credentials"}, 401), reply({"message": "Not Found"}, 404)])
 def test_a_forge_that_refuses_never_holds_the_release_back_and_the_job_says_why(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, answer: Any
