@@ -16,16 +16,17 @@ from sqlalchemy.engine import Engine
 
 from bench.server import ROOT, Served
 from bench.webhooks import pushes
-from shared import config, deliveries
-from shared.db import reading
-from shared.models import jobs
-from shared.plan import Listed, plan_release
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push
-from shared.ranges import payload_range
-from shared.rules import decide
-from shared.settings import Settings, from_env
+from shared.config import rules_file as config
+from shared.config.settings import Settings, from_env
+from shared.domain.commit_range import payload_range
+from shared.domain.push import Push
+from shared.domain.release_plan import Listed, plan_release
+from shared.domain.rules import decide
+from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
+from shared.infra.database import reading
+from shared.ledger import deliveries
+from shared.ledger.tables import jobs
 from webhook.local.environment import free_port
 
 TOKEN = "token-of-the-benchmark"

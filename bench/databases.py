@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from shared.db import make_engine
+from shared.infra.database import make_engine
 
 NewDatabase = Callable[[str], str]  # a name to the URL of a new, empty database
 

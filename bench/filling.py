@@ -17,12 +17,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bench.made_up import Delivery, Team
-from shared import repositories, tallies
-from shared.histograms import bucket_of
-from shared.models import attempts, deliveries, jobs, payloads
-from shared.page_tables import audit, tally_marks
-from shared.page_tables import tallies as tally_table
-from shared.retention import KEEP_DELIVERIES, KEEP_PAYLOADS
+from shared.domain.histogram import bucket_of
+from shared.ledger import repositories
+from shared.ledger import rollups as tallies
+from shared.ledger.reporting_tables import audit, tally_marks
+from shared.ledger.reporting_tables import tallies as tally_table
+from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS
+from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
 _BATCH = 10_000  # deliveries
 _PUSHES_KEPT = 20

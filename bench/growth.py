@@ -19,8 +19,8 @@ from bench.databases import postgresql, sqlite
 from bench.filling import fill
 from bench.report import RESULTS
 from bench.webhooks import PATH, body, requests
-from shared.db import make_engine
-from shared.models import SCHEMA
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 
 _SIZES = (1_000, 8_000, 64_000, 500_000, 5_000_000)  # bytes
 _COMMITS = (1, 20, 100, 500, 2_048)

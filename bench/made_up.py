@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.exchanges import Exchanges
-from shared.http import Answer
-from shared.ids import new_id
+from shared.domain.ids import new_id
+from shared.infra.http_client import Answer
+from shared.targets.http_exchanges import Exchanges
 from webhook.local.samples import SampleCommit, github_push, gitlab_push
 
 _HEAD = "@" * 40  # where the commit's id goes in a repository's payload
@@ -133,7 +133,7 @@ class Team:
         return "refs/heads/main" if kind == "branch" else f"refs/heads/topic-{seq % 5_000}"
 
     def _why(self, kind: str, ref: str) -> list[dict[str, Any]]:
-        """Two rules in the words of `shared/rules.py`."""
+        """Two rules in the words of `shared/domain/rules.py`."""
         if kind == "ref_deleted":
             return []
         tags = {"rule": "tags", "matched": kind == "tag", "compared": ref}

@@ -17,15 +17,17 @@ from sqlalchemy.engine import Engine
 from bench import backlog
 from bench.filling import Writer
 from bench.webhooks import pushes
-from shared import bulk, commit_log, config
-from shared.db import make_engine
-from shared.deliveries import Arrival
-from shared.models import SCHEMA, commits, deliveries, jobs, payloads
-from shared.models import pushes as push_table
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push
-from shared.rules import Rules, decide
+from shared.config import rules_file as config
+from shared.domain.push import Push
+from shared.domain.rules import Rules, decide
+from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
+from shared.infra.database import make_engine
+from shared.ledger import bulk_insert as bulk
+from shared.ledger import push_history as commit_log
+from shared.ledger.deliveries import Arrival
+from shared.ledger.tables import SCHEMA, commits, deliveries, jobs, payloads
+from shared.ledger.tables import pushes as push_table
 from webhook.local.samples import Sample
 
 _BATCH = 2_000

@@ -10,9 +10,9 @@ from pathlib import Path
 from bench import backlog, receivers
 from bench.databases import NewDatabase, postgresql, sqlite
 from bench.row import Result, Side, compare
-from shared.db import make_engine
-from shared.models import SCHEMA
-from shared.queue import make_celery, publish
+from shared.broker import make_celery, publish
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 
 _COUNT = 400  # jobs in a run
 _REQUIRED = 0.5

@@ -13,9 +13,9 @@ from bench.databases import NewDatabase, postgresql, sqlite
 from bench.filling import fill
 from bench.looking import Looker
 from bench.row import Result, Side, compare
-from shared.db import make_engine
-from shared.filters import write_cursor
-from shared.models import SCHEMA
+from shared.domain.filters import write_cursor
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 
 _STORED = 1_000_000
 _FEW = 2_000  # enough to fill every list

@@ -18,15 +18,15 @@ from sqlalchemy.engine import Engine
 
 from bench.row import Result, Side, compare
 from bench.server import ROOT
-from shared.db import make_engine
-from shared.garbage import spare_what_lasts
-from shared.http import Deadline, call, make_client
-from shared.models import SCHEMA
-from shared.plan import Listed, plan_release
-from shared.push import Push, Ref, Repository
-from shared.rules import CommitRules
-from shared.sentry import write_body
-from shared.settings import ForgeSettings
+from shared.config.settings import ForgeSettings
+from shared.domain.push import Push, Ref, Repository
+from shared.domain.release_plan import Listed, plan_release
+from shared.domain.rules import CommitRules
+from shared.infra.database import make_engine
+from shared.infra.garbage import spare_what_lasts
+from shared.infra.http_client import Deadline, call, make_client
+from shared.ledger.tables import SCHEMA
+from shared.targets.sentry_client import write_body
 from worker.collect import Collector
 from worker.forges import Forges
 

@@ -16,8 +16,8 @@ import redis
 from bench.blast import Load, blast
 from bench.server import Served
 from bench.webhooks import PATH, SECRET, body, requests
-from shared.db import make_engine
-from shared.models import SCHEMA
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 from webhook.local.broker import broker_command
 from webhook.local.environment import free_port
 

@@ -18,9 +18,9 @@ from bench import backlog, receivers
 from bench.databases import NewDatabase, postgresql
 from bench.report import RESULTS
 from bench.server import Served
-from shared.db import make_engine
-from shared.models import SCHEMA
-from shared.queue import make_celery, publish
+from shared.broker import make_celery, publish
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 from tests.drill.parts import RABBITMQ, RabbitMq
 from webhook.local.environment import free_port
 

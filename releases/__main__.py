@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from releases import commands
+from shared.config.env_files import completed
+from shared.config.settings import from_env
 from shared.errors import SettingsError
-from shared.local_env import completed
-from shared.settings import from_env
 
 
 def main(arguments: Sequence[str]) -> int:

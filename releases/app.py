@@ -14,8 +14,8 @@ from releases import commit_routes, deploy_routes, door, headers, index_routes, 
 from releases.findings import Finder
 from releases.pages import routes as pages
 from releases.refusals import Refused, busy, missing
-from shared import log
-from shared.db import reading
+from shared.infra import logs as log
+from shared.infra.database import reading
 
 _API = "/api/0"
 _LOCK_WAIT = "SET lock_timeout = '10s'"

@@ -9,10 +9,10 @@ import sys
 from releases.app import create_app
 from releases.limits import read_limit
 from releases.pages.visitors import read_setting
-from shared import log
-from shared.asgi import FlaskInAsgi, Refusal
-from shared.db import make_engine
-from shared.settings import from_env
+from shared.config.settings import from_env
+from shared.infra import logs as log
+from shared.infra.asgi import FlaskInAsgi, Refusal
+from shared.infra.database import make_engine
 
 
 def create() -> FlaskInAsgi:

@@ -18,10 +18,10 @@ from releases.credentials import NewCredential
 from releases.limits import read_limit
 from releases.pages import visitors
 from releases.times import render_time
-from shared import log
+from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.serve import serve
-from shared.settings import Settings
+from shared.infra import logs as log
+from shared.infra.server import serve
 
 NOTHING_MATCHED = 3
 _DEFAULT_SCOPES = ("project:read",)

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from releases import store
 from releases.ranges import Stored, Unknown, find_range
 from releases.tables import commits, release_authors, release_commits, release_heads, release_ranges, releases, repositories
-from shared import log
-from shared.db import reading
+from shared.infra import logs as log
+from shared.infra.database import reading
 
 _MOST_LISTS = 200  # earlier releases looked into for one range
 _MOST_WAITING = 20  # other releases that new commits of a repository may complete

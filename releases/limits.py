@@ -11,8 +11,8 @@ from threading import Lock
 
 from flask import Flask, Response, g, request
 
+from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.settings import Settings
 
 SETTING = "RELEASES_RATE_LIMIT"
 _WINDOW_SECONDS = 1

@@ -16,7 +16,7 @@ from releases.fields import Fault
 from releases.refusals import bad_request, invalid, missing
 from releases.schema import NewRelease, read_change, read_new_release
 from releases.search import narrow
-from shared import log
+from shared.infra import logs as log
 
 routes = Blueprint("releases", __name__)
 _LONGEST_USER_AGENT = 256

@@ -10,9 +10,9 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 
 from releases import credentials, tenancy
-from shared.db import Schema, make_engine
+from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.settings import Settings
+from shared.infra.database import Schema, make_engine
 
 SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shared.db import UtcDateTime
+from shared.infra.database import UtcDateTime
 
 metadata = sa.MetaData(
     naming_convention={

@@ -14,10 +14,10 @@ from typing import Any
 
 from hypothesis import settings as hypothesis_settings
 
-from shared.providers.incoming import Incoming
-from shared.push import Commit, FileChange, Push, Ref, Repository
-from shared.rules import Rule, Rules, Target
-from shared.settings import Settings
+from shared.config.settings import Settings
+from shared.domain.push import Commit, FileChange, Push, Ref, Repository
+from shared.domain.rules import Rule, Rules, Target
+from shared.domain.webhook import Incoming
 from webhook.local.samples import ZERO, sha
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared.db import make_engine
-from shared.models import SCHEMA, metadata
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA, metadata
 from webhook.local.broker import broker_command
 from webhook.local.environment import free_port
 from webhook.local.stack import accepts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import load
-from shared.settings import Settings
+from shared.config.rules_file import load
+from shared.config.settings import Settings
 from tests.e2e.running import descendants
 from webhook.local.stack import read_procfile
 
@@ -63,7 +63,7 @@ def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
 
 
 def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
-    readers = [ROOT / "shared" / "settings.py", *(ROOT / "releases").glob("**/*.py")]
+    readers = [ROOT / "shared" / "config" / "settings.py", *(ROOT / "releases").glob("**/*.py")]
     source = "\n".join(path.read_text(encoding="utf-8") for path in readers)
     names = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(names) > 20

@@ -8,14 +8,15 @@ import sys
 
 import click
 
-from shared import config, log
-from shared.db import make_engine
+from shared.config import rules_file as config
+from shared.config.env_files import completed
+from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
-from shared.exits import run_command
-from shared.local_env import completed
-from shared.models import SCHEMA
-from shared.serve import serve as serve_app
-from shared.settings import Settings, from_env
+from shared.infra import logs as log
+from shared.infra.database import make_engine
+from shared.infra.exit_codes import run_command
+from shared.infra.server import serve as serve_app
+from shared.ledger.tables import SCHEMA
 from webhook.keyring import make_keyrings, token_in_the_clear
 from webhook.ops.cli import GROUPS
 from webhook.ops.questions import backfill, explain, reconcile, what_if

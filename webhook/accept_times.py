@@ -12,7 +12,8 @@ from flask import Flask, Response
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import log, tallies
+from shared.infra import logs as log
+from shared.ledger import rollups as tallies
 
 _EVERY_SECONDS = 5.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared import config
+from shared.config import rules_file as config
+from shared.config.settings import Settings
+from shared.domain.rules import Rules
 from shared.errors import BadParameter, SettingsError
-from shared.rules import Rules
-from shared.settings import Settings
 
 LONGEST = 65_536  # characters; a rule takes some 200
 LONGEST_LINE = 2_000  # the parser's time grows with the square of a key's dots, and a key stands on one line

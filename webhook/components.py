@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import exchanges, filters
-from shared.states import JobState, Outcome, Trigger
-from shared.target_health import TargetState
+from shared.domain import filters
+from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.target_health import TargetState
+from shared.targets import http_exchanges as exchanges
 from webhook.schemas import (
     ANYTHING,
     COUNT,

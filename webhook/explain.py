@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from shared.domain.commit_range import payload_range
+from shared.domain.push import Push
+from shared.domain.release_plan import Listed, plan_release
+from shared.domain.rules import Decision, Rules, Work, decide
+from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, UnknownProvider
-from shared.plan import Listed, plan_release
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push
-from shared.ranges import payload_range
-from shared.rules import Decision, Rules, Work, decide
+from shared.forges import PROVIDERS
 
 # The words people use for an event -> the header that the provider sends.
 _EVENTS: dict[str, Mapping[str, str]] = {

@@ -8,12 +8,13 @@ import sys
 
 from flask import Flask
 
-from shared import config, log
-from shared.asgi import FlaskInAsgi, Limits
-from shared.db import make_engine
-from shared.queue import Knocker, make_celery
-from shared.rules import Rules
-from shared.settings import Settings, from_env
+from shared.broker import Knocker, make_celery
+from shared.config import rules_file as config
+from shared.config.settings import Settings, from_env
+from shared.domain.rules import Rules
+from shared.infra import logs as log
+from shared.infra.asgi import FlaskInAsgi, Limits
+from shared.infra.database import make_engine
 from webhook import accept_times, health, metrics, openapi, problems, receive
 from webhook.addresses import TrustedProxies, sender_of
 from webhook.dashboard import register as dashboard

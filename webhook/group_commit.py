@@ -15,11 +15,11 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared import deliveries
-from shared.bulk import NotAllNew
-from shared.deliveries import Arrival, Receipt
+from shared.broker import Knocker
 from shared.errors import CannotStore
-from shared.queue import Knocker
+from shared.ledger import deliveries
+from shared.ledger.bulk_insert import NotAllNew
+from shared.ledger.deliveries import Arrival, Receipt
 
 LARGEST_GROUP = 64
 LARGEST_GROUP_BYTES = 4 * 1024 * 1024  # of bodies: SQLite writes them in the loop's own thread

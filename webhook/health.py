@@ -8,9 +8,9 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.broker import Knocker, queue_length
 from shared.errors import SchemaError
-from shared.models import SCHEMA
-from shared.queue import Knocker, queue_length
+from shared.ledger.tables import SCHEMA
 from webhook.description import Answer, Call, described
 from webhook.schemas import one_of, ref, shape
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from shared.config.settings import Settings
+from shared.domain.rules import Source, matches
 from shared.errors import SettingsError
-from shared.providers import PROVIDERS
-from shared.rules import Source, matches
-from shared.settings import Settings
+from shared.forges import PROVIDERS
 
 
 @dataclass(frozen=True, slots=True)

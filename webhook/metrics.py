@@ -15,12 +15,14 @@ import sqlalchemy as sa
 from flask import Flask, Response, request
 from sqlalchemy.engine import Connection
 
-from shared import counts, tallies, target_states
-from shared.db import reading
-from shared.histograms import BOUNDS
-from shared.rules import Rules
-from shared.states import JobState, Outcome
-from shared.target_health import Health, TargetState
+from shared.domain.histogram import BOUNDS
+from shared.domain.job_states import JobState, Outcome
+from shared.domain.rules import Rules
+from shared.domain.target_health import Health, TargetState
+from shared.infra.database import reading
+from shared.ledger import rollups as tallies
+from shared.ledger import target_states
+from shared.ledger.queries import stats as counts
 from webhook.accept_times import AcceptTimes
 from webhook.description import Answer, Call, described
 from webhook.kept_counts import KeptCounts

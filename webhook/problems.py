@@ -10,8 +10,6 @@ from flask import Flask, Response
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from shared import log
-from shared.asgi import Answer, Refusal
 from shared.errors import (
     BadParameter,
     BadPayload,
@@ -24,6 +22,8 @@ from shared.errors import (
     UnknownProvider,
     UnsupportedBody,
 )
+from shared.infra import logs as log
+from shared.infra.asgi import Answer, Refusal
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[TagshipError], int] = {

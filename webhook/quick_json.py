@@ -6,7 +6,7 @@ from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
 
-from shared.db import write_json
+from shared.infra.database import write_json
 
 
 class QuickJson(DefaultJSONProvider):

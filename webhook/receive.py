@@ -14,16 +14,18 @@ from flask import Blueprint, Response, current_app, request
 from pydantic_core import to_json
 from sqlalchemy.engine import Engine
 
-from shared import asgi, deliveries, log
-from shared.asgi import HEADERS, Quick, Scope
+from shared.broker import Knocker
+from shared.config.settings import Settings
+from shared.domain.push import Push
+from shared.domain.rules import Decision, Rules, decide
+from shared.domain.webhook import Hook, Incoming, media_type
 from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Hook, Incoming, media_type
-from shared.providers.provider import Provider
-from shared.push import Push
-from shared.queue import Knocker
-from shared.rules import Decision, Rules, decide
-from shared.settings import Settings
+from shared.forges import PROVIDERS
+from shared.forges.provider import Provider
+from shared.infra import asgi
+from shared.infra import logs as log
+from shared.infra.asgi import HEADERS, Quick, Scope
+from shared.ledger import deliveries
 from webhook import problems
 from webhook.accept_times import AcceptTimes
 from webhook.description import Answer, Call, Parameter, described

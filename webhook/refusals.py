@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import deliveries, log
 from shared.errors import BadSignature, Rejected
+from shared.infra import logs as log
+from shared.ledger import deliveries
 
 _PER_SECOND = 10.0
 _ID_HEADERS = ("x-github-delivery", "webhook-id", "idempotency-key")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shared.providers import PROVIDERS
+from shared.forges import PROVIDERS
 from webhook.reasons import ADVICE
 
 Json = dict[str, Any]

@@ -11,10 +11,11 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import bulk, log
-from shared.db import BUSY_SECONDS, LOOK_AGAIN_SECONDS, begin_at_once, make_engine
-from shared.deliveries import Arrival, Receipt
 from shared.errors import CannotStore
+from shared.infra import logs as log
+from shared.infra.database import BUSY_SECONDS, LOOK_AGAIN_SECONDS, begin_at_once, make_engine
+from shared.ledger import bulk_insert as bulk
+from shared.ledger.deliveries import Arrival, Receipt
 
 _STORE_SECONDS = 10.0
 

@@ -13,8 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared import log
 from shared.errors import TooManyRefusals
+from shared.infra import logs as log
 from webhook.addresses import group
 
 _TELL_AGAIN_SECONDS = 60.0

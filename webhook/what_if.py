@@ -14,11 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import finding, replays, views
-from shared.db import reading
+from shared.domain.rules import Decision, Rules, Work, decide
 from shared.errors import Conflict
-from shared.models import deliveries, payloads
-from shared.rules import Decision, Rules, Work, decide
+from shared.infra.database import reading
+from shared.ledger.queries import lookup as finding
+from shared.ledger.tables import deliveries, payloads
+from webhook.ops import replays
+from webhook.ops import serializers as views
 
 STEP = 200  # deliveries whose numbers are read at once; their payloads are read one by one
 

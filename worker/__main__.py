@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 from celery.platforms import SecurityWarning
 
-from shared import log, stopping
-from shared.exits import run_command
-from shared.settings import Settings, from_env
+from shared.config.settings import Settings, from_env
+from shared.infra import logs as log
+from shared.infra import shutdown as stopping
+from shared.infra.exit_codes import run_command
 from worker.app import check, make_sweeper, make_worker
 
 COMPARING_ENDS_SECONDS = 10.0

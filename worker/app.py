@@ -11,17 +11,19 @@ from typing import Any
 
 from celery import Celery, signals
 
-from shared import config, jobs, log
-from shared.comparing import Comparer
-from shared.db import make_engine
+from shared.broker import TASK, make_celery
+from shared.config import rules_file as config
+from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.garbage import spare_what_lasts
-from shared.http import make_client
-from shared.models import SCHEMA
-from shared.names import RepositoryNames
-from shared.queue import TASK, make_celery
-from shared.settings import Settings
-from shared.stopping import aside
+from shared.infra import logs as log
+from shared.infra.database import make_engine
+from shared.infra.garbage import spare_what_lasts
+from shared.infra.http_client import make_client
+from shared.infra.shutdown import aside
+from shared.ledger import jobs
+from shared.ledger.tables import SCHEMA
+from shared.reconcile import Comparer
+from shared.targets.repository_names import RepositoryNames
 from worker.comparing import Comparing
 from worker.forges import Forges
 from worker.gather import Gatherer

@@ -1,7 +1,7 @@
 """Collects the true commit range of a release: payload, commit log and forge, in the order of what each costs.
 
 The log must hold every push of the repository that we have received (`worker/log_writing.py`).
-Asks and stores; which range is right is decided in `worker/chain.py`, `worker/previous.py` and `shared/ranges.py`.
+Asks and stores; which range is right is decided in `worker/chain.py`, `worker/previous.py` and `shared/domain/commit_range.py`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from datetime import datetime
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log
-from shared.db import reading
+from shared.domain.commit_range import Range, payload_range, with_files
+from shared.domain.push import Commit, Push
+from shared.domain.rules import CommitRules
+from shared.domain.tag_order import read_tag
 from shared.errors import TransientError
-from shared.holds import hold
-from shared.http import Deadline
-from shared.providers.forge import Comparison, Forge, Missing, RateLimited, Unrelated
-from shared.push import Commit, Push
-from shared.ranges import Range, payload_range, with_files
-from shared.rules import CommitRules
-from shared.tag_order import read_tag
+from shared.forges.forge import Comparison, Forge, Missing, RateLimited, Unrelated
+from shared.infra.database import reading
+from shared.infra.http_client import Deadline
+from shared.ledger import push_history as commit_log
+from shared.ledger.forge_limits import hold
 from worker.chain import Chain, find_chain, is_link
 from worker.previous import Relation, candidates, choose_previous
 

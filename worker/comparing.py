@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection, Engine
 
-from shared import comparisons, log
-from shared.comparing import NO_JOB, Comparer, Comparison, Entry, queue, read_repository
-from shared.comparisons import Claimed
-from shared.db import reading
 from shared.errors import PermanentError, TransientError
-from shared.providers.forge import RateLimited
+from shared.forges.forge import RateLimited
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger.reconcile_runs import Claimed
+from shared.reconcile import NO_JOB, Comparer, Comparison, Entry, queue, read_repository
 from worker.reconcile_timer import Timer
 
 LOOK_EVERY = timedelta(seconds=2)

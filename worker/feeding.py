@@ -8,10 +8,11 @@ from datetime import datetime
 
 from sqlalchemy.engine import Engine
 
-from shared import due, target_states
-from shared.db import reading
-from shared.jobs import KNOCK_AGAIN_AFTER
-from shared.target_health import Health, TargetState
+from shared.domain.target_health import Health, TargetState
+from shared.infra.database import reading
+from shared.ledger import due_jobs as due
+from shared.ledger import target_states
+from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 
 PACE_AHEAD_SECONDS = 2.0  # of each target's pace that one sweep may feed
 

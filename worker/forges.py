@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import httpx2
 
+from shared.config.settings import ForgeSettings
+from shared.domain.push import Repository
 from shared.errors import PermanentError, TransientError
-from shared.providers import PROVIDERS
-from shared.providers.forge import Forge, ForgeAccess, Missing, RateLimited
-from shared.push import Repository
-from shared.settings import ForgeSettings
+from shared.forges import PROVIDERS
+from shared.forges.forge import Forge, ForgeAccess, Missing, RateLimited
 
 _LEFT_ALONE_SECONDS = 300.0
 

@@ -14,20 +14,20 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from shared import claims, contributions
-from shared.claims import Claimed
-from shared.contributions import Contribution
-from shared.db import reading
+from shared.domain.commit_range import Range, payload_range
+from shared.domain.push import Push
+from shared.domain.release_plan import Listed
+from shared.domain.rules import CommitRules, Target
 from shared.errors import PermanentError, TransientError
-from shared.holds import held, hold
-from shared.http import Deadline
-from shared.names import RepositoryNames
-from shared.plan import Listed
-from shared.providers.forge import Forge, RateLimited
-from shared.push import Push
-from shared.ranges import Range, payload_range
-from shared.rules import CommitRules, Target
-from shared.sentry import SentryClient
+from shared.forges.forge import Forge, RateLimited
+from shared.infra.database import reading
+from shared.infra.http_client import Deadline
+from shared.ledger import claims, contributions
+from shared.ledger.claims import Claimed
+from shared.ledger.contributions import Contribution
+from shared.ledger.forge_limits import held, hold
+from shared.targets.repository_names import RepositoryNames
+from shared.targets.sentry_client import SentryClient
 from worker.collect import Collector
 from worker.forges import Forges
 from worker.log_writing import log_all

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log, unlogged
-from shared.db import reading
+from shared.infra.database import reading
+from shared.ledger import pending_pushes as unlogged
+from shared.ledger import push_history as commit_log
 from worker.log_writing import log_step
 
 WRITE_EVERY = timedelta(seconds=5)

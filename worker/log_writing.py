@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy.engine import Engine
 
-from shared import commit_log, unlogged
-from shared.commit_log import MOST_COMMITS
-from shared.db import reading
-from shared.unlogged import Unlogged
+from shared.infra.database import reading
+from shared.ledger import pending_pushes as unlogged
+from shared.ledger import push_history as commit_log
+from shared.ledger.pending_pushes import Unlogged
+from shared.ledger.push_history import MOST_COMMITS
 
 _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 

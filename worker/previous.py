@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.tag_order import TagVersion, by_likelihood, may_precede, read_tag
+from shared.domain.tag_order import TagVersion, by_likelihood, may_precede, read_tag
 
 MOST_TRIES = 10
 MOST_RIVALS = 20

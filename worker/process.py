@@ -9,17 +9,17 @@ from typing import Any
 
 import httpx2
 
-from shared.claims import Claimed
-from shared.contributions import Contribution
+from shared.domain.push import Push, Ref, Repository
+from shared.domain.release_plan import plan_release, smaller
+from shared.domain.rules import Rules, Target
+from shared.domain.webhook import Incoming
 from shared.errors import PermanentError, Rejected, TransientError
-from shared.exchanges import Exchanges
-from shared.http import Deadline
-from shared.plan import plan_release, smaller
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push, Ref, Repository
-from shared.rules import Rules, Target
-from shared.sentry import Sent, SentryClient
+from shared.forges import PROVIDERS
+from shared.infra.http_client import Deadline
+from shared.ledger.claims import Claimed
+from shared.ledger.contributions import Contribution
+from shared.targets.http_exchanges import Exchanges
+from shared.targets.sentry_client import Sent, SentryClient
 from worker.gather import COLLECT_SECONDS, Gatherer, Wait
 from worker.waits import snooze
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import comparisons
-from shared.comparing import RECENT_TAGS, read_repository
-from shared.db import reading
+from shared.domain.push import Repository
+from shared.domain.rules import ReconcileRules, matches
 from shared.errors import BadParameter
-from shared.page_tables import known_repositories
-from shared.push import Repository
-from shared.rules import ReconcileRules, matches
+from shared.infra.database import reading
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger.reporting_tables import known_repositories
+from shared.reconcile import RECENT_TAGS, read_repository
 
 PLAN_EVERY = timedelta(minutes=1)
 _PAGE = 500  # repositories a query

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.target_health import Seen, Sign
 from shared.errors import PermanentError, TransientError
-from shared.target_health import Seen, Sign
 
 
 @dataclass(frozen=True, slots=True)

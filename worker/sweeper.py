@@ -13,14 +13,15 @@ from datetime import UTC, datetime, timedelta
 from celery import Celery
 from sqlalchemy.engine import Engine
 
-from shared import due, log
-from shared.db import reading
-from shared.jobs import KNOCK_AGAIN_AFTER
-from shared.queue import publish, queue_length
-from shared.rescue import has_expired_lease, rescue
-from shared.retention import Retention
-from shared.states import JobState
-from shared.tallies import Folding
+from shared.broker import publish, queue_length
+from shared.domain.job_states import JobState
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger import due_jobs as due
+from shared.ledger.jobs import KNOCK_AGAIN_AFTER
+from shared.ledger.rescue import has_expired_lease, rescue
+from shared.ledger.retention import Retention
+from shared.ledger.rollups import Folding
 from worker.feeding import Feeder
 from worker.log_keeping import LogKeeper
 

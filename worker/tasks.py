@@ -12,11 +12,13 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from shared import claims, jobs, log, target_states, unlogged
-from shared.contributions import Contribution, contribute
+from shared.domain.target_health import Seen, Sign, TargetState
 from shared.errors import PermanentError, TransientError
-from shared.exchanges import Exchanges
-from shared.target_health import Seen, Sign, TargetState
+from shared.infra import logs as log
+from shared.ledger import claims, jobs, target_states
+from shared.ledger import pending_pushes as unlogged
+from shared.ledger.contributions import Contribution, contribute
+from shared.targets.http_exchanges import Exchanges
 from worker.gather import Wait
 from worker.process import Done, LostLease, Tools, process
 from worker.retry import RetryAt, RetryPolicy, decide_retry, read_sign

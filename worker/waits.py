@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import PermanentError, TransientError
-from shared.providers.forge import Missing, RateLimited
+from shared.forges.forge import Missing, RateLimited
 
 FRESH = timedelta(minutes=2)  # the API may lag the webhook: a commit not found is news for this long, then a fact
 ASK_AGAIN = timedelta(seconds=15)

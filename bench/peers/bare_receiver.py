@@ -10,8 +10,8 @@ import sys
 
 from flask import Flask, Response, abort, request
 
-from shared.asgi import FlaskInAsgi
-from shared.serve import serve
+from shared.infra.asgi import FlaskInAsgi
+from shared.infra.server import serve
 
 
 def create() -> FlaskInAsgi:

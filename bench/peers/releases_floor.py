@@ -25,9 +25,9 @@ from releases.tables import (
     releases,
 )
 from releases.upsert import add_new
-from shared.asgi import FlaskInAsgi
-from shared.db import make_engine
-from shared.serve import serve
+from shared.infra.asgi import FlaskInAsgi
+from shared.infra.database import make_engine
+from shared.infra.server import serve
 
 REPOSITORY = "acme/shop"
 AUTHORS = 10

@@ -19,8 +19,8 @@ from releases import access
 from releases.access import Caller
 from releases.credentials import READ
 from releases.refusals import Refused
+from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.settings import Settings
 
 SETTING = "RELEASES_PAGES"
 _WORDS = ("local", "sign-in")

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bench.filling import fill
-from shared import tallies
-from shared.models import attempts, deliveries, jobs, payloads
-from shared.page_tables import known_repositories, tally_marks
+from shared.ledger import rollups as tallies
+from shared.ledger.reporting_tables import known_repositories, tally_marks
+from shared.ledger.tables import attempts, deliveries, jobs, payloads
 from tests.dashboard import ledger
 from webhook.factory import create_app
 

@@ -11,11 +11,11 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from shared.config.settings import WEBHOOK_PROVIDERS
+from shared.domain.push import Ignored, Push
+from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, BadSignature
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Ignored, Push
-from shared.settings import WEBHOOK_PROVIDERS
+from shared.forges import PROVIDERS
 from tests.builders import (
     NOW,
     SECRETS,

@@ -12,16 +12,16 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from shared import claims, deliveries, jobs, target_states
-from shared.exchanges import Exchanges
-from shared.http import Answer
-from shared.models import deliveries as delivery_table
-from shared.models import jobs as job_table
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push
-from shared.rules import Decision, Rule, Rules, Target, decide
-from shared.settings import ForgeSettings
+from shared.config.settings import ForgeSettings
+from shared.domain.push import Push
+from shared.domain.rules import Decision, Rule, Rules, Target, decide
+from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
+from shared.infra.http_client import Answer
+from shared.ledger import claims, deliveries, jobs, target_states
+from shared.ledger.tables import deliveries as delivery_table
+from shared.ledger.tables import jobs as job_table
+from shared.targets.http_exchanges import Exchanges
 from tests.builders import settings
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github
 

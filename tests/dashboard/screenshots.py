@@ -11,12 +11,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import comparisons, tallies, target_states
-from shared.comparing import Comparison, Entry
-from shared.db import make_engine
-from shared.models import SCHEMA, jobs
-from shared.push import Push, Ref, Repository
-from shared.rules import decide
+from shared.domain.push import Push, Ref, Repository
+from shared.domain.rules import decide
+from shared.infra.database import make_engine
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger import rollups as tallies
+from shared.ledger import target_states
+from shared.ledger.tables import SCHEMA, jobs
+from shared.reconcile import Comparison, Entry
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, ROOT, Visit, find_chromium, opened, served
 from webhook.local.samples import sha
@@ -105,8 +107,8 @@ def invent_comparison(engine: Engine, in_force: ledger.Rules) -> None:
 
 
 def take(folder: Path) -> None:
-    from shared import config
-    from shared.settings import from_env
+    from shared.config import rules_file as config
+    from shared.config.settings import from_env
 
     database = f"sqlite:///{folder / 'ledger.sqlite3'}"
     (folder / "tagship.toml").write_text(RULES, encoding="utf-8")

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared import audit
+from shared.ledger import audit
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, Filled
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Brake, Sessions

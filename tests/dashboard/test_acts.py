@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared import audit
-from shared.models import jobs, target_states
+from shared.ledger import audit
+from shared.ledger.tables import jobs, target_states
 from tests.dashboard import ledger
 from tests.dashboard.ledger import Filled
 

@@ -13,15 +13,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import target_states
-from shared.comparing import Comparer
-from shared.db import make_engine
-from shared.http import make_client
-from shared.models import SCHEMA
-from shared.models import jobs as job_table
-from shared.names import RepositoryNames
-from shared.rules import Rules
-from shared.settings import ForgeSettings
+from shared.config.settings import ForgeSettings
+from shared.domain.rules import Rules
+from shared.infra.database import make_engine
+from shared.infra.http_client import make_client
+from shared.ledger import target_states
+from shared.ledger.tables import SCHEMA
+from shared.ledger.tables import jobs as job_table
+from shared.reconcile import Comparer
+from shared.targets.repository_names import RepositoryNames
 from tests.builders import settings
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, Visit, find_chromium, opened, served

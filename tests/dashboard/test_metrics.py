@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared import tallies
-from shared.histograms import BOUNDS, bucket_of, quantile
+from shared.domain.histogram import BOUNDS, bucket_of, quantile
+from shared.ledger import rollups as tallies
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER, Filled
 from webhook.accept_times import AcceptTimes
@@ -75,7 +75,7 @@ def test_counters_do_not_change_when_folded_again_or_rows_are_deleted(
     fold(engine)
     before = scrape(stranger)
     fold(engine)
-    from shared.models import attempts, deliveries, jobs, payloads
+    from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
     with engine.begin() as connection:
         for table in (attempts, jobs, payloads, deliveries):

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared import tallies
+from shared.ledger import rollups as tallies
 from tests.dashboard import ledger
 from tests.dashboard.ledger import HOSTILE, Filled
 

@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from shared import config
-from shared.models import attempts, deliveries, jobs
-from shared.page_tables import audit
-from shared.rules import decide
+from shared.config import rules_file as config
+from shared.domain.rules import decide
+from shared.ledger.reporting_tables import audit
+from shared.ledger.tables import attempts, deliveries, jobs
 from tests.builders import payload, push
 from tests.builders import settings as plain_settings
 from tests.dashboard import ledger

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared import comparisons, tallies
-from shared.comparing import Comparison, Entry, queue
-from shared.page_tables import audit
-from shared.push import Repository
-from shared.rules import decide
-from shared.states import Trigger
+from shared.domain.job_states import Trigger
+from shared.domain.push import Repository
+from shared.domain.rules import decide
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger import rollups as tallies
+from shared.ledger.reporting_tables import audit
+from shared.reconcile import Comparison, Entry, queue
 from tests.builders import push
 from tests.dashboard import ledger
 from tests.dashboard.test_pages import Outline

@@ -13,10 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Connection, Engine
 
-from shared import bounded_lists, counts
-from shared.ids import new_id
-from shared.models import attempts, deliveries, jobs
-from shared.page_tables import audit, known_repositories
+from shared.domain.ids import new_id
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import stats as counts
+from shared.ledger.reporting_tables import audit, known_repositories
+from shared.ledger.tables import attempts, deliveries, jobs
 from tests.dashboard import ledger
 
 FEW, MANY = 3_000, 15_000

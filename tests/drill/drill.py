@@ -25,8 +25,8 @@ from urllib.error import URLError
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared.db import make_engine
-from shared.models import SCHEMA, jobs, target_states
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA, jobs, target_states
 from tests.drill.hostile import HostileTarget
 from tests.drill.parts import ROOT, Part, Postgres, RabbitMq, Redis, python
 from tests.e2e.running import fetch

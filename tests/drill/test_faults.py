@@ -16,7 +16,7 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from shared.models import SCHEMA, attempts, jobs, target_states
+from shared.ledger.tables import SCHEMA, attempts, jobs, target_states
 from tests.drill.drill import Drill, Plan
 from tests.e2e.running import descendants, wait_until
 from worker.sweeper import INTERVAL, UNHEARD_AFTER, WINDOW

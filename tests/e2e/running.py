@@ -19,7 +19,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from shared.local_env import read_env_file
+from shared.config.env_files import read_env_file
 from webhook.local.environment import free_port
 from webhook.local.samples import Sample
 

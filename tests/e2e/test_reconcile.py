@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.local_env import read_env_file
+from shared.config.env_files import read_env_file
 from tests.e2e.running import ROOT, SECRETS, Running, running, wait_until
 from tests.forge import Built, Forge, History
 

@@ -132,7 +132,7 @@ def test_a_part_that_dies_is_started_again_and_its_work_done(stack: Running) -> 
 
 
 def test_no_secret_stands_in_what_the_stack_printed(stack: Running) -> None:
-    from shared.local_env import read_env_file
+    from shared.config.env_files import read_env_file
 
     secrets = [*read_env_file(stack.folder / "secrets.env").values(), "gh-secret", "gl-token"]
     assert len(secrets) >= 4

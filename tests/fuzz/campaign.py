@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from shared.config import load
+from shared.config.rules_file import load
+from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
-from shared.settings import Settings, from_env
 from tests.fuzz import mutations, requests
 from tests.fuzz.servers import RULES, SECRETS, Server
 from tests.fuzz.wire import Answered, Wire

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from shared.http import make_client
+from shared.infra.http_client import make_client
 from tests.target import Target
 
 

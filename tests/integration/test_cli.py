@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
-from shared.models import jobs as job_table
+from shared.ledger.tables import jobs as job_table
 from tests.integration.test_ledger import accept, claim, fail, make_push, make_work, row
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,14 +11,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import commit_log, contributions, deliveries, unlogged
-from shared.db import make_engine
-from shared.models import SCHEMA, commits, pushes
-from shared.models import deliveries as delivery_table
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Commit, FileChange
-from shared.rules import Decision
+from shared.domain.push import Commit, FileChange
+from shared.domain.rules import Decision
+from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
+from shared.infra.database import make_engine
+from shared.ledger import contributions, deliveries
+from shared.ledger import pending_pushes as unlogged
+from shared.ledger import push_history as commit_log
+from shared.ledger.tables import SCHEMA, commits, pushes
+from shared.ledger.tables import deliveries as delivery_table
 from webhook.local.samples import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 from worker.log_keeping import LogKeeper
 from worker.log_writing import log_all, log_step

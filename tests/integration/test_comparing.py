@@ -14,14 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 import worker.comparing
-from shared import comparisons, jobs
-from shared.comparing import Comparer
-from shared.holds import hold
-from shared.models import jobs as job_table
-from shared.page_tables import known_repositories
-from shared.push import Repository
-from shared.rules import ReconcileRules
-from shared.settings import ForgeSettings
+from shared.config.settings import ForgeSettings
+from shared.domain.push import Repository
+from shared.domain.rules import ReconcileRules
+from shared.ledger import jobs
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger.forge_limits import hold
+from shared.ledger.reporting_tables import known_repositories
+from shared.ledger.tables import jobs as job_table
+from shared.reconcile import Comparer
 from tests.builders import settings
 from tests.forge import Built, Forge, History, reply, used_up
 from tests.integration.test_worker import rules, runner

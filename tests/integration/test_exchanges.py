@@ -12,15 +12,15 @@ import httpx2
 import pytest
 from sqlalchemy.engine import Engine
 
-from shared import views
-from shared.exchanges import LONGEST_BODY, MOST, Exchanges, unpack
-from shared.http import Answer
-from shared.jobs import BUDGET
-from shared.retention import KEEP_PAYLOADS, Retention
+from shared.infra.http_client import Answer
+from shared.ledger.jobs import BUDGET
+from shared.ledger.retention import KEEP_PAYLOADS, Retention
+from shared.targets.http_exchanges import LONGEST_BODY, MOST, Exchanges, unpack
 from tests.integration.test_cli import call
 from tests.integration.test_worker import JSON, accept, history, make_due, row, rules, runner
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
+from webhook.ops import serializers as views
 
 TOKEN = "sntrys_s3cret/with+signs="
 

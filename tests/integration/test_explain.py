@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from shared import config
-from shared.settings import Settings
+from shared.config import rules_file as config
+from shared.config.settings import Settings
 from webhook.explain import explain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +31,8 @@ def event_of(sample: Path) -> str:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
-    from shared.db import make_engine
-    from shared.models import SCHEMA
+    from shared.infra.database import make_engine
+    from shared.ledger.tables import SCHEMA
     from webhook.factory import create_app
     from webhook.local.samples import sign_github, sign_gitlab
 

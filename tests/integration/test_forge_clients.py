@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.domain.push import FileChange
 from shared.errors import PermanentError, TagshipError, TransientError
-from shared.http import Deadline, make_client
-from shared.providers import PROVIDERS
-from shared.providers.forge import Comparison, Forge, ForgeAccess, Missing, RateLimited, Tag, Unrelated
-from shared.push import FileChange
+from shared.forges import PROVIDERS
+from shared.forges.forge import Comparison, Forge, ForgeAccess, Missing, RateLimited, Tag, Unrelated
+from shared.infra.http_client import Deadline, make_client
 from tests import forge as testing
 from tests.forge.histories import START, long
 

@@ -14,16 +14,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import deliveries, jobs
-from shared.counts import oldest_waiting_at
-from shared.models import attempts, holds
-from shared.models import jobs as job_table
-from shared.names import RepositoryNames
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push
-from shared.rules import CommitRules, Rules, decide
-from shared.settings import ForgeSettings
+from shared.config.settings import ForgeSettings
+from shared.domain.push import Push
+from shared.domain.rules import CommitRules, Rules, decide
+from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
+from shared.ledger import deliveries, jobs
+from shared.ledger.queries.stats import oldest_waiting_at
+from shared.ledger.tables import attempts, holds
+from shared.ledger.tables import jobs as job_table
+from shared.targets.repository_names import RepositoryNames
 from tests.forge import Built, Forge, History, Reply, reply, used_up
 from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules

@@ -13,13 +13,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared.deliveries import Arrival, Receipt, accept
+from shared.broker import Knocker, make_celery
+from shared.domain.push import Ignored, Push, Ref, Repository
+from shared.domain.rules import Decision, Work
+from shared.domain.webhook import Hook
 from shared.errors import CannotStore
-from shared.models import commits, deliveries, jobs, payloads, pushes
-from shared.providers.incoming import Hook
-from shared.push import Ignored, Push, Ref, Repository
-from shared.queue import Knocker, make_celery
-from shared.rules import Decision, Work
+from shared.ledger.deliveries import Arrival, Receipt, accept
+from shared.ledger.tables import commits, deliveries, jobs, payloads, pushes
 from tests.builders import NOW
 from webhook import stores
 from webhook.group_commit import GroupCommit, Outcome
@@ -267,7 +267,7 @@ def test_a_file_that_cannot_even_be_locked_is_told_as_sqlalchemy_tells_it(
         raise problem
 
     with monkeypatch.context() as bad:
-        bad.setattr("shared.db.begin_at_once", broken)
+        bad.setattr("shared.infra.database.begin_at_once", broken)
         with pytest.raises(sa.exc.OperationalError, match="disk I/O error"), engine.begin():
             pass
     assert count(engine, deliveries) == 0
@@ -298,7 +298,7 @@ def test_a_connection_that_was_cut_is_opened_again(engine: Engine) -> None:
 
 
 def test_a_database_that_is_away_is_told_to_all_at_once(tmp_path: Path) -> None:
-    from shared.db import make_engine
+    from shared.infra.database import make_engine
 
     engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
     outcomes = submit(engine, [arrival() for _ in range(5)])

@@ -11,15 +11,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import claims, counts, deliveries, due, jobs
-from shared.models import attempts, metadata, payloads
-from shared.models import deliveries as delivery_table
-from shared.models import jobs as job_table
-from shared.providers.incoming import Hook
-from shared.push import Ignored, Push, Ref, Repository
-from shared.rescue import has_expired_lease, rescue
-from shared.rules import Decision, Work
-from shared.states import JobState
+from shared.domain.job_states import JobState
+from shared.domain.push import Ignored, Push, Ref, Repository
+from shared.domain.rules import Decision, Work
+from shared.domain.webhook import Hook
+from shared.ledger import claims, deliveries, jobs
+from shared.ledger import due_jobs as due
+from shared.ledger.queries import stats as counts
+from shared.ledger.rescue import has_expired_lease, rescue
+from shared.ledger.tables import attempts, metadata, payloads
+from shared.ledger.tables import deliveries as delivery_table
+from shared.ledger.tables import jobs as job_table
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SHA = "a" * 40

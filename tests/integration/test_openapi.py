@@ -12,8 +12,8 @@ import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared.filters import DELIVERY_STATUSES, DELIVERY_WORDS, JOB_WORDS, PAGE_WORDS
-from shared.states import JobState, Outcome, Trigger
+from shared.domain.filters import DELIVERY_STATUSES, DELIVERY_WORDS, JOB_WORDS, PAGE_WORDS
+from shared.domain.job_states import JobState, Outcome, Trigger
 from tests.builders import settings
 from tests.integration.test_ops_api import VIEWER, client
 from webhook.description import Call, described

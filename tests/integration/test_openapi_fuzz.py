@@ -14,8 +14,8 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.db import make_engine
-from shared.models import SCHEMA, jobs, metadata
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA, jobs, metadata
 from tests.builders import payload, payload_files
 from tests.builders import settings as made_settings
 from tests.dashboard import ledger

@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from shared import jobs as ledger
-from shared import target_states
-from shared.models import jobs as job_table
-from shared.settings import Settings
+from shared.config.settings import Settings
+from shared.ledger import jobs as ledger
+from shared.ledger import target_states
+from shared.ledger.tables import jobs as job_table
 from tests.integration.test_ledger import claim, fail
 from tests.integration.test_receiver import GITHUB, send, tag
 from webhook.factory import create_app
@@ -295,7 +295,7 @@ def test_targets_are_shown_paused_and_resumed(client: FlaskClient, engine: Engin
 
 
 def test_a_target_that_is_ill_says_until_when_it_is_paused(client: FlaskClient, engine: Engine) -> None:
-    from shared.target_health import Seen, Sign
+    from shared.domain.target_health import Seen, Sign
 
     now = datetime.now(UTC)
     with engine.begin() as connection:
@@ -316,7 +316,7 @@ def test_stats_count_and_tell_the_oldest_that_waits(client: FlaskClient, engine:
 
 
 def test_an_expired_payload_is_null(client: FlaskClient, engine: Engine) -> None:
-    from shared.models import payloads
+    from shared.ledger.tables import payloads
 
     sent(client, delivery_id="d-1")
     with engine.begin() as connection:

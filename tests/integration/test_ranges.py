@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy.engine import Engine
 
-from shared.db import make_engine
-from shared.http import Deadline
-from shared.models import SCHEMA
-from shared.push import Commit, Push, Ref, Repository
-from shared.ranges import Range
-from shared.rules import CommitRules
-from shared.settings import ForgeSettings
-from shared.tag_order import may_precede, read_tag
+from shared.config.settings import ForgeSettings
+from shared.domain.commit_range import Range
+from shared.domain.push import Commit, Push, Ref, Repository
+from shared.domain.rules import CommitRules
+from shared.domain.tag_order import may_precede, read_tag
+from shared.infra.database import make_engine
+from shared.infra.http_client import Deadline
+from shared.ledger.tables import SCHEMA
 from tests.forge import HISTORIES, Built, Forge, History, random_histories
 from tests.forge.histories import long
 from tests.integration.test_commit_log import store

@@ -19,10 +19,10 @@ from sqlalchemy.engine import Engine
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.test import TestResponse
 
-from shared import claims
-from shared import jobs as ledger
-from shared.models import deliveries, jobs, payloads
-from shared.settings import Settings
+from shared.config.settings import Settings
+from shared.ledger import claims
+from shared.ledger import jobs as ledger
+from shared.ledger.tables import deliveries, jobs, payloads
 from webhook.addresses import sender_of
 from webhook.factory import create_app
 from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab

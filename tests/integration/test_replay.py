@@ -13,18 +13,21 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import answers, finding, jobs, replays
+from shared.domain.filters import JobFilter
+from shared.domain.rules import Rules
 from shared.errors import Conflict
-from shared.filters import JobFilter
-from shared.models import attempts, deliveries, payloads
-from shared.models import jobs as job_table
-from shared.rescue import rescue
-from shared.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
-from shared.rules import Rules
+from shared.ledger import idempotency as answers
+from shared.ledger import jobs
+from shared.ledger.queries import lookup as finding
+from shared.ledger.rescue import rescue
+from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
+from shared.ledger.tables import attempts, deliveries, payloads
+from shared.ledger.tables import jobs as job_table
 from tests.integration.test_ledger import NOW, accept, claim, count, fail, make_push, make_work, row, succeed
 from tests.integration.test_worker import accept as accept_tag
 from tests.integration.test_worker import history, make_due, rules, runner
 from tests.target import Target
+from webhook.ops import replays
 
 
 def replay_delivery(engine: Engine, delivery_id: str, in_force: Rules) -> list[str]:

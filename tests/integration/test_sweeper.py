@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import due, jobs
-from shared.jobs import KNOCK_AGAIN_AFTER
-from shared.push import Repository
-from shared.queue import make_celery, publish, queue_length
+from shared.broker import make_celery, publish, queue_length
+from shared.domain.push import Repository
+from shared.ledger import due_jobs as due
+from shared.ledger import jobs
+from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from tests.conftest import Broker
 from tests.integration.test_ledger import NOW, accept, claim, history, make_push, make_work, row
 from worker.feeding import Feeder

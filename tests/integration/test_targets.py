@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import jobs, target_states
-from shared.models import jobs as job_table
-from shared.models import target_states as table
-from shared.target_health import Health, Seen, Sign, TargetState
+from shared.domain.target_health import Health, Seen, Sign, TargetState
+from shared.ledger import jobs, target_states
+from shared.ledger.tables import jobs as job_table
+from shared.ledger.tables import target_states as table
 from tests.integration.test_ledger import NOW, accept, claim, make_push, make_work, row
 from tests.integration.test_worker import JSON, history, make_due, rules, runner
 from tests.integration.test_worker import accept as accept_tag

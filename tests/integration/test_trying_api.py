@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared.models import metadata
+from shared.ledger.tables import metadata
 from tests.builders import payload
 from tests.integration.test_ops_api import VIEWER, client, post, sent
 

@@ -17,15 +17,16 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared import config, replays
-from shared.finding import find_delivery
-from shared.models import deliveries, jobs, payloads
-from shared.settings import Settings
+from shared.config import rules_file as config
+from shared.config.settings import Settings
+from shared.ledger.queries.lookup import find_delivery
+from shared.ledger.tables import deliveries, jobs, payloads
 from tests.integration.test_receiver import GITHUB, send, tag
 from webhook import what_if
 from webhook.changed_config import read_config
 from webhook.factory import create_app
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github
+from webhook.ops import replays
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_NAME = '[[rules]]\nrepo = "github:acme/*"\nprojects = ["app"]\nrelease = "shop@{tag}"\n'

@@ -12,15 +12,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared import claims, deliveries, jobs, target_states
-from shared.models import attempts, payloads
-from shared.models import jobs as job_table
-from shared.names import RepositoryNames
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Incoming
-from shared.push import Push
-from shared.rules import Rule, Rules, decide
-from shared.rules import Target as RuleTarget
+from shared.domain.push import Push
+from shared.domain.rules import Rule, Rules, decide
+from shared.domain.rules import Target as RuleTarget
+from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
+from shared.ledger import claims, deliveries, jobs, target_states
+from shared.ledger.tables import attempts, payloads
+from shared.ledger.tables import jobs as job_table
+from shared.targets.repository_names import RepositoryNames
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
 from webhook.local.samples import SampleCommit, github_push, sha, sign_github

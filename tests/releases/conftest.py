@@ -22,8 +22,8 @@ from releases import credentials, startup, tenancy
 from releases.app import ReleasesApp, create_app
 from releases.credentials import NewCredential
 from releases.tenant_tables import metadata
-from shared.db import make_engine
-from shared.settings import from_env
+from shared.config.settings import from_env
+from shared.infra.database import make_engine
 from tests.releases.caller import Caller
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from releases.app import ReleasesApp, create_app
 from releases.fields import Fault
 from releases.openapi import describe
 from releases.schema import read_change, read_deploy, read_new_release, read_project_release
-from shared.settings import from_env
+from shared.config.settings import from_env
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, TOKEN, own_copy
 

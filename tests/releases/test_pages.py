@@ -12,8 +12,8 @@ from sqlalchemy.engine import Engine
 
 from releases.app import ReleasesApp, create_app
 from releases.pages.visitors import read_setting
+from shared.config.settings import from_env
 from shared.errors import SettingsError
-from shared.settings import from_env
 from tests.releases.caller import Caller, header
 from tests.releases.conftest import TOKEN
 from tests.releases.test_refs import commit, ref

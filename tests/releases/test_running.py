@@ -20,11 +20,11 @@ from releases import startup
 from releases.app import create_app
 from releases.limits import Limiter, read_limit
 from releases.tables import metadata
-from shared.db import make_engine
+from shared.config.settings import from_env
 from shared.errors import SettingsError
-from shared.models import SCHEMA as LEDGER
-from shared.models import metadata as ledger
-from shared.settings import from_env
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA as LEDGER
+from shared.ledger.tables import metadata as ledger
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, ROOT, TOKEN, serving
 from webhook.local.environment import free_port

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import Engine
 
-from shared.db import make_engine
-from shared.models import SCHEMA
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 from tests.security.door import Door, made_settings, rules
 from webhook.factory import create_app
 

@@ -13,9 +13,9 @@ from flask import Flask
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from shared.models import deliveries, jobs, payloads
-from shared.rules import Rule, Rules, Source, Target
-from shared.settings import Settings
+from shared.config.settings import Settings
+from shared.domain.rules import Rule, Rules, Source, Target
+from shared.ledger.tables import deliveries, jobs, payloads
 from tests import builders
 from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 

@@ -14,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from shared import log
-from shared.db import make_engine
-from shared.deliveries import mask_headers
-from shared.models import SCHEMA, payloads
-from shared.retention import Retention
-from shared.settings import from_env
+from shared.config.settings import from_env
+from shared.infra import logs as log
+from shared.infra.database import make_engine
+from shared.ledger.deliveries import mask_headers
+from shared.ledger.retention import Retention
+from shared.ledger.tables import SCHEMA, payloads
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, source, tag
 from webhook.keyring import make_keyrings
 from webhook.local.environment import with_secrets

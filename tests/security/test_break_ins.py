@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from shared.asgi import FlaskInAsgi
+from shared.config.settings import from_env
 from shared.errors import SettingsError
-from shared.providers import PROVIDERS
-from shared.settings import from_env
+from shared.forges import PROVIDERS
+from shared.infra.asgi import FlaskInAsgi
 from tests.builders import (
     NOW,
     SIGNING_TOKEN,

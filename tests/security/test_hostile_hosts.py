@@ -17,16 +17,16 @@ import httpx2
 import pytest
 from sqlalchemy.engine import Engine
 
-import shared.sentry
 import worker.gather
 import worker.process
+from shared.config.settings import ForgeSettings
+from shared.domain.rules import Rule, Rules
+from shared.domain.rules import Target as RuleTarget
 from shared.errors import TransientError
-from shared.http import Deadline, call, make_client
-from shared.models import jobs as job_table
-from shared.names import RepositoryNames
-from shared.rules import Rule, Rules
-from shared.rules import Target as RuleTarget
-from shared.settings import ForgeSettings
+from shared.infra.http_client import Deadline, call, make_client
+from shared.ledger.tables import jobs as job_table
+from shared.targets import sentry_client
+from shared.targets.repository_names import RepositoryNames
 from tests.forge import Forge, History, Reply
 from tests.integration import test_forge_waits
 from tests.integration.test_worker import accept, row
@@ -76,7 +76,7 @@ def _little_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same limits, shorter: a drip is cut by them and by nothing else."""
     monkeypatch.setattr(worker.process, "SEND_SECONDS", 1.5)
     monkeypatch.setattr(worker.gather, "COLLECT_SECONDS", 1.5)
-    monkeypatch.setattr(shared.sentry, "_LIST_SECONDS", 1.0)
+    monkeypatch.setattr(sentry_client, "_LIST_SECONDS", 1.0)
 
 
 def runner_of(engine: Engine, http: httpx2.Client, in_force: Rules, forge: str | None = None) -> Runner:

@@ -22,7 +22,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 import pytest
 import redis
 
-from shared.log import _CONTROL
+from shared.infra.logs import _CONTROL
 from tests.builders import SIGNING_TOKEN, incoming, payload, signed_by_gitlab
 from tests.e2e.running import Running, command_of, descendants, fetch, running, wait_until
 from tests.security.door import gitlab_tag, tag

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.routing import Rule
 
-from shared.page_tables import audit
-from shared.retention import Retention
+from shared.ledger.reporting_tables import audit
+from shared.ledger.retention import Retention
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER
 from webhook.dashboard.sessions import COOKIE

@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 import pytest
 import structlog
 
-from shared import deliveries as ledger
-from shared.deliveries import mask_headers
-from shared.http import make_client
-from shared.models import deliveries, jobs
-from shared.names import RepositoryNames
-from shared.retention import KEEP_DELIVERIES
+from shared.infra.http_client import make_client
+from shared.ledger import deliveries as ledger
+from shared.ledger.deliveries import mask_headers
+from shared.ledger.retention import KEEP_DELIVERIES
+from shared.ledger.tables import deliveries, jobs
+from shared.targets.repository_names import RepositoryNames
 from tests.builders import SIGNING_TOKEN
 from tests.dashboard.ledger import form_token, sign_in
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, rules, signed, source, tag

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.models import deliveries
+from shared.ledger.tables import deliveries
 from tests.security.door import PLAIN, TOKEN, Door, gitlab_tag, signed, source, tag
 
 SOURCES = (source("SHOP_SECRET", "acme/shop*"), source("TILL_SECRET", "acme/till"))

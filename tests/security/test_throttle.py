@@ -8,8 +8,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from shared.config.settings import from_env
 from shared.errors import TooManyRefusals
-from shared.settings import from_env
 from tests.security.door import OPERATOR, VIEWER, Door, gitlab_tag, signed, tag
 from webhook.addresses import TrustedProxies, group, sender_of
 from webhook.throttle import Throttle

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.asgi import Answer, FlaskInAsgi, Limits, Refusal
+from shared.infra.asgi import Answer, FlaskInAsgi, Limits, Refusal
 
 Event = dict[str, Any]
 DISCONNECT: Event = {"type": "http.disconnect"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import load, missing_tokens
+from shared.config.rules_file import load, missing_tokens
+from shared.domain.rules import ReconcileRules, Rules, matches
 from shared.errors import SettingsError
-from shared.rules import ReconcileRules, Rules, matches
 from tests.builders import settings
 
 TARGET = '[targets.main]\nurl = "https://sentry.acme.test"\norg = "acme"\ntoken_env = "ACME_TOKEN"\n'

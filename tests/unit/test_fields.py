@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.domain.push import FileChange
 from shared.errors import BadPayload
-from shared.providers.fields import (
+from shared.forges.json_fields import (
     MAX_COMMITS,
     MAX_FILES,
     MAX_MESSAGE,
@@ -24,7 +25,6 @@ from shared.providers.fields import (
     read_commits,
     read_json,
 )
-from shared.push import FileChange
 from tests.builders import examples
 from webhook.local.samples import sha
 

@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from shared.domain.push import Ignored, Push
 from shared.errors import BadPayload
-from shared.providers.github.hooks import read
-from shared.push import Ignored, Push
+from shared.forges.github.webhooks import read
 from tests.builders import event_of, incoming, payload, payload_files, replaced, without
 from webhook.local.samples import ZERO, SampleCommit, github_push, sha
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.domain.push import Ignored, Push
 from shared.errors import BadPayload
-from shared.providers.gitlab.hooks import read
-from shared.push import Ignored, Push
+from shared.forges.gitlab.webhooks import read
 from tests.builders import incoming, payload, replaced, without
 
 PUSH, TAG, SYSTEM = "Push Hook", "Tag Push Hook", "System Hook"

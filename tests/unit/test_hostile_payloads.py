@@ -11,14 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config import default_rules
+from shared.config.rules_file import default_rules
+from shared.domain.commit_range import payload_range
+from shared.domain.push import Ignored, Push
+from shared.domain.release_plan import (
+    MAX_AUTHOR_EMAIL,
+    MAX_AUTHOR_NAME,
+    MAX_PATH,
+    MAX_REF,
+    MAX_REPOSITORY,
+    Listed,
+    plan_release,
+)
+from shared.domain.rules import decide
+from shared.domain.webhook import Hook, Incoming
 from shared.errors import BadPayload
-from shared.plan import MAX_AUTHOR_EMAIL, MAX_AUTHOR_NAME, MAX_PATH, MAX_REF, MAX_REPOSITORY, Listed, plan_release
-from shared.providers import PROVIDERS
-from shared.providers.incoming import Hook, Incoming
-from shared.push import Ignored, Push
-from shared.ranges import payload_range
-from shared.rules import decide
+from shared.forges import PROVIDERS
 from tests.builders import NOW, event_of, examples, incoming, payload_files, settings
 
 RULES = default_rules(settings())

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import TransientError
-from shared.http import Deadline, call, make_client, retry_after
-from shared.sockets import Errand, meanwhile
+from shared.infra.http_client import Deadline, call, make_client, retry_after
+from shared.infra.socket_deadlines import Errand, meanwhile
 from tests.builders import NOW, examples
 from tests.security.hosts import Host, say
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from shared.ids import new_id
+from shared.domain.ids import new_id
 from tests.builders import NOW
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import load
+from shared.config.rules_file import load
+from shared.domain.rules import Source
 from shared.errors import SettingsError
-from shared.rules import Source
 from tests.builders import settings
 from webhook.keyring import Keyring, make_keyrings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.local_env import completed
+from shared.config.env_files import completed
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from shared import log
+from shared.infra import logs as log
 
 FORGED = 'x\n{"event": "job.succeeded"}\r\x1b[31m\x00\x7f\x85\x9b2J\u2028y\u2029\t'
 

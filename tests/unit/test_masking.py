@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.masking import LONGEST_SPELLING, mask, mask_text
+from shared.infra.redaction import LONGEST_SPELLING, mask, mask_text
 
 SECRET = "sntrys_eyJ+/=.a-b_c"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import PermanentError
-from shared.names import KnownRepository, RepositoryNames, match_repository
+from shared.targets.repository_names import KnownRepository, RepositoryNames, match_repository
 
 KNOWN = [
     KnownRepository("acme/web", "https://github.com/acme/web"),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.plan import Listed, fit_repository, is_email, plan_commits, plan_release, smaller
-from shared.push import Commit, FileChange, Push
-from shared.ranges import payload_range, with_files
-from shared.versions import MAX_VERSION
+from shared.domain.commit_range import payload_range, with_files
+from shared.domain.push import Commit, FileChange, Push
+from shared.domain.release_plan import Listed, fit_repository, is_email, plan_commits, plan_release, smaller
+from shared.domain.versions import MAX_VERSION
 from tests.builders import NOW, commit, push
 from webhook.local.samples import ZERO, sha
 

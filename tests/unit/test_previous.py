@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.tag_order import is_floating, may_precede, read_tag
+from shared.domain.tag_order import is_floating, may_precede, read_tag
 from tests.unit.test_chain import Graph, between, graphs, reach
 from worker.previous import Relation, candidates, choose_previous
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.db import make_engine
-from shared.models import SCHEMA
-from shared.queue import Knocker, make_celery
+from shared.broker import Knocker, make_celery
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 from webhook.health import Readiness
 
 

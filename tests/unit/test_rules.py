@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.config import default_rules
-from shared.push import Push
-from shared.rules import Decision, decide, matches
+from shared.config.rules_file import default_rules
+from shared.domain.push import Push
+from shared.domain.rules import Decision, decide, matches
 from tests.builders import commit, push, rule, rules, settings
 from webhook.local.samples import ZERO
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from shared.errors import PermanentError, TransientError
-from shared.http import Answer
-from shared.providers.answers import said
-from shared.sentry import refusal
+from shared.forges.responses import said
+from shared.infra.http_client import Answer
+from shared.targets.sentry_client import refusal
 from tests.builders import NOW, target
 
 TARGET = target("main", url="https://sentry.acme.test", org="acme", token_env="ACME_TOKEN")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
-from shared.settings import Settings, from_env
 
 SIGNING = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from shared.config.settings import from_env
 from shared.errors import SettingsError
-from shared.settings import from_env
 
 
 @pytest.mark.parametrize("name", ["OPS_TOKEN", "OPS_READ_TOKEN", "SENTRY_AUTH_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.stopping import aside, set_on
+from shared.infra.shutdown import aside, set_on
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_what_is_run_aside_runs_in_another_thread() -> None:
 
 _WAITING = """
 import threading
-from shared.stopping import set_on
+from shared.infra.shutdown import set_on
 event = threading.Event()
 set_on(event)
 print("up", flush=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.push import is_valid_ref
-from shared.versions import PLACEHOLDERS, Refused, check_template, map_version, parse_tag, render_version
+from shared.domain.push import is_valid_ref
+from shared.domain.versions import PLACEHOLDERS, Refused, check_template, map_version, parse_tag, render_version
 from tests.builders import commit, examples, push
 from webhook.local.samples import sha
 

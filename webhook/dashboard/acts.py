@@ -8,12 +8,16 @@ from flask import redirect, request, url_for
 from sqlalchemy.engine import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
-from shared import audit, filters, finding, jobs, log, replays, target_states
+from shared.domain import filters
 from shared.errors import BadParameter, Conflict, NotFound
-from shared.models import jobs as job_table
+from shared.infra import logs as log
+from shared.ledger import audit, jobs, target_states
+from shared.ledger.queries import lookup as finding
+from shared.ledger.tables import jobs as job_table
 from webhook.dashboard import words
 from webhook.dashboard.door import blueprint, door, note
 from webhook.dashboard.reading import read_targets
+from webhook.ops import replays
 
 logger = log.get(__name__)
 

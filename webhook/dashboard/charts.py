@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.histograms import quantile
+from shared.domain.histogram import quantile
 
 WIDTH, HEIGHT, FLOOR = 720, 180, 160  # of a chart's box, and where its axis lies
 HOURS = 24

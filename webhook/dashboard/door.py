@@ -13,11 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from shared import audit, bounded_lists, log
-from shared.db import reading
+from shared.domain.job_states import JobState
 from shared.errors import BadParameter, Conflict, NotFound
-from shared.models import jobs
-from shared.states import JobState
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger import audit
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.tables import jobs
 from webhook.dashboard import words
 from webhook.dashboard.sessions import COOKIE, Brake, Sessions
 from webhook.receive import Door

@@ -10,7 +10,7 @@ from flask import current_app, render_template
 from markupsafe import Markup
 from sqlalchemy.engine import Connection
 
-from shared import tallies
+from shared.ledger import rollups as tallies
 from webhook.dashboard import charts
 
 

@@ -8,11 +8,17 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from shared import audit, bounded_lists, comparisons, filters, finding, jobs, replays, repositories, target_states, views
+from shared.domain import filters
+from shared.domain.job_states import JobState
 from shared.errors import BadParameter, NotFound
-from shared.states import JobState
+from shared.ledger import audit, jobs, repositories, target_states
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
 from webhook.dashboard import charts, figures, reading, words
 from webhook.dashboard.door import blueprint, door, looking, page
+from webhook.ops import replays
+from webhook.ops import serializers as views
 
 PAGE = "25"
 _MOST_UNFINISHED = 20

@@ -8,12 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared import bounded_lists, counts, repositories, tallies, target_states, views
-from shared.filters import DeliveryFilter, Page
-from shared.models import jobs
-from shared.rules import Rules
-from shared.states import JobState
-from shared.target_health import Health, TargetState
+from shared.domain.filters import DeliveryFilter, Page
+from shared.domain.job_states import JobState
+from shared.domain.rules import Rules
+from shared.domain.target_health import Health, TargetState
+from shared.ledger import repositories, target_states
+from shared.ledger import rollups as tallies
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import stats as counts
+from shared.ledger.tables import jobs
+from webhook.ops import serializers as views
 
 MOST_SILENT = 5
 LAST_EVENTS = 10

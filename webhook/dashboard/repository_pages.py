@@ -8,10 +8,13 @@ import sqlalchemy as sa
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from shared import comparing, comparisons, log, repositories
-from shared.comparing import RECENT_TAGS
+from shared import reconcile as comparing
+from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict
-from shared.push import Repository
+from shared.infra import logs as log
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger import repositories
+from shared.reconcile import RECENT_TAGS
 from webhook.dashboard import words
 from webhook.dashboard.door import blueprint, door, looking, note, page
 

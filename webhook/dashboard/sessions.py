@@ -19,7 +19,7 @@ from typing import Literal
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from shared.settings import Settings
+from shared.config.settings import Settings
 
 Role = Literal["operator", "viewer"]
 COOKIE = "tagship_session"

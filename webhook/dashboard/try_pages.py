@@ -11,14 +11,16 @@ from typing import Any
 
 from flask import Response, request
 
-from shared import bounded_lists, finding, views
+from shared.domain.filters import DeliveryFilter, Page
+from shared.domain.rules import Rules
 from shared.errors import BadParameter, Rejected
-from shared.filters import DeliveryFilter, Page
-from shared.providers import PROVIDERS
-from shared.rules import Rules
+from shared.forges import PROVIDERS
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
 from webhook import changed_config, explain, what_if
 from webhook.dashboard import words
 from webhook.dashboard.door import blueprint, door, looking, page
+from webhook.ops import serializers as views
 from webhook.ops.api.trying import MOST, SECONDS, USUAL
 
 _LONGEST_LOADED = 300_000  # characters of a stored payload that are put into the form

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 from pydantic_core import from_json
 
-from shared.bounded_lists import MOST_COUNTED
+from shared.ledger.queries.listings import MOST_COUNTED
 from webhook.reasons import ADVICE
 
 _LONGEST_PAYLOAD = 60_000  # characters shown

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
-from shared.local_env import SECRETS, is_set, read_env_file
+from shared.config.env_files import SECRETS, is_set, read_env_file
 
 _GENERATED = ("GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "OPS_TOKEN")
 

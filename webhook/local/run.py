@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 
-from shared.local_env import read_env_file
-from shared.stopping import set_on
+from shared.config.env_files import read_env_file
+from shared.infra.shutdown import set_on
 from webhook.local.stack import ROOT, build
 from webhook.local.supervisor import StackFailed, Supervisor
 

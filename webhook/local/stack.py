@@ -12,12 +12,12 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from shared import config
-from shared.db import make_engine
+from shared.config import rules_file as config
+from shared.config.env_files import is_set
+from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
-from shared.local_env import is_set
-from shared.models import SCHEMA
-from shared.settings import Settings, from_env
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
 from webhook.local.broker import broker_command
 from webhook.local.environment import free_port, why_not_bound, with_secrets
 from webhook.local.supervisor import Part

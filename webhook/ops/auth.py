@@ -7,7 +7,7 @@ from typing import Literal
 
 from flask import Flask, Response, request
 
-from shared.settings import Settings
+from shared.config.settings import Settings
 from webhook.problems import problem
 
 Role = Literal["operator", "viewer"]

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 from sqlalchemy.engine import Connection
 
-from shared import audit
+from shared.ledger import audit
 
 _ACTIONS = {
     "replay_job": "job_replay",

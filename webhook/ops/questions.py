@@ -11,15 +11,16 @@ from pathlib import Path
 
 import click
 
-from shared import comparing, config
-from shared.db import make_engine
+from shared import reconcile as comparing
+from shared.config import rules_file as config
+from shared.config.env_files import completed
+from shared.config.settings import Settings, from_env
+from shared.domain.job_states import Trigger
 from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
-from shared.exits import FAILED, NOTHING_MATCHED, WRONG_USE
-from shared.http import make_client
-from shared.local_env import completed
-from shared.models import SCHEMA
-from shared.settings import Settings, from_env
-from shared.states import Trigger
+from shared.infra.database import make_engine
+from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
+from shared.infra.http_client import make_client
+from shared.ledger.tables import SCHEMA
 from webhook import explain as explaining
 from webhook import what_if as trying
 from webhook.ops.table import print_json, printable

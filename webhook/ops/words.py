@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import filters
+from shared.domain import filters
 from webhook.description import Parameter
 from webhook.schemas import TEXT, one_of
 

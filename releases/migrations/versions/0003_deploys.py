@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from shared.db import UtcDateTime
+from shared.infra.database import UtcDateTime
 
 revision = "r0003"
 down_revision = "r0002"

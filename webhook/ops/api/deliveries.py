@@ -8,10 +8,15 @@ import sqlalchemy as sa
 from flask import Response, jsonify
 from sqlalchemy.engine import Connection
 
-from shared import bounded_lists, filters, finding, log, replays, views
-from shared.db import reading
+from shared.domain import filters
 from shared.errors import NotFound
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
 from webhook.description import Answer, Call, Parameter, described
+from webhook.ops import replays
+from webhook.ops import serializers as views
 from webhook.ops.api.door import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
 from webhook.ops.words import parameters
 from webhook.schemas import DELIVERY_ID, TEXT, page_of, ref, several, shape

@@ -11,10 +11,11 @@ from flask import Blueprint, current_app, request
 from sqlalchemy.engine import Connection
 from werkzeug.routing import Map, PathConverter, UnicodeConverter
 
-from shared import answers, filters
-from shared.bounded_lists import SCAN
+from shared.domain import filters
 from shared.errors import BadParameter
-from shared.providers.fields import read_object
+from shared.forges.json_fields import read_object
+from shared.ledger import idempotency as answers
+from shared.ledger.queries.listings import SCAN
 from webhook.description import Parameter
 from webhook.ops import noting
 from webhook.receive import Door

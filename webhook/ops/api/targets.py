@@ -8,13 +8,16 @@ from datetime import datetime
 from flask import Response, current_app, jsonify
 from sqlalchemy.engine import Connection
 
-from shared import counts, log, target_states, views
-from shared.db import reading
 from shared.errors import NotFound
-from shared.listing import all_targets, is_target, one_target
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger import target_states
+from shared.ledger.queries import stats as counts
 from webhook.description import Answer, Call, Parameter, described
 from webhook.kept_counts import KeptCounts
+from webhook.ops import serializers as views
 from webhook.ops.api.door import NO_BODY, ONCE, WRONG, Json, act, blueprint, door, read_body
+from webhook.ops.target_overview import all_targets, is_target, one_target
 from webhook.schemas import TEXT, ref, several, shape
 
 logger = log.get(__name__)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from flask import Response, jsonify
 
+from shared.domain.rules import Rules
 from shared.errors import BadParameter, BadPayload
-from shared.providers import PROVIDERS
-from shared.providers.fields import Fields
-from shared.rules import Rules
+from shared.forges import PROVIDERS
+from shared.forges.json_fields import Fields
 from webhook import changed_config, explain, what_if
 from webhook.description import Answer, Call, described
 from webhook.ops.api.door import WRONG, blueprint, door, read_body

@@ -6,8 +6,13 @@ from datetime import UTC, datetime
 
 import click
 
-from shared import audit, bounded_lists, filters, finding, replays, target_states, views
-from shared.db import reading
+from shared.domain import filters
+from shared.infra.database import reading
+from shared.ledger import audit, target_states
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
+from webhook.ops import replays
+from webhook.ops import serializers as views
 from webhook.ops.cli.tools import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
 from webhook.ops.table import print_facts, print_json, print_table, printable
 from webhook.ops.words import MEANING

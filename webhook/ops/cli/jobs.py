@@ -10,9 +10,14 @@ from typing import Any
 import click
 from sqlalchemy.engine import Engine
 
-from shared import audit, bounded_lists, filters, finding, jobs, replays, target_states, views
-from shared.db import reading
+from shared.domain import filters
 from shared.errors import Conflict
+from shared.infra.database import reading
+from shared.ledger import audit, jobs, target_states
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
+from webhook.ops import replays
+from webhook.ops import serializers as views
 from webhook.ops.cli.tools import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
 from webhook.ops.table import print_exchanges, print_facts, print_json, print_table
 from webhook.reasons import ADVICE

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import click
 
-from shared import audit, target_states
-from shared.db import reading
-from shared.listing import all_targets, is_target
+from shared.infra.database import reading
+from shared.ledger import audit, target_states
 from webhook.ops.cli.tools import as_json, nothing, open_tools
 from webhook.ops.table import print_json, print_table
+from webhook.ops.target_overview import all_targets, is_target
 
 
 @click.group("targets")

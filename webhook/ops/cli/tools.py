@@ -12,15 +12,15 @@ from typing import Any
 import click
 from sqlalchemy.engine import Engine
 
-from shared import config
-from shared.bounded_lists import SCAN
-from shared.db import make_engine
+from shared.config import rules_file as config
+from shared.config.env_files import completed
+from shared.config.settings import from_env
+from shared.domain.rules import Rules
 from shared.errors import BadParameter
-from shared.exits import NOTHING_MATCHED
-from shared.local_env import completed
-from shared.models import SCHEMA
-from shared.rules import Rules
-from shared.settings import from_env
+from shared.infra.database import make_engine
+from shared.infra.exit_codes import NOTHING_MATCHED
+from shared.ledger.queries.listings import SCAN
+from shared.ledger.tables import SCHEMA
 from webhook.ops.table import print_json, print_table, printable
 from webhook.ops.words import MEANING
 

@@ -1,0 +1,1 @@
+"""Environment variables, `.env` and `tagship.toml` as typed values. Opens no connection."""

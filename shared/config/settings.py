@@ -1,0 +1,265 @@
+"""Settings: the environment, read once, typed, with every fault named at once. Nothing else of ours reads `os.environ`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from shared.errors import SettingsError
+from shared.infra.database import normalise_url
+
+WEBHOOK_PROVIDERS = ("github", "gitlab")  # each reads <NAME>_WEBHOOK_SECRET; the registry's test holds the two together
+# provider -> (variable of the address, its default, variable of the token)
+_FORGES = {
+    "github": ("GITHUB_API_URL", "https://api.github.com", "GITHUB_TOKEN"),
+    "gitlab": ("GITLAB_URL", "https://gitlab.com", "GITLAB_TOKEN"),
+}
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# urlsplit drops some of these and keeps others; every call would fail on them, or go elsewhere than it looks.
+NOT_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeSettings:
+    """A provider's API. `is_named`: someone set its address or token, so it is worth waiting for."""
+
+    url: str
+    token: str | None = field(repr=False)
+    is_named: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says (contract section 2). Secrets are never shown by repr()."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    releases_port: int = 8001
+    data_dir: Path = Path("var")
+    database_url: str = field(default="", repr=False)
+    releases_database_url: str = field(default="", repr=False)
+    broker_url: str | None = field(default=None, repr=False)
+    web_concurrency: int = 1
+    worker_concurrency: int = 1
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # who may say by X-Forwarded-For whose request it is
+    webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
+    forges: Mapping[str, ForgeSettings] = field(default_factory=dict)  # provider -> its API; one that is off is absent
+    sentry_url: str = ""
+    is_target_embedded: bool = False  # SENTRY_URL is not set
+    sentry_auth_token: str | None = field(default=None, repr=False)
+    sentry_org: str = "local"
+    sentry_projects: tuple[str, ...] = ("app",)
+    config_path: Path | None = None
+    ops_token: str | None = field(default=None, repr=False)
+    ops_read_token: str | None = field(default=None, repr=False)
+    log_format: str = "json"
+    log_level: str = "INFO"
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # for the `token_env` names of the config file
+
+    def secret(self, name: str) -> str | None:
+        """The secret that the config file names by its variable (or by `NAME_FILE`), None when it is not set."""
+        return _Reader(self.environ).text(name)
+
+    def secrets(self, name: str) -> tuple[tuple[str, ...], list[str]]:
+        """The same where several may stand, comma-separated; and what is wrong with them, one sentence each."""
+        read = _Reader(self.environ)
+        return read.several(name), read.faults
+
+    def every_secret(self, names: Iterable[str] = ()) -> set[str]:
+        """All secret values that this process holds, those of the variables `names` too: what no log line may show."""
+        found = {self.sentry_auth_token, self.ops_token, self.ops_read_token}
+        found |= {secret for secrets in self.webhook_secrets.values() for secret in secrets}
+        found |= {forge.token for forge in self.forges.values()}
+        found |= {secret for name in names for secret in (self.secret(name), *self.secrets(name)[0])}
+        for url in (self.database_url, self.releases_database_url, self.broker_url):
+            password = urlsplit(url).password if url else None
+            found |= {password, unquote(password) if password else None}
+        return {secret for secret in found if secret}
+
+
+def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:
+    """Read every setting. Raises SettingsError with one sentence per fault, all faults together."""
+    read = _Reader(environ)
+    cores = os.cpu_count() or 1
+    data_dir = Path(read.text("DATA_DIR") or "var")
+    releases_port = read.port("RELEASES_PORT", 8001)
+    config = read.text("TAGSHIP_CONFIG")
+    if config is not None and not Path(config).is_file():
+        read.fault("TAGSHIP_CONFIG", f"names no file: {config}")
+    default_config = Path("tagship.toml") if Path("tagship.toml").is_file() else None
+    settings = Settings(
+        host=read.text("HOST") or "127.0.0.1",
+        port=read.port("PORT", 8000),
+        releases_port=releases_port,
+        data_dir=data_dir,
+        database_url=read.database_url("DATABASE_URL", data_dir / "tagship.sqlite3"),
+        releases_database_url=read.database_url("RELEASES_DATABASE_URL", data_dir / "releases.sqlite3"),
+        broker_url=read.broker_url(),
+        web_concurrency=read.count("WEB_CONCURRENCY", cores),
+        worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
+        trusted_proxies=read.networks("TRUSTED_PROXIES"),
+        webhook_secrets={provider: secrets for provider in WEBHOOK_PROVIDERS if (secrets := read.webhook_secrets(provider))},
+        forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
+        sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
+        is_target_embedded="SENTRY_URL" not in environ and "SENTRY_URL_FILE" not in environ,
+        sentry_auth_token=read.token("SENTRY_AUTH_TOKEN"),
+        sentry_org=read.text("SENTRY_ORG") or "local",
+        sentry_projects=read.several("SENTRY_PROJECT") or ("app",),
+        config_path=Path(config) if config else default_config,
+        ops_token=read.token("OPS_TOKEN"),
+        ops_read_token=read.token("OPS_READ_TOKEN"),
+        log_format=read.choice("LOG_FORMAT", ("console", "json"), "console" if is_terminal else "json"),
+        log_level=read.choice("LOG_LEVEL", _LOG_LEVELS, "INFO"),
+        environ=dict(environ),
+    )
+    if read.faults:
+        raise SettingsError(read.faults)
+    return settings
+
+
+class _Reader:
+    """Reads variables and collects faults; a variable that is set but empty is a fault, never "not set"."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def fault(self, name: str, what: str) -> None:
+        self.faults.append(f"{name} {what}")
+
+    def text(self, name: str) -> str | None:
+        value, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
+        if value is not None and file is not None:
+            self.fault(name, f"and {name}_FILE are both set: keep one")
+            return None
+        if file is not None:
+            return self._from_file(f"{name}_FILE", file)
+        if value is None:
+            return None
+        if not value.strip():
+            self.fault(name, "is set but empty: give it a value or remove it")
+            return None
+        return value.strip()
+
+    def _from_file(self, name: str, file: str) -> str | None:
+        try:
+            value = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, ValueError):
+            self.fault(name, f"names a file that cannot be read: {file}")
+            return None
+        if not value:
+            self.fault(name, f"names an empty file: {file}")
+            return None
+        return value
+
+    def token(self, name: str) -> str | None:
+        """A secret that goes into a header, which holds visible ASCII only."""
+        value = self.text(name)
+        if value is not None and not all("!" <= char <= "~" for char in value):
+            self.fault(name, "must be visible ASCII without spaces, as tokens are")
+            return None
+        return value
+
+    def several(self, name: str) -> tuple[str, ...]:
+        value = self.text(name)
+        if value is None:
+            return ()
+        parts = tuple(part.strip() for part in value.split(","))
+        if not all(parts):
+            self.fault(name, "holds an empty entry between commas")
+            return ()
+        return parts
+
+    def webhook_secrets(self, provider: str) -> tuple[str, ...]:
+        """The active secrets of one provider, each as that provider wants it. The fault never shows the secret."""
+        from shared.forges import PROVIDERS  # here, so that a provider may read settings
+
+        name = f"{provider.upper()}_WEBHOOK_SECRET"
+        secrets = self.several(name)
+        for what in dict.fromkeys(filter(None, map(PROVIDERS[provider].check_secret, secrets))):
+            self.fault(name, what)
+        return secrets
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        found = []
+        for text in self.several(name):
+            try:
+                found.append(ip_network(text))
+            except ValueError:
+                self.fault(name, f"must be addresses or networks such as 10.0.0.0/8, comma-separated, not {text!r}")
+        return tuple(found)
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
+            self.fault(name, f"must be a whole number from {low} to {high}, not {value!r}")
+            return default
+        return int(value)
+
+    def port(self, name: str, default: int) -> int:
+        return self.number(name, default, 1, 65_535)
+
+    def count(self, name: str, default: int) -> int:
+        return self.number(name, default, 1, 256)
+
+    def choice(self, name: str, words: tuple[str, ...], default: str) -> str:
+        value = self.text(name)
+        if value is None:
+            return default
+        for word in words:
+            if value.lower() == word.lower():
+                return word
+        self.fault(name, f"must be one of {', '.join(words)}, not {value!r}")
+        return default
+
+    def http_url(self, name: str, default: str) -> str:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+            usable = usable and NOT_IN_A_URL.search(value) is None
+        except ValueError:
+            usable = False
+        if not usable:
+            self.fault(name, "must be an http:// or https:// URL without query or fragment")
+            return default
+        if parts.username or parts.password:
+            self.fault(name, "must not hold a user name or password: tokens have their own variable")
+            return default
+        return value.rstrip("/")
+
+    def forge(self, url_name: str, default: str, token_name: str) -> ForgeSettings | None:
+        """The address `off` means: never ask this API."""
+        if self._environ.get(url_name, "").strip().lower() == "off":
+            return None
+        url, token = self.http_url(url_name, default), self.token(token_name)
+        return ForgeSettings(url, token, is_named=token is not None or url != default)
+
+    def database_url(self, name: str, default: Path) -> str:
+        value = self.text(name)
+        if value is None:
+            return f"sqlite:///{default}"
+        try:
+            return normalise_url(value).render_as_string(hide_password=False)
+        except ValueError as problem:
+            self.fault(name, str(problem))
+            return f"sqlite:///{default}"
+
+    def broker_url(self) -> str | None:
+        """BROKER_URL, else REDIS_URL (what Heroku-like platforms set)."""
+        name = "BROKER_URL" if {"BROKER_URL", "BROKER_URL_FILE"} & self._environ.keys() else "REDIS_URL"
+        value = self.text(name)
+        if value is not None and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+            self.fault(name, "must begin with redis://, rediss://, amqp:// or amqps://")
+            return None
+        return value

@@ -1,0 +1,143 @@
+"""Plans the release of one push: the exact body to send, within the endpoint's limits, and how complete it is. Pure.
+
+Limits: docs/releases-endpoint.md 1.5 and 1.6, as Sentry's serializers state them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from shared.domain.push import Commit, Push
+
+MAX_REPOSITORY = 64  # of a commit; a ref's may have 200
+MAX_REF_REPOSITORY = 200
+MAX_AUTHOR_NAME = 128
+MAX_AUTHOR_EMAIL = 75
+MAX_PATH = 510
+MAX_REF = 200
+
+_EMAIL = re.compile(r"\S+@[^\s@]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What one repository puts into the release: its name at the target, its commits newest first."""
+
+    repository: str
+    commits: Sequence[Commit]
+
+
+def plan_release(
+    push: Push, *, version: str, spec: Mapping[str, Any], received_at: datetime, listed: Sequence[Listed]
+) -> dict[str, Any]:
+    """The body to POST. `spec` is what the rule asked for: {"projects", "set_commits", "finalize", ...}.
+
+    `listed` is the union over all repositories of this release, since a POST replaces the whole list.
+    """
+    assert push.sha is not None  # noqa: S101  (no job is made of a push without a commit)
+    body: dict[str, Any] = {
+        "version": version,
+        "projects": list(spec["projects"]),
+        "ref": push.ref.name if push.ref.kind == "tag" and len(push.ref.name) <= MAX_REF else push.sha,
+    }
+    if spec["finalize"]:
+        # When the push arrived, not when the commit was written: a tag may be set on an old commit.
+        body["dateReleased"] = received_at.isoformat()
+    if spec["set_commits"] == "refs":
+        body["refs"] = [_ref(push, listed[0].repository if listed else push.repository.full_name)]
+    else:
+        # Sentry fails on a list where some commits have a time and others none, over all repositories.
+        is_timed = any(commit.timestamp is not None for part in listed for commit in part.commits)
+        untimed = received_at if is_timed else None
+        if planned := [commit for part in listed for commit in plan_commits(part.commits, part.repository, untimed)]:
+            body["commits"] = planned
+    return body
+
+
+def smaller(body: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
+    """A body that a target which said 413 may take, and what was left out: files first, then the oldest half of the
+    commits, again and again. None when nothing is left to leave out."""
+    commits = body.get("commits")
+    if not commits:
+        return None
+    if any("patch_set" in commit for commit in commits):
+        bare = [{key: value for key, value in commit.items() if key != "patch_set"} for commit in commits]
+        return {**body, "commits": bare}, "the target takes no file lists of this size"
+    # Each repository's commits are newest first, and the list begins anew with each: the times say which are the oldest.
+    newest_first = sorted(range(len(commits)), key=lambda place: commits[place].get("timestamp", ""), reverse=True)
+    kept = [commits[place] for place in sorted(newest_first[: len(commits) // 2])]
+    rest = {key: value for key, value in body.items() if key != "commits"}
+    return ({**rest, "commits": kept} if kept else rest), f"the target takes the newest {len(kept)} commits only"
+
+
+def plan_commits(commits: Sequence[Commit], repository: str, untimed: datetime | None = None) -> list[dict[str, Any]]:
+    """Commits in the endpoint's words, newest first, every field within its limit. `untimed` is for a list without times."""
+    name = fit_repository(repository)
+    author = cache(_author)  # a few of them wrote all
+    return [
+        _commit(commit, name, author(commit.author_name, commit.author_email), moment)
+        for commit, moment in zip(commits, _moments(commits, untimed), strict=True)
+    ]
+
+
+def _moments(commits: Sequence[Commit], untimed: datetime | None) -> list[datetime | None]:
+    """Sentry sorts by time, newest first, and takes the first as the head: so none may be newer than the one before it.
+
+    A missing time takes its neighbour's; where none is known, all take `untimed`.
+    """
+    known = [commit.timestamp for commit in commits if commit.timestamp is not None]
+    if not known:
+        return [untimed] * len(commits)
+    moments: list[datetime | None] = []
+    latest = commits[0].timestamp or max(known)
+    for commit in commits:
+        if commit.timestamp is not None and commit.timestamp < latest:
+            latest = commit.timestamp
+        moments.append(latest)
+    return moments
+
+
+def _author(name: str | None, email: str | None) -> dict[str, str]:
+    author = {}
+    if name and (name := name.strip()):
+        author["author_name"] = name[:MAX_AUTHOR_NAME]
+    if email and is_email(email := email.strip()):
+        author["author_email"] = email
+    return author
+
+
+def _commit(commit: Commit, repository: str, author: Mapping[str, str], moment: datetime | None) -> dict[str, Any]:
+    planned: dict[str, Any] = {"id": commit.id, "repository": repository, "message": commit.message, **author}
+    if moment is not None:
+        planned["timestamp"] = moment.isoformat()
+    if commit.files is not None:
+        planned["patch_set"] = [
+            {"path": change.path, "type": change.type}
+            for change in commit.files
+            if change.path.strip() and len(change.path) <= MAX_PATH
+        ]
+    return planned
+
+
+def is_email(text: str) -> bool:
+    """Good enough to be an address: Sentry's clients failed on junk, and a cut address belongs to someone else."""
+    return len(text) <= MAX_AUTHOR_EMAIL and _EMAIL.fullmatch(text) is not None
+
+
+def fit_repository(full_name: str) -> str:
+    """The name itself, or as many of its last segments as fit: Sentry refuses a commit's repository of over 64 characters."""
+    while len(full_name) > MAX_REPOSITORY and "/" in full_name:
+        full_name = full_name.partition("/")[2]
+    return full_name[:MAX_REPOSITORY]
+
+
+def _ref(push: Push, repository: str) -> dict[str, Any]:
+    ref: dict[str, Any] = {"repository": repository[:MAX_REF_REPOSITORY], "commit": push.sha}
+    if push.ref.kind == "branch" and not push.is_created:
+        ref["previousCommit"] = push.before
+    return ref

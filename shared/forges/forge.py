@@ -1,0 +1,135 @@
+"""What a forge (GitHub's or GitLab's API) is asked and what it answers, as values. Knows no provider and makes no call.
+
+Answers are values. What went wrong is an exception, each with one reaction (docs/forges.md has the table):
+
+    Missing         the sha or ref is not there (yet): passing right after the push, final two minutes later
+    RateLimited     no call with this token before `until`
+    TransientError  (any other) try again later
+    PermanentError  a person must act: token, permissions, repository name
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import httpx2
+
+from shared.domain.push import Commit, FileChange
+from shared.errors import TransientError
+from shared.forges.call_gate import Turns
+from shared.forges.etag_cache import PageCache
+from shared.infra.http_client import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`name` without `refs/tags/`. `sha` is the commit: annotated tags are peeled, also tags of tags."""
+
+    name: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Exactly `git rev-list base..head`, newest first (the head is `commits[0]`), when `is_complete`.
+
+    Otherwise `commits` are the newest part of it, as many as the forge or our own bounds let through; `total` is the
+    whole number when the forge says so. `files` of the commits are None: a range carries none.
+    """
+
+    commits: tuple[Commit, ...]
+    total: int | None
+    is_complete: bool
+    base_is_ancestor: bool
+    merge_base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unrelated:
+    """The two commits share no history, so there is no range between them: treat the head as a first release."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """How two commits stand to each other, for the price of one call.
+
+    `ahead` is the number of commits in `base..head`; None where the forge does not say so cheaply (GitLab).
+    """
+
+    base_is_ancestor: bool
+    merge_base: str | None
+    ahead: int | None
+
+
+class RateLimited(TransientError):
+    """The forge will answer no call of `scope` (one token at one host) before `until`."""
+
+    def __init__(self, message: str, *, scope: str, until: datetime, now: datetime, status: int) -> None:
+        super().__init__(message, reason="rate_limited", status=status, retry_after=until - now)
+        self.scope = scope
+        self.until = until
+
+
+class Missing(TransientError):
+    """The repository can be read, but `name` (a sha, or a tag's name) is not in it."""
+
+    def __init__(self, message: str, *, name: str, status: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeAccess:
+    """How to reach a forge. One per process and provider: `pages` then saves quota from job to job, `turns` keeps order.
+
+    `base_url` is GITHUB_API_URL or GITLAB_URL: with or without a path, never with a slash at the end.
+    """
+
+    client: httpx2.Client
+    base_url: str
+    token: str | None = field(default=None, repr=False)
+    pages: PageCache = field(default_factory=PageCache, repr=False)
+    turns: Turns = field(default_factory=Turns, repr=False)
+
+
+class Forge(Protocol):
+    """One forge, asked on behalf of one job. `repository` is a full name, `owner/name`; shas are checked before use.
+
+    Every function raises RateLimited, TransientError and PermanentError; those that name a sha or a tag raise Missing.
+    A repository, sha or tag name that could not stand in an address is a ValueError: what was read from a push is checked
+    already, what a person typed may not be.
+    """
+
+    @property
+    def api_calls(self) -> int:
+        """How many requests this object has made, redirects and 304s included."""
+
+    @property
+    def scope(self) -> str:
+        """What a rate limit holds: provider and host, such as `github:api.github.com`."""
+
+    def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
+        """The commits that `head` has and `base` has not."""
+
+    def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
+        """Ancestry, merge base and (GitHub) distance in one call, without the commits."""
+
+    def is_ancestor(self, repository: str, a: str, b: str, deadline: Deadline) -> bool:
+        """Whether `a` is `b` or reachable from it."""
+
+    def merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
+        """A best common ancestor; None for unrelated histories."""
+
+    def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
+        """The newest `limit` commits reachable from `sha`, newest first, `sha` itself at the top."""
+
+    def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
+        """Every tag whose name begins with `prefix` ("" = every tag), in no useful order."""
+
+    def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
+        """The tag of exactly this name."""
+
+    def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:
+        """What the commit changed against its first parent; a rename is D of the old path and A of the new one."""

@@ -1,0 +1,28 @@
+"""GitHub: repository, organization and App hooks, github.com and Enterprise Server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.forges.github.webhooks import check_secret, read, verify
+from shared.forges.provider import Provider
+
+if TYPE_CHECKING:
+    from shared.forges.forge import Forge, ForgeAccess
+
+
+def open_forge(access: ForgeAccess) -> Forge:
+    from shared.forges.github.api import GitHubForge
+
+    return GitHubForge(access)
+
+
+PROVIDER = Provider(
+    name="github",
+    verify=verify,
+    read=read,
+    check_secret=check_secret,
+    open_forge=open_forge,
+    media_types=("application/json", "application/x-www-form-urlencoded"),
+    hint="GitHub: Settings > Webhooks > Add webhook, content type application/json, this URL, the secret, event: push",
+)

@@ -1,0 +1,187 @@
+"""GitHub's API as a Forge: commit ranges, tags, files. github.com and Enterprise Server (`https://HOST/api/v3`).
+
+Facts: https://docs.github.com/en/rest/commits/commits , .../git/tags , .../git/refs , .../repos/repos#list-repository-tags
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from shared.domain.push import Commit, FileChange
+from shared.errors import PermanentError
+from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
+from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
+from shared.forges.github.responses import (
+    ComparePage,
+    has_next,
+    held_until,
+    is_unknown_commit,
+    read_commit,
+    read_comparison,
+    read_files,
+    read_tag_object,
+    read_tags,
+)
+from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
+from shared.forges.responses import merge_changes, message, read_list, read_object, said
+from shared.infra.http_client import Answer, Deadline
+
+_FILE_PAGES = 10  # of a commit: 300 files each
+_DEEPEST_TAG = 10  # a tag of a tag of ...
+
+
+class GitHubForge:
+    """See `forge.Forge`. One compare call shows 100 commits and all that questions of ancestry need."""
+
+    def __init__(self, access: ForgeAccess) -> None:
+        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+        if access.token:
+            headers["Authorization"] = f"Bearer {access.token}"
+        self._api = Api(
+            access,
+            Dialect(
+                provider="github",
+                root="",
+                headers=headers,
+                token_variable="GITHUB_TOKEN",  # noqa: S106  (its name)
+                base_variable="GITHUB_API_URL",
+                held_until=held_until,
+            ),
+        )
+
+    @property
+    def api_calls(self) -> int:
+        return self._api.calls
+
+    @property
+    def scope(self) -> str:
+        return self._api.scope
+
+    def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
+        """Pages run from the oldest commit to the newest; after the first, which has the count, they are read backwards,
+        so that a bound of ours cuts off the oldest."""
+        if base == head:
+            return nothing_between(check_sha(base), is_ancestor=True)
+        first = self._compare(repository, base, head, PAGE, deadline)
+        if isinstance(first, Unrelated):
+            return first
+        if first.total == 0:
+            return nothing_between(first.merge_base, is_ancestor=first.behind == 0)
+        gathering = Gathering()
+        pages = -(-first.total // PAGE)
+        oldest_wanted = max(2, pages - MAX_RANGE // PAGE + 1)
+
+        def fetch(number: int) -> Answer:
+            return self._ask_comparison(repository, base, head, number, PAGE, deadline)
+
+        if pages > 1:
+            for page in read_pages(fetch, _read_page, pages, lambda number, _: number - 1 if number > oldest_wanted else None):
+                gathering.add(page.newest_first)
+                if not gathering.is_open:
+                    break
+        if gathering.is_open and oldest_wanted == 2:
+            gathering.add(first.newest_first)
+        return gathering.comparison(
+            head=head, total=first.total, is_whole=True, is_ancestor=first.behind == 0, merge_base=first.merge_base
+        )
+
+    def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
+        if base == head:
+            return Relation(base_is_ancestor=True, merge_base=check_sha(base), ahead=0)
+        page = self._compare(repository, base, head, 1, deadline)
+        if isinstance(page, Unrelated):
+            return Relation(base_is_ancestor=False, merge_base=None, ahead=None)
+        return Relation(base_is_ancestor=page.behind == 0, merge_base=page.merge_base, ahead=page.total)
+
+    def is_ancestor(self, repository: str, a: str, b: str, deadline: Deadline) -> bool:
+        return self.relate(repository, a, b, deadline).base_is_ancestor
+
+    def merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
+        return self.relate(repository, a, b, deadline).merge_base
+
+    def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
+        """https://docs.github.com/en/rest/commits/commits#list-commits"""
+        found: dict[str, Commit] = {}
+        size = min(limit, PAGE)
+        for number in range(1, -(-limit // PAGE) + 1):
+            query = (("sha", check_sha(sha)), ("per_page", size), ("page", number))
+            page = read_list(self._of_commit(repository, "/commits", query, sha, deadline), PAGE, read_commit)
+            found.update((commit.id, commit) for commit in page)
+            if len(page) < size:
+                break
+        return tuple(found.values())[:limit]
+
+    def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
+        """`/tags` gives commits directly, 100 a call; `git/matching-refs` would take one more call for each annotated tag.
+
+        https://docs.github.com/en/rest/repos/repos#list-repository-tags
+        """
+
+        def page(number: int) -> tuple[list[Tag], bool]:
+            query = (("per_page", PAGE), ("page", number))
+            return self._api.get_kept(_path(repository), "/tags", query, deadline, read_tags)
+
+        return [tag for tag in gather_tags(page) if tag.name.startswith(prefix)]
+
+    def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
+        """The ref, then each tag object in turn: https://docs.github.com/en/rest/git/tags#get-a-tag
+
+        Slashes stay as they are: Enterprise Servers answered 404 to %2F (https://github.com/google/go-github/issues/1432).
+        """
+        path = f"/git/ref/tags/{quote(check_tag_name(name))}"
+        for _ in range(_DEEPEST_TAG):
+            answer = self._api.get(_path(repository), path, (), deadline, reads=(404, 409))
+            if answer.status != 200:
+                raise self._api.missing(_path(repository), name, deadline)
+            kind, sha = read_object(answer, read_tag_object)
+            if kind == "commit":
+                return Tag(name, sha)
+            if kind != "tag":
+                break
+            path = f"/git/tags/{sha}"
+        raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason="forge_refused")
+
+    def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:
+        """300 files a page, 3,000 at most: https://docs.github.com/en/rest/commits/commits#get-a-commit"""
+        found: list[FileChange] = []
+        for number in range(1, _FILE_PAGES + 1):
+            query = (("page", number),) if number > 1 else ()
+            answer = self._of_commit(repository, f"/commits/{check_sha(sha)}", query, sha, deadline)
+            found += read_object(answer, read_files)
+            if not has_next(answer):
+                break
+        return merge_changes(found)
+
+    def _compare(self, repository: str, base: str, head: str, size: int, deadline: Deadline) -> ComparePage | Unrelated:
+        """The first page, which also says how many there are and how the two commits stand to each other."""
+        answer = self._ask_comparison(repository, base, head, 1, size, deadline)
+        if answer.status == 200:
+            return read_object(answer, read_comparison)
+        if message(answer).startswith("No common ancestor"):
+            return Unrelated()
+        if answer.status == 422 and not is_unknown_commit(answer):
+            raise PermanentError(f"{self._api.host} does not compare these{said(answer)}", reason="forge_refused", status=422)
+        # The answer does not say which of the two it lacks. The head is the one that may still come.
+        self._of_commit(repository, f"/git/commits/{head}", (), head, deadline)
+        raise self._api.missing(_path(repository), base, deadline)
+
+    def _ask_comparison(self, repository: str, base: str, head: str, number: int, size: int, deadline: Deadline) -> Answer:
+        """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
+        path = f"/compare/{check_sha(base)}...{check_sha(head)}"
+        query = (("per_page", size), ("page", number))
+        return self._api.get(_path(repository), path, query, deadline, reads=(404, 409, 422) if number == 1 else ())
+
+    def _of_commit(self, repository: str, path: str, query: Query, sha: str, deadline: Deadline) -> Answer:
+        """An answer about one commit. 404 and 422 say that there is none (yet), 409 that the repository is empty."""
+        answer = self._api.get(_path(repository), path, query, deadline, reads=(404, 409, 422))
+        if answer.status != 200:
+            raise self._api.missing(_path(repository), sha, deadline)
+        return answer
+
+
+def _read_page(answer: Answer) -> ComparePage:
+    return read_object(answer, read_comparison)
+
+
+def _path(repository: str) -> str:
+    return f"/repos/{check_full_name(repository)}"

@@ -1,0 +1,28 @@
+"""GitLab: project, group and system hooks, gitlab.com and self-managed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.forges.gitlab.webhooks import check_secret, read, verify
+from shared.forges.provider import Provider
+
+if TYPE_CHECKING:
+    from shared.forges.forge import Forge, ForgeAccess
+
+
+def open_forge(access: ForgeAccess) -> Forge:
+    from shared.forges.gitlab.api import GitLabForge
+
+    return GitLabForge(access)
+
+
+PROVIDER = Provider(
+    name="gitlab",
+    verify=verify,
+    read=read,
+    check_secret=check_secret,
+    open_forge=open_forge,
+    media_types=("application/json",),
+    hint="GitLab: Settings > Webhooks > Add new webhook, this URL, the secret token, triggers: push and tag push events",
+)

@@ -1,0 +1,39 @@
+"""What a provider is to the rest of the product. Its forge client is loaded only when it is opened: the door needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from shared.domain.webhook import Hook, Incoming
+
+if TYPE_CHECKING:
+    from shared.forges.forge import Forge, ForgeAccess
+
+
+class Reader(Protocol):
+    def __call__(self, incoming: Incoming, with_commits: bool = True) -> Hook: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider as plain functions.
+
+    `verify(incoming, secrets, now)` gives those of the active secrets that vouch for the request; raises BadSignature when
+    none does. Every secret is tried, however early one fits.
+    `read(incoming, with_commits=True)` turns a verified request into a Hook; raises BadPayload, which names the header or
+    field. Without the commits a push has none of them: they are only checked, and the same is refused.
+    `check_secret(secret)` is one sentence of fault about a configured secret, or None.
+    `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
+    `open_forge(access)` is its API, to be opened anew for each job: it counts that job's calls.
+    """
+
+    name: str
+    verify: Callable[[Incoming, Sequence[str], datetime], tuple[str, ...]]
+    read: Reader
+    check_secret: Callable[[str], str | None]
+    media_types: tuple[str, ...]
+    hint: str
+    open_forge: Callable[[ForgeAccess], Forge]

@@ -1,0 +1,130 @@
+"""Taking a job that is due, with all that one attempt needs. Takes a connection, never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.infra.database import UtcDateTime
+from shared.ledger.jobs import BUDGET, LEASE, move
+from shared.ledger.tables import attempts, jobs, payloads, target_states
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A job in our hands until `lease_until`, with all that one attempt needs. `headers` and `body`: None once expired."""
+
+    id: str
+    number: int  # of this attempt; guards every later write
+    attempts_allowed: int
+    delivery_id: str | None
+    provider: str
+    repository: str
+    ref: str
+    sha: str
+    target: str
+    version: str
+    spec: Mapping[str, Any]
+    deploy: Mapping[str, Any] | None
+    release_url: str | None  # set once a release was sent, also a partial one that is to be completed
+    created_at: datetime
+    lease_until: datetime
+    headers: Mapping[str, str] | None
+    body: bytes | None
+
+    @property
+    def tried(self) -> int:
+        """Attempts of the present budget, this one included."""
+        return self.number - (self.attempts_allowed - BUDGET)
+
+
+def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelta = LEASE) -> Claimed | None:
+    """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit.
+
+    Jobs of one release run one after another, since each POST replaces the whole list of commits; a unique index on
+    running jobs settles the race that the condition cannot see (IntegrityError: another one has just begun).
+    """
+    row = connection.execute(_claiming(), {"job": job_id, "moment": now, "lease_end": now + lease}).one_or_none()
+    if row is None:
+        return None
+    begun = {"job_id": job_id, "number": row.attempts, "trigger": row.trigger, "started_at": now}
+    connection.execute(attempts.insert(), begun)
+    payload = connection.execute(_PAYLOAD, {"seq": row.delivery_seq}).one_or_none()
+    return Claimed(
+        id=job_id,
+        number=row.attempts,
+        attempts_allowed=row.attempts_allowed,
+        delivery_id=row.delivery_id,
+        provider=row.provider,
+        repository=row.repository,
+        ref=row.ref,
+        sha=row.sha,
+        target=row.target,
+        version=row.version,
+        spec=row.spec,
+        deploy=row.deploy,
+        release_url=row.release_url,
+        created_at=row.created_at,
+        lease_until=now + lease,
+        headers=payload.headers if payload else None,
+        body=payload.body if payload else None,
+    )
+
+
+def asked_at(connection: Connection, job: Claimed) -> datetime:
+    """Since when someone has been waiting for this job: its push, or the first attempt of the replay that is going on."""
+    mine = attempts.c.job_id == job.id
+    ended = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0)).where(mine, attempts.c.outcome == Outcome.FAILED)
+    replayed = sa.select(sa.func.min(attempts.c.started_at)).where(
+        mine, attempts.c.trigger == Trigger.REPLAY, attempts.c.number > ended.scalar_subquery()
+    )
+    return connection.execute(replayed).scalar_one() or job.created_at
+
+
+_PAYLOAD = sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == sa.bindparam("seq"))
+
+
+@cache  # a statement that is built for each call costs more than its execution
+def _claiming() -> Any:
+    moment = sa.bindparam("moment", type_=UtcDateTime)
+    running = jobs.alias("running")
+    same_release = sa.exists().where(
+        running.c.target == jobs.c.target, running.c.version == jobs.c.version, running.c.status == JobState.RUNNING
+    )
+    return (
+        move("claim", jobs.c.id == sa.bindparam("job"), jobs.c.next_attempt_at <= moment, ~same_release, ~_is_barred())
+        .values(attempts=jobs.c.attempts + 1, lease_until=sa.bindparam("lease_end"), waiting=None, updated_at=moment)
+        .returning(
+            jobs.c.attempts,
+            jobs.c.attempts_allowed,
+            jobs.c.trigger,
+            jobs.c.delivery_seq,
+            jobs.c.delivery_id,
+            jobs.c.provider,
+            jobs.c.repository,
+            jobs.c.ref,
+            jobs.c.sha,
+            jobs.c.target,
+            jobs.c.version,
+            jobs.c.spec,
+            jobs.c.deploy,
+            jobs.c.release_url,
+            jobs.c.created_at,
+        )
+    )
+
+
+def _is_barred() -> sa.ColumnElement[bool]:
+    """Its target is paused, or is being probed by another job."""
+    return sa.exists().where(
+        target_states.c.name == jobs.c.target,
+        target_states.c.state != "ok",
+        sa.or_(target_states.c.probe_job.is_(None), target_states.c.probe_job != jobs.c.id),
+    )

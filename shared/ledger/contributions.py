@@ -1,0 +1,138 @@
+"""Which commits each repository put into a release: a POST replaces the whole list, so every POST sends the union.
+
+Takes a connection, never commits. The lists are packed: a release of ten thousand commits is one row here.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.push import Commit, FileChange
+from shared.infra.database import upsert_for
+from shared.ledger.claims import Claimed
+from shared.ledger.tables import contributions, jobs, pushes
+
+_FASTEST = 1  # of zlib: messages shrink threefold all the same
+_KEPT = (
+    sa.select(contributions.c.repository_key, contributions.c.commits)
+    .where(contributions.c.target == sa.bindparam("target"), contributions.c.version == sa.bindparam("version"))
+    .order_by(contributions.c.repository_key)
+)
+_MOST_MOVES = 20  # of one tag that are looked back on
+_OTHERS = (
+    sa.select(jobs.c.id, jobs.c.sha)
+    .where(
+        jobs.c.repository == sa.bindparam("repository"),
+        jobs.c.id != sa.bindparam("job"),
+        jobs.c.provider == sa.bindparam("provider"),
+        jobs.c.ref == sa.bindparam("ref"),
+        jobs.c.target == sa.bindparam("target"),
+        jobs.c.version == sa.bindparam("version"),
+        jobs.c.release_url.is_not(None),
+    )
+    .order_by(jobs.c.id.desc())
+    .limit(_MOST_MOVES)
+)
+_ANNOUNCED_LAST = (
+    sa.select(pushes.c.sha)
+    .where(
+        pushes.c.repository_key == sa.bindparam("key"),
+        pushes.c.sha.in_(sa.bindparam("shas", expanding=True)),
+        pushes.c.ref == sa.bindparam("ref"),
+    )
+    .order_by(pushes.c.seq.desc())
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one repository puts into a release, newest first."""
+
+    target: str
+    version: str
+    repository_key: str
+    commits: Sequence[Commit]
+
+
+def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
+    """Remember what this repository put into the release."""
+    row = {
+        "target": own.target,
+        "version": own.version,
+        "repository_key": own.repository_key,
+        "commits": _pack(own.commits),
+        "at": at,
+    }
+    connection.execute(_contribution(connection.dialect.name), row)
+
+
+@cache
+def _contribution(dialect: str) -> Any:
+    statement = upsert_for(dialect, contributions)
+    return statement.on_conflict_do_update(
+        index_elements=["target", "version", "repository_key"],
+        set_={"commits": statement.excluded.commits, "at": statement.excluded.at},
+    )
+
+
+def kept_contributions(connection: Connection, target: str, version: str) -> dict[str, tuple[Commit, ...]]:
+    """{repository key: commits, newest first} of all repositories that have put something into this release."""
+    rows = connection.execute(_KEPT, {"target": target, "version": version})
+    return {row.repository_key: _unpack(row.commits) for row in rows}
+
+
+def find_successor(connection: Connection, job: Claimed) -> str | None:
+    """The commit that this job's ref has moved to, if another job has put that one's commits into the same release.
+
+    What was announced last counts: a tag may move back to the commit of an older job. Of commits that no push announced
+    (reconcile, backfill) the newest job's.
+    """
+    asked = {"repository": job.repository, "job": job.id, "provider": job.provider, "ref": job.ref}
+    others = connection.execute(_OTHERS, {**asked, "target": job.target, "version": job.version}).all()
+    if not others:
+        return None
+    shas = [job.sha, *(other.sha for other in others)]
+    key = f"{job.provider}:{job.repository}"
+    last: str | None = connection.execute(_ANNOUNCED_LAST, {"key": key, "shas": shas, "ref": job.ref}).scalar_one_or_none()
+    if last is None:
+        last = others[0].sha if others[0].id > job.id else job.sha
+    return None if last == job.sha else last
+
+
+def _pack(commits: Sequence[Commit]) -> bytes:
+    rows = [
+        (
+            commit.id,
+            commit.message,
+            commit.author_name,
+            commit.author_email,
+            commit.timestamp.isoformat() if commit.timestamp else None,
+            None if commit.files is None else [(change.path, change.type) for change in commit.files],
+        )
+        for commit in commits
+    ]
+    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), _FASTEST)
+
+
+def _unpack(packed: bytes) -> tuple[Commit, ...]:
+    return tuple(
+        Commit(
+            id=sha,
+            message=message,
+            author_name=name,
+            author_email=email,
+            timestamp=datetime.fromisoformat(at) if at else None,
+            files=None if files is None else tuple(FileChange(path, kind) for path, kind in files),
+        )
+        for sha, message, name, email, at, files in json.loads(zlib.decompress(packed))
+    )

@@ -1,0 +1,275 @@
+"""The ledger's front page: writes a delivery and its jobs down in one transaction, or finds that it was here before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.ids import new_id
+from shared.domain.job_states import JobState, Trigger
+from shared.domain.push import Push
+from shared.domain.rules import Decision, Work
+from shared.domain.webhook import Hook
+from shared.infra.database import upsert
+from shared.ledger import jobs as ledger
+from shared.ledger.tables import deliveries, jobs, payloads
+
+_KEPT_REFUSALS = 1_000
+_LONGEST_HEADER = 1_000
+_MOST_HEADERS = 64
+_SECRET_WORDS = (
+    "token",
+    "secret",
+    "signature",
+    "auth",
+    "cookie",
+    "password",
+    "credential",
+    "key",
+    "jwt",
+    "assertion",
+    "oidc",
+    "session",
+)
+_NO_SECRETS = frozenset({"idempotency-key"})
+
+
+class Receipt(NamedTuple):
+    """What became of a delivery. `knock` are the ids of jobs that now wait and were not waiting before."""
+
+    delivery_id: str
+    status: Literal["accepted", "ignored", "duplicate"]
+    jobs: tuple[str, ...] = ()
+    replayed: tuple[str, ...] = ()
+    knock: tuple[str, ...] = ()
+    reason: str | None = None
+    detail: str | None = None
+
+
+class Arrival(NamedTuple):
+    """A verified delivery and what it becomes, to be stored."""
+
+    provider: str
+    hook: Hook
+    decision: Decision
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+
+
+def accept(connection: Connection, arrival: Arrival) -> Receipt:
+    """Store a verified delivery with its payload and jobs. A delivery id seen before changes nothing but failed jobs.
+
+    `shared/ledger/bulk_insert.py` does the same for many at once, as long as all of them are new.
+    """
+    hook, decision, now = arrival.hook, arrival.decision, arrival.now
+    statement = (
+        upsert(connection, deliveries)
+        .values(delivery_values(arrival))
+        .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
+        .returning(deliveries.c.seq)
+    )
+    seq = connection.execute(statement).scalar_one_or_none()
+    if seq is None:
+        return _again(connection, arrival.provider, hook, now)
+    connection.execute(payloads.insert().values(payload_values(arrival, seq)))
+    if not decision.work:
+        return receipt_of(arrival)
+    assert isinstance(hook.content, Push)  # noqa: S101  (decide() makes work of a Push only)
+    made = [_insert_job(connection, hook.content, work, seq, hook.delivery_id, now) for work in decision.work]
+    ids = tuple(job_id for job_id, _ in made)
+    connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(jobs=list(ids)))
+    return receipt_of(arrival, ids, knock=tuple(job_id for job_id, waits in made if waits))
+
+
+def receipt_of(arrival: Arrival, ids: tuple[str, ...] = (), knock: tuple[str, ...] = ()) -> Receipt:
+    """The receipt of a delivery that was stored just now."""
+    decision = arrival.decision
+    return Receipt(
+        delivery_id=arrival.hook.delivery_id,
+        status="accepted" if decision.work else "ignored",
+        jobs=ids,
+        knock=knock,
+        reason=decision.reason,
+        detail=decision.detail,
+    )
+
+
+def delivery_values(arrival: Arrival) -> dict[str, Any]:
+    """The row of a new delivery, but for its seq."""
+    hook, content, decision = arrival.hook, arrival.hook.content, arrival.decision
+    return {
+        "delivery_id": hook.delivery_id,
+        "dedupe_key": hook.dedupe_key,
+        "provider": arrival.provider,
+        "event": hook.event,
+        "repository": content.repository.full_name if content.repository else None,
+        "ref": content.ref.full if content.ref else None,
+        "status": "accepted" if decision.work else "ignored",
+        "reason": decision.reason,
+        "detail": decision.detail,
+        "why": [step.as_json() for step in decision.trail],
+        "jobs": [],
+        "created_at": arrival.now,
+        "to_log": isinstance(content, Push),
+    }
+
+
+def payload_values(arrival: Arrival, seq: int) -> dict[str, Any]:
+    return {"delivery_seq": seq, "headers": mask_headers(arrival.headers), "body": arrival.body}
+
+
+def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> Receipt:
+    """A redelivery is the sender's way to ask for another try: what had failed is queued again."""
+    statement = sa.select(deliveries.c.jobs).where(
+        deliveries.c.provider == provider, deliveries.c.dedupe_key == hook.dedupe_key
+    )
+    ids = tuple(connection.execute(statement).scalar_one())
+    replayed = tuple(job_id for job_id in ids if ledger.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
+    return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
+
+
+def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
+    """(job id, whether it now waits). The same ref and commit announced by another delivery is the same job."""
+    if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.WEBHOOK, now)) is not None:
+        return made, True
+    existing = _find_job(connection, job_key(work.target, push))
+    waits = ledger.replay(connection, existing, now=now, only=(JobState.FAILED,)) or ledger.bring_back(
+        connection, existing, now=now
+    )
+    return existing, waits
+
+
+def queue_again(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
+    """A person's replay: a new job, or the one that failed or was cancelled, now as today's rules want it."""
+    if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.REPLAY, now)) is not None:
+        return made, True
+    existing = _find_job(connection, job_key(work.target, push))
+    statement = ledger.requeue(now).where(jobs.c.id == existing)
+    wanted = {"version": work.version, "spec": _spec(work), "delivery_seq": seq, "delivery_id": delivery_id}
+    return existing, connection.execute(statement.values(wanted)).rowcount == 1
+
+
+def adopt(connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime) -> tuple[str, bool]:
+    """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
+    if (made := _insert_new(connection, push, work, None, None, trigger, now)) is not None:
+        return made, True
+    existing = _find_job(connection, job_key(work.target, push))
+    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED, JobState.CANCELLED))
+
+
+def _insert_new(
+    connection: Connection,
+    push: Push,
+    work: Work,
+    seq: int | None,
+    delivery_id: str | None,
+    trigger: Trigger,
+    now: datetime,
+) -> str | None:
+    """The new job's id, None when it is there already."""
+    statement = (
+        upsert(connection, jobs)
+        .values(job_values(push, work, seq, delivery_id, trigger, now))
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(jobs.c.id)
+    )
+    made: str | None = connection.execute(statement).scalar_one_or_none()
+    return made
+
+
+def job_values(
+    push: Push, work: Work, seq: int | None, delivery_id: str | None, trigger: Trigger, now: datetime
+) -> dict[str, Any]:
+    """The row of a new job, which waits to be run."""
+    return {
+        "id": new_id(now),
+        "key": job_key(work.target, push),
+        "delivery_seq": seq,
+        "delivery_id": delivery_id,
+        "provider": push.repository.provider,
+        "repository": push.repository.full_name,
+        "ref": push.ref.full,
+        "sha": push.sha,
+        "target": work.target,
+        "version": work.version,
+        "spec": _spec(work),
+        "status": JobState.QUEUED,
+        "trigger": trigger,
+        "attempts": 0,
+        "attempts_allowed": ledger.BUDGET,
+        "next_attempt_at": now,
+        "knock_at": now + ledger.KNOCK_AGAIN_AFTER,  # the receiver knocks first, right after the commit
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _spec(work: Work) -> dict[str, Any]:
+    return {
+        "rule": work.rule,
+        "projects": list(work.projects),
+        "set_commits": work.set_commits,
+        "finalize": work.finalize,
+        "environment": work.environment,
+    }
+
+
+def _find_job(connection: Connection, key: str) -> str:
+    return str(connection.execute(sa.select(jobs.c.id).where(jobs.c.key == key)).scalar_one())
+
+
+def job_key(target: str, push: Push) -> str:
+    """Jobs are unique by target, repository, ref and commit; a digest, since ref names outgrow what an index may hold."""
+    parts = (target, push.repository.provider, push.repository.full_name, push.ref.full, push.sha or "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def refuse(
+    connection: Connection, *, provider: str, delivery_id: str, event: str, reason: str, detail: str, now: datetime
+) -> None:
+    """Remember a refused delivery, without its body, so that "signature wrong" can be found; the newest thousand stay."""
+    seq = connection.execute(
+        deliveries.insert()
+        .values(
+            delivery_id=delivery_id,
+            dedupe_key=None,
+            provider=provider,
+            event=event,
+            status="refused",
+            reason=reason,
+            detail=detail,
+            jobs=[],
+            created_at=now,
+        )
+        .returning(deliveries.c.seq)
+    ).scalar_one()
+    if seq % 50 == 0:  # now and then is enough, and keeps a refusal at one insert
+        oldest_kept = (
+            sa.select(deliveries.c.seq)
+            .where(deliveries.c.status == "refused")
+            .order_by(deliveries.c.seq.desc())
+            .offset(_KEPT_REFUSALS)
+            .limit(1)
+            .scalar_subquery()
+        )
+        connection.execute(deliveries.delete().where(deliveries.c.status == "refused", deliveries.c.seq <= oldest_kept))
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers fit to be stored and shown: bounded, and every value that may be a secret replaced."""
+    kept: dict[str, str] = {}
+    for name, value in list(headers.items())[:_MOST_HEADERS]:
+        kept[name[:200]] = "***" if _may_be_secret(name) else value[:_LONGEST_HEADER].replace("\x00", "\ufffd")
+    return kept
+
+
+@lru_cache(maxsize=1_000)
+def _may_be_secret(header: str) -> bool:
+    return header not in _NO_SECRETS and any(word in header for word in _SECRET_WORDS)

@@ -1,0 +1,239 @@
+"""The ledger's verbs: every change of a job's state, each one conditional update (taking a job: `shared/ledger/claims.py`).
+
+Takes a connection, never commits.
+
+Who sets `failed`? Look here. A transition returns False (or None) when someone else moved first; nothing is then changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.job_states import TRANSITIONS, JobState, Outcome, Trigger
+from shared.ledger.tables import attempts, jobs
+
+LEASE = timedelta(seconds=180)
+KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect for so long counts as lost
+BUDGET = 12  # attempts before a job fails for good; worker/retry.py spreads them over about eight hours
+PARTIAL = "commits_partial"  # the reason of a release that is there and lacks some of its commits
+_LONGEST_ERROR = 2_000
+_WAITING = (JobState.QUEUED, JobState.RETRYING)
+
+
+def succeed(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    outcome: str,
+    http_status: int,
+    release_url: str,
+    found: Mapping[str, Any] | None,
+    now: datetime,
+    exchanges: bytes | None = None,
+) -> bool:
+    """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4).
+
+    Here and below: `exchanges` is what the attempt sent and got (`shared/targets/http_exchanges.py`).
+    """
+    values = {
+        "outcome": outcome,
+        "release_url": release_url,
+        "range": found,
+        "reason": PARTIAL if found and found["partial"] else None,
+        "error": None,
+    }
+    return _finish(connection, "succeed", values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
+
+
+def retry_later(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    at: datetime,
+    reason: str | None,
+    error: str,
+    http_status: int | None,
+    now: datetime,
+    exchanges: bytes | None = None,
+) -> bool:
+    """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
+    values = {
+        "trigger": Trigger.RETRY,
+        "next_attempt_at": at,
+        "knock_at": at,
+        "reason": reason,
+        "error": _cut(error),
+    }
+    return _finish(connection, "retry_later", values, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
+
+
+def snooze(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    at: datetime,
+    waiting: Mapping[str, Any],
+    now: datetime,
+    exchanges: bytes | None = None,
+) -> bool:
+    """Wait until `at` for something that is not the job's fault: its budget grows by the attempt that this one cost.
+
+    `waiting`: {"code", "detail", "until"} (contract section 4). The trigger stays: a replay that was held is still one.
+    """
+    values = {"next_attempt_at": at, "knock_at": at, "waiting": dict(waiting)}
+    return _finish(connection, "snooze", values, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
+
+
+def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
+    """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
+    values = {"next_attempt_at": now, "knock_at": now}
+    return _finish(connection, "hand_back", values, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
+
+
+def fail(
+    connection: Connection,
+    job_id: str,
+    number: int,
+    *,
+    reason: str,
+    error: str,
+    http_status: int | None,
+    now: datetime,
+    exchanges: bytes | None = None,
+) -> bool:
+    """A person must act: the job is a dead letter until it is replayed."""
+    values = {"reason": reason, "error": _cut(error)}
+    return _finish(connection, "fail", values, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
+
+
+def note(connection: Connection, job_id: str, number: int, **values: Any) -> bool:
+    """Write facts found on the way (`range`, `deploy`) to a job that is still ours."""
+    statement = jobs.update().where(jobs.c.status == JobState.RUNNING, *_mine(job_id, number)).values(**values)
+    return connection.execute(statement).rowcount == 1
+
+
+def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
+    """A person said no, before a worker began. A release that is only being completed is there, and stays as it is."""
+    is_completing = (jobs.c.id == job_id, jobs.c.release_url.is_not(None), jobs.c.reason == PARTIAL)
+    for statement in (move("settle", *is_completing), move("cancel", jobs.c.id == job_id)):
+        if connection.execute(statement.values(waiting=None, updated_at=now)).rowcount == 1:
+            return True
+    return False
+
+
+def replay(
+    connection: Connection,
+    job_id: str,
+    *,
+    now: datetime,
+    only: Sequence[JobState] = (JobState.FAILED, JobState.CANCELLED),
+) -> bool:
+    """Queue a finished job again with a fresh budget of attempts; its history stays."""
+    statement = requeue(now).where(jobs.c.id == job_id, jobs.c.status.in_(only))
+    return connection.execute(statement).rowcount == 1
+
+
+def requeue(now: datetime) -> sa.Update:
+    """The update that replays; whoever uses it says which jobs."""
+    return move("replay").values(_afresh(now, Trigger.REPLAY))
+
+
+def _afresh(now: datetime, trigger: Trigger) -> dict[str, Any]:
+    """A fresh budget of attempts, from now on."""
+    return {
+        "trigger": trigger,
+        "attempts_allowed": jobs.c.attempts + BUDGET,
+        "next_attempt_at": now,
+        "knock_at": now,
+        "waiting": None,
+        "reason": None,
+        "error": None,
+        "updated_at": now,
+    }
+
+
+def bring_back(connection: Connection, job_id: str, *, now: datetime) -> bool:
+    """Queue a job again whose release another commit of the same ref has replaced since: a tag that moved, and moved back."""
+    other, this = jobs.alias("other"), jobs.c
+    same = (this.target, this.provider, this.repository, this.ref, this.version)
+    replaced = sa.exists().where(
+        *(other.c[column.name] == column for column in same), other.c.id != this.id, other.c.updated_at > this.updated_at
+    )
+    statement = move("return", this.id == job_id, replaced).values({**_afresh(now, Trigger.WEBHOOK), "release_url": None})
+    return connection.execute(statement).rowcount == 1
+
+
+def postpone(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:
+    """A message was dropped unread: the sweeper is to knock again, as soon as it is these jobs' turn."""
+    statement = jobs.update().where(jobs.c.id.in_(job_ids), jobs.c.status.in_(_WAITING), jobs.c.knock_at > now)
+    connection.execute(statement.values(knock_at=sa.case((jobs.c.next_attempt_at > now, jobs.c.next_attempt_at), else_=now)))
+
+
+def move(transition: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+    """One conditional update: the row moves only from the states that the table of transitions names."""
+    sources, target = TRANSITIONS[transition]
+    return jobs.update().where(jobs.c.status.in_(sorted(sources)), *conditions).values(status=target)
+
+
+def _mine(job_id: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """The attempt number guards against a worker that outlived its lease and would overwrite its successor."""
+    return jobs.c.id == job_id, jobs.c.attempts == number
+
+
+def _finish(
+    connection: Connection,
+    transition: str,
+    values: Mapping[str, Any],
+    job_id: str,
+    number: int,
+    outcome: Outcome,
+    http_status: int | None,
+    error: str | None,
+    now: datetime,
+    exchanges: bytes | None = None,
+) -> bool:
+    mine = {"of_job": job_id, "of_number": number}
+    given = {f"new_{name}": value for name, value in values.items()}
+    if connection.execute(_ending(transition, tuple(values)), {**mine, **given, "moment": now}).rowcount != 1:
+        return False
+    ended = {"end": outcome, "status": http_status, "text": _cut(error) if error else None, "packed": exchanges}
+    connection.execute(_attempt_ending(), {**mine, **ended, "moment": now})
+    return True
+
+
+@cache
+def _ending(transition: str, names: tuple[str, ...]) -> sa.Update:
+    """The attempt number guards against a worker that outlived its lease and would overwrite its successor."""
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    if transition in ("snooze", "hand_back"):
+        values["attempts_allowed"] = jobs.c.attempts_allowed + 1
+    mine = jobs.c.id == sa.bindparam("of_job"), jobs.c.attempts == sa.bindparam("of_number")
+    return move(transition, *mine).values(**values, lease_until=None, updated_at=sa.bindparam("moment"))
+
+
+@cache
+def _attempt_ending() -> sa.Update:
+    return (
+        attempts.update()
+        .where(attempts.c.job_id == sa.bindparam("of_job"), attempts.c.number == sa.bindparam("of_number"))
+        .values(
+            outcome=sa.bindparam("end"),
+            http_status=sa.bindparam("status"),
+            error=sa.bindparam("text"),
+            finished_at=sa.bindparam("moment"),
+            exchanges=sa.bindparam("packed"),
+        )
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"

@@ -1,0 +1,8 @@
+"""Alembic's entry for the ledger; `Schema.upgrade` opens the connection."""
+
+from alembic import context
+
+from shared.infra.database import run_migrations
+from shared.ledger.tables import metadata
+
+run_migrations(context.config, metadata)

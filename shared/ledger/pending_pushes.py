@@ -1,0 +1,127 @@
+"""Stored pushes that are not in the commit log yet: found, read again from their payloads, written into it.
+
+Takes a connection, never commits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.push import Commit, Push
+from shared.domain.webhook import Incoming
+from shared.errors import Rejected
+from shared.forges import PROVIDERS
+from shared.ledger import push_history as commit_log
+from shared.ledger.tables import deliveries, payloads
+
+_BATCH = 100  # deliveries a step
+_FEW = 8  # deliveries that may come with something else's transaction, where each is small
+_SMALL = 64 * 1024
+# Written out: SQLite uses a partial index only for the very words it was made with, and SQLAlchemy would add `= 1`.
+_TO_LOG = sa.text("deliveries.to_log")
+
+# Built once: a statement that is built for each call costs more than its execution.
+_SIZE = sa.func.coalesce(sa.func.length(payloads.c.body), 0)
+_STORED = deliveries.outerjoin(payloads, payloads.c.delivery_seq == deliveries.c.seq)
+_OF_REPOSITORY = (
+    _TO_LOG,
+    deliveries.c.provider == sa.bindparam("provider"),
+    deliveries.c.repository == sa.bindparam("repository"),
+)
+_PENDING = (
+    sa.select(deliveries.c.seq, _SIZE.label("size"))
+    .select_from(_STORED)
+    .where(*_OF_REPOSITORY)
+    .order_by(deliveries.c.seq)
+    .limit(_BATCH)
+)
+_READ = (
+    sa.select(deliveries.c.seq, deliveries.c.created_at, payloads.c.headers, payloads.c.body)
+    .select_from(_STORED)
+    .where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True)))
+    .order_by(deliveries.c.seq)
+)
+_SMALL_ONES = (
+    sa.select(
+        deliveries.c.seq,
+        deliveries.c.created_at,
+        payloads.c.headers,
+        sa.case((_SIZE <= _SMALL, payloads.c.body)).label("body"),
+        _SIZE.label("size"),
+    )
+    .select_from(_STORED)
+    .where(*_OF_REPOSITORY)
+    .order_by(deliveries.c.seq)
+    .limit(_FEW)
+)
+_IS_PENDING = sa.select(deliveries.c.seq).where(*_OF_REPOSITORY).limit(1)
+_LOGGED = deliveries.update().where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True))).values(to_log=False)
+
+
+class Unlogged(NamedTuple):
+    """A stored delivery that waits for the log. `push` is None where its payload is gone or tells of none."""
+
+    seq: int
+    at: datetime
+    push: Push | None
+    commits: Sequence[Commit]  # all that its push says anything about
+
+
+def write_few(connection: Connection, *, provider: str, repository: str) -> None:
+    """Log the pushes that wait if they are few and small, within a transaction that somebody needs anyway.
+
+    The rest is left to `worker/log_writing.py`: other writers would wait too long for what two thousand commits take.
+    """
+    small = itertools.takewhile(
+        lambda row: row.size <= _SMALL, connection.execute(_SMALL_ONES, {"provider": provider, "repository": repository}).all()
+    )
+    if entries := [_read(provider, row) for row in small]:
+        write(connection, entries)
+
+
+def is_any_waiting(connection: Connection, *, provider: str, repository: str) -> bool:
+    """Whether a push of this repository waits to be logged: hardly ever, so this is asked first."""
+    return connection.execute(_IS_PENDING, {"provider": provider, "repository": repository}).first() is not None
+
+
+def find(connection: Connection, *, provider: str, repository: str) -> list[tuple[int, int]]:
+    """(seq, bytes of the body) of the next pushes of this repository that wait to be logged, oldest first."""
+    asked = {"provider": provider, "repository": repository}
+    return [(row.seq, row.size) for row in connection.execute(_PENDING, asked)]
+
+
+def read(connection: Connection, *, provider: str, seqs: Sequence[int]) -> list[Unlogged]:
+    """These deliveries with their pushes, oldest first; their bodies are in memory together."""
+    return [_read(provider, row) for row in connection.execute(_READ, {"seqs": list(seqs)})]
+
+
+def write(connection: Connection, entries: Sequence[Unlogged]) -> None:
+    """Log pushes of one repository. What is there already stays as it is."""
+    for entry in entries:
+        if entry.push is not None:
+            commit_log.save_push(connection, entry.seq, entry.push, entry.commits, entry.at)
+    connection.execute(_LOGGED, {"seqs": [entry.seq for entry in entries]})
+
+
+def repositories(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """(provider, repository) of pushes that nobody has logged yet, for the sweeper."""
+    statement = sa.select(deliveries.c.provider, deliveries.c.repository).where(_TO_LOG).distinct().limit(limit)
+    return [(row.provider, row.repository) for row in connection.execute(statement)]
+
+
+def _read(provider: str, row: Any) -> Unlogged:
+    content: object = None
+    if row.body is not None:
+        # It was read once at the door: only an older program's payload can be refused here.
+        with contextlib.suppress(Rejected, KeyError):
+            content = PROVIDERS[provider].read(Incoming(row.headers, row.body)).content
+    if not isinstance(content, Push):
+        return Unlogged(row.seq, row.created_at, None, ())
+    return Unlogged(row.seq, row.created_at, content, tuple(commit_log.listed_commits(content)))

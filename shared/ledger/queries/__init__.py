@@ -1,0 +1,1 @@
+"""Reads of the ledger for people: lists, look-ups and counts."""

@@ -1,0 +1,123 @@
+"""Lists of jobs and deliveries for pages, API and command line, and counts for tabs: however much is stored, a set number of
+rows is looked at, whatever the filter.
+
+One word of the filter drives the walk along its own index, newest first; the other words are held against at most SCAN
+rows of it. Where that was not enough, the page says so and its cursor goes on behind them. Takes a connection, never commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.filters import DeliveryFilter, JobFilter, Page, write_cursor
+from shared.domain.ids import first_id
+from shared.domain.job_states import JobState
+from shared.ledger import due_jobs as due
+from shared.ledger.queries import lookup as finding
+from shared.ledger.queries.keyset import Range
+from shared.ledger.tables import deliveries, jobs
+
+SCAN = 500
+MOST_COUNTED = 1_000
+# What no list shows: for a page of rows, reading it costs more than finding them.
+_UNLISTED = {
+    "jobs": {"key", "delivery_seq", "spec", "trigger", "attempts_allowed", "knock_at", "lease_until", "deploy", "replay_seq"},
+    "deliveries": {"dedupe_key", "why", "to_log"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`is_cut`: more rows may match behind the cursor than those that were looked at."""
+
+    rows: list[sa.Row[Any]]
+    next_cursor: str | None
+    is_cut: bool = False
+
+
+def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found:
+    """Newest first."""
+    drivers = (
+        (jobs.c.status, wanted.status if wanted.status != JobState.SUCCEEDED else None),
+        (jobs.c.reason, wanted.reason),
+        (jobs.c.repository, wanted.repository),
+        (jobs.c.target, wanted.target),
+        (jobs.c.status, wanted.status),
+    )
+    driver = next(((column, value) for column, value in drivers if value is not None), None)
+    low = first_id(wanted.since) if wanted.since is not None else None
+    others = [(column, value) for column, value in finding.job_words(wanted) if driver is None or column is not driver[0]]
+    return _walk(connection, Range(connection.dialect.name, jobs.c.id, driver, low, page.after), others, page, "job")
+
+
+def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found:
+    """Newest first."""
+    words = (
+        (deliveries.c.repository, wanted.repository),
+        (deliveries.c.status, wanted.status),
+        (deliveries.c.provider, wanted.provider),
+    )
+    chosen = [(column, value) for column, value in words if value is not None]
+    low: int | None = None
+    if wanted.since is not None and (low := _first_since(connection, wanted.since)) is None:
+        return Found([], None)
+    after = int(page.after) if page.after is not None else None
+    driver = chosen[0] if chosen else None
+    return _walk(connection, Range(connection.dialect.name, deliveries.c.seq, driver, low, after), chosen[1:], page, "delivery")
+
+
+def _first_since(connection: Connection, moment: datetime) -> int | None:
+    """Deliveries are numbered as they come, so a time is a place in their order."""
+    made = deliveries.c.created_at
+    statement = sa.select(deliveries.c.seq).where(made >= moment).order_by(made).limit(1)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column[Any], Any]], page: Page, kind: str) -> Found:
+    listed = [column for column in along.key.table.columns if column.name not in _UNLISTED[along.key.table.name]]
+    walked = (along.conditions(), along.newest_first())
+    if others:
+        some = _select([along.key, *(column for column, _ in others)], *walked).limit(SCAN).subquery()
+        held = (some.c[column.name] == value for column, value in others)
+        found = sa.select(some.c[along.key.name]).where(*held).order_by(some.c[along.key.name].desc()).limit(page.limit + 1)
+        statement = _select(listed, [along.key.in_(found)], [along.key.desc()])
+    else:
+        statement = _select(listed, *walked).limit(page.limit + 1)
+    rows = list(connection.execute(statement))
+    if len(rows) > page.limit:
+        return Found(rows[: page.limit], write_cursor(kind, str(rows[page.limit - 1]._mapping[along.key.name])))
+    if others:
+        last = sa.select(along.key).where(*along.conditions()).order_by(*along.newest_first()).offset(SCAN - 1).limit(1)
+        if (key := connection.execute(last).scalar_one_or_none()) is not None:
+            return Found(rows, write_cursor(kind, str(key)), is_cut=True)
+    return Found(rows, None)
+
+
+def _select(
+    columns: Sequence[sa.Column[Any]], conditions: Sequence[sa.ColumnElement[bool]], order: Sequence[sa.ColumnElement[Any]]
+) -> sa.Select[Any]:
+    return sa.select(*columns).where(*conditions).order_by(*order)
+
+
+def count_up_to(connection: Connection, column: sa.Column[Any], value: object, most: int = MOST_COUNTED) -> int:
+    """How many rows hold this value, `most` + 1 when there are more: a number for a tab, never a scan of the table."""
+    along = Range(connection.dialect.name, next(iter(column.table.primary_key)), (column, value))
+    some = sa.select(sa.literal(1)).where(*along.conditions()).order_by(*along.newest_first()).limit(most + 1).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+
+
+def count_jobs(connection: Connection) -> dict[str, int]:
+    """By state, each up to MOST_COUNTED + 1."""
+    return {state.value: count_up_to(connection, jobs.c.status, state.value) for state in JobState}
+
+
+def count_waiting(connection: Connection, target: str) -> int:
+    """Jobs that wait for a target, up to MOST_COUNTED + 1."""
+    some = sa.select(sa.literal(1)).select_from(jobs).where(*due.waiting_for(target)).limit(MOST_COUNTED + 1).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())

@@ -1,0 +1,95 @@
+"""Finds jobs and deliveries by their ids, and what a filter asks of jobs. Takes a connection, never commits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.domain.filters import JobFilter, is_storable
+from shared.domain.ids import first_id
+from shared.ledger.tables import attempts, deliveries, jobs, payloads
+
+SHORTEST_BEGINNING = 4  # characters of an id
+MOST_FITTING = 5
+
+
+def job_words(wanted: JobFilter) -> list[tuple[sa.Column[Any], str]]:
+    """The columns and values that the filter's words ask for; `since` is not among them."""
+    return [
+        (column, value)
+        for column, value in (
+            (jobs.c.status, wanted.status),
+            (jobs.c.provider, wanted.provider),
+            (jobs.c.repository, wanted.repository),
+            (jobs.c.target, wanted.target),
+            (jobs.c.reason, wanted.reason),
+        )
+        if value is not None
+    ]
+
+
+def job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
+    conditions = [column == value for column, value in job_words(wanted)]
+    if wanted.since is not None:  # ids sort by time, so this is a range of the key
+        conditions.append(jobs.c.id >= first_id(wanted.since))
+    return conditions
+
+
+def find_jobs(connection: Connection, ids: list[str]) -> list[sa.Row[Any]]:
+    return list(connection.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.id)))
+
+
+def find_job(connection: Connection, job_id: str) -> sa.Row[Any] | None:
+    if not is_storable(job_id):
+        return None
+    return connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
+
+
+def job_ids(connection: Connection, beginning: str) -> list[str]:
+    """The ids that begin so, up to MOST_FITTING; none for a beginning too short to mean one job."""
+    if len(beginning) < SHORTEST_BEGINNING or not is_storable(beginning):
+        return []
+    # The digits of an id sort before z in any collation.
+    conditions = (
+        jobs.c.id >= beginning,
+        jobs.c.id < beginning + "z",
+        sa.func.substr(jobs.c.id, 1, len(beginning)) == beginning,
+    )
+    return list(connection.execute(sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.id).limit(MOST_FITTING)).scalars())
+
+
+def delivery_ids(connection: Connection, beginning: str, provider: str | None = None) -> list[str]:
+    """The ids that begin so, up to MOST_FITTING, the one that is equal before all others."""
+    if len(beginning) < SHORTEST_BEGINNING or not is_storable(beginning + (provider or "")):
+        return []
+    column = deliveries.c.delivery_id
+    conditions = [deliveries.c.provider == provider] if provider is not None else []
+    if connection.execute(sa.select(column).where(column == beginning, *conditions).limit(1)).first() is not None:
+        return [beginning]
+    conditions.append(sa.func.substr(column, 1, len(beginning)) == beginning)
+    if connection.dialect.name == "sqlite":
+        # PostgreSQL's index is in the order of a language, in which what begins alike need not stand together: it reads all.
+        conditions += [column >= beginning, column < beginning + "\U0010ffff"]
+    return list(connection.execute(sa.select(column).distinct().where(*conditions).limit(MOST_FITTING)).scalars())
+
+
+def find_attempts(connection: Connection, job_id: str) -> list[sa.Row[Any]]:
+    return list(connection.execute(sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)))
+
+
+def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> sa.Row[Any] | None:
+    """By the provider's id, with the payload's columns. Where several carry it: a stored one before a refused one."""
+    if not is_storable(delivery_id + (provider or "")):
+        return None
+    statement = (
+        sa.select(deliveries, payloads.c.headers, payloads.c.body)
+        .join_from(deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
+        .where(deliveries.c.delivery_id == delivery_id)
+        .order_by(deliveries.c.dedupe_key.is_(None), deliveries.c.seq.desc())
+        .limit(1)
+    )
+    if provider is not None:
+        statement = statement.where(deliveries.c.provider == provider)
+    return connection.execute(statement).one_or_none()

@@ -1,0 +1,89 @@
+"""Tables that only people's doors read: the audit log, the tallies behind charts and metrics, what is known of repositories.
+
+And the comparisons with forges, which the sweeper makes for them.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from shared.infra.database import UtcDateTime
+from shared.ledger.metadata import BigId, Json, metadata
+
+# Append-only: who did what through which door.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("seq", BigId, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("door", sa.String(10), nullable=False),  # dashboard, api, cli
+    sa.Column("role", sa.String(10), nullable=False),  # operator, viewer, or - for nobody
+    sa.Column("address", sa.String(64)),  # the peer's; null for the command line
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("subject", sa.String(512)),  # the id or name that was acted upon
+    sa.Column("detail", Json),
+)
+
+# What happened in each hour, folded from deliveries and attempts by the sweeper (shared/ledger/rollups.py); the hour 1970-01-01
+# holds the sum of all time. A histogram is one row a bucket: its place in the list of bounds.
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    sa.Column("series", sa.String(40), primary_key=True),
+    sa.Column("label", sa.String(200), primary_key=True),
+    sa.Column("bucket", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+
+# How far the fold has come: nothing up to this moment is counted again.
+tally_marks = sa.Table(
+    "tally_marks",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+
+# One row for each repository that ever pushed.
+known_repositories = sa.Table(
+    "known_repositories",
+    metadata,
+    sa.Column("key", sa.String(553), primary_key=True),  # provider:full name
+    sa.Column("provider", sa.String(40), nullable=False),
+    sa.Column("repository", sa.String(512), nullable=False),
+    sa.Column("pushes", Json, nullable=False),  # when the last ones came, as epoch seconds, oldest first
+    sa.Column("last_push_at", UtcDateTime),
+    sa.Column("last_release_at", UtcDateTime),
+    sa.Column("last_version", sa.String(200)),
+    sa.Column("silent_at", UtcDateTime),  # from when on its silence is unusual; null: too few pushes to tell
+    sa.Index("ix_known_repositories_silent_at", "silent_at"),
+)
+
+_TO_DO = "state IN ('wanted', 'running')"
+
+# One row a repository: the last comparison of its forge's tags with our releases, or the one that is wanted.
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    sa.Column("key", sa.String(553), primary_key=True),  # provider:full name
+    sa.Column("state", sa.String(10), nullable=False),  # wanted, running, done, failed
+    sa.Column("trigger", sa.String(10), nullable=False),  # of the jobs it makes: reconcile, backfill
+    sa.Column("most_tags", sa.Integer),  # the newest so many; null: all
+    sa.Column("creates", sa.Boolean, nullable=False),  # whether it queues what is missing
+    sa.Column("is_by_timer", sa.Boolean, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),  # grows with each claim; guards against one that outlived its lease
+    sa.Column("tries", sa.Integer, nullable=False),  # that ended in a passing fault
+    sa.Column("next_at", UtcDateTime, nullable=False),  # wanted: not before; running: the end of its lease
+    sa.Column("wanted_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("compared_at", UtcDateTime),  # when the forge was last read
+    sa.Column("tags", sa.Integer),  # how many the forge has
+    sa.Column("missing", sa.Integer),  # releases
+    sa.Column("to_create", sa.Integer),  # of the missing: those that this comparison is to queue
+    sa.Column("handled", sa.Integer),  # of those to be created
+    sa.Column("queued", sa.Integer),  # of the handled: a job waits now that did not before
+    sa.Column("entries", sa.LargeBinary),  # packed by `shared/ledger/reconcile_runs.py`: the newest tags
+    sa.Column("error", sa.Text),  # why it waits, or failed
+    sa.Index("ix_comparisons_next_at", "next_at", sqlite_where=sa.text(_TO_DO), postgresql_where=sa.text(_TO_DO)),
+)

@@ -1,0 +1,237 @@
+"""The ledger's tables: deliveries, their payloads, jobs, attempts. SQLAlchemy Core; rows are read by `jobs.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from shared.infra.database import Schema, UtcDateTime
+from shared.ledger.metadata import BigId as _BigId
+from shared.ledger.metadata import Json as _Json
+from shared.ledger.metadata import metadata as metadata
+from shared.ledger.reporting_tables import audit as audit  # so that whoever migrates knows those tables too
+
+SCHEMA = Schema(Path(__file__).parent / "migrations", "alembic_version")
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("seq", _BigId, primary_key=True),
+    sa.Column("delivery_id", sa.String(200), nullable=False),
+    sa.Column("provider", sa.String(40), nullable=False),
+    # Equal to delivery_id; null for a refused delivery, which never counts for deduplication.
+    sa.Column("dedupe_key", sa.String(200)),
+    sa.Column("event", sa.String(100), nullable=False),
+    sa.Column("repository", sa.String(512)),
+    sa.Column("ref", sa.String(1024)),
+    sa.Column("status", sa.String(10), nullable=False),  # accepted, ignored, refused
+    sa.Column("reason", sa.String(40)),
+    sa.Column("detail", sa.Text),
+    sa.Column("why", _Json),  # the rules tried, in order: [{"rule", "matched", "compared", "outcome"}]
+    sa.Column("jobs", _Json, nullable=False),  # job ids, also of jobs that an earlier delivery made
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    # A push is written to the commit log later, by whoever needs the log first: true while that is still to be done.
+    sa.Column("to_log", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("provider", "dedupe_key"),
+    sa.Index(
+        "ix_deliveries_refused",
+        "seq",
+        sqlite_where=sa.text("status = 'refused'"),
+        postgresql_where=sa.text("status = 'refused'"),
+    ),
+    sa.Index("ix_deliveries_delivery_id", "delivery_id"),
+    sa.Index("ix_deliveries_status", "status", "seq"),
+    sa.Index("ix_deliveries_repository", "repository", "seq"),
+    sa.Index("ix_deliveries_created_at", "created_at"),
+    sa.Index("ix_deliveries_provider", "provider", "seq"),
+    sa.Index(
+        "ix_deliveries_to_log",
+        "provider",
+        "repository",
+        sqlite_where=sa.text("to_log"),
+        postgresql_where=sa.text("to_log"),
+    ),
+)
+
+# Apart from deliveries, so that lists never read bodies and retention can drop them alone.
+payloads = sa.Table(
+    "payloads",
+    metadata,
+    sa.Column(
+        "delivery_seq", _BigId, sa.ForeignKey("deliveries.seq", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    sa.Column("headers", _Json, nullable=False),  # {name: value}, secrets masked
+    sa.Column("body", sa.LargeBinary, nullable=False),  # as received
+)
+
+_DUE = "status IN ('queued', 'retrying')"
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),  # UUIDv7, so ids sort by time
+    # Digest of target, provider, repository, ref and commit: one job each, however many deliveries announce it.
+    sa.Column("key", sa.String(64), nullable=False, unique=True),
+    sa.Column("delivery_seq", _BigId, sa.ForeignKey("deliveries.seq", ondelete="SET NULL"), index=True),
+    sa.Column("delivery_id", sa.String(200)),
+    sa.Column("provider", sa.String(40), nullable=False),
+    sa.Column("repository", sa.String(512), nullable=False),
+    sa.Column("ref", sa.String(1024), nullable=False),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("target", sa.String(64), nullable=False),
+    sa.Column("version", sa.String(200), nullable=False),
+    # {"rule", "projects", "set_commits", "finalize", "environment"}: what the rule asked for
+    sa.Column("spec", _Json, nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("trigger", sa.String(10), nullable=False),  # of the next attempt
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("attempts_allowed", sa.Integer, nullable=False),  # grows by a fresh budget with each replay
+    sa.Column("next_attempt_at", UtcDateTime, nullable=False),
+    sa.Column("knock_at", UtcDateTime),  # when the sweeper knocks for it next; never before next_attempt_at
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("reason", sa.String(40)),
+    sa.Column("error", sa.Text),
+    sa.Column("outcome", sa.String(10)),  # created, existed
+    sa.Column("release_url", sa.Text),
+    sa.Column("range", _Json),  # contract section 4
+    # {"code", "detail", "until"}: what a job that spends no attempt waits for (a paused target, a forge's rate limit)
+    sa.Column("waiting", _Json),
+    sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
+    # The sweeper walks targets and repositories in here, and takes the oldest of each.
+    sa.Index(
+        "ix_jobs_due", "target", "repository", "knock_at", "id", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)
+    ),
+    sa.Index("ix_jobs_status", "status", "id"),
+    sa.Index("ix_jobs_repository", "repository", "id"),
+    sa.Index("ix_jobs_target", "target", "id"),
+    sa.Index(
+        "ix_jobs_reason",
+        "reason",
+        "id",
+        sqlite_where=sa.text("reason IS NOT NULL"),
+        postgresql_where=sa.text("reason IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_jobs_replay_seq",
+        "replay_seq",
+        "status",
+        sqlite_where=sa.text("replay_seq IS NOT NULL"),
+        postgresql_where=sa.text("replay_seq IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_jobs_leased",
+        "lease_until",
+        sqlite_where=sa.text("status = 'running'"),
+        postgresql_where=sa.text("status = 'running'"),
+    ),
+    sa.Index(
+        "ix_jobs_running_version",
+        "target",
+        "version",
+        unique=True,  # jobs of one release run one after another
+        sqlite_where=sa.text("status = 'running'"),
+        postgresql_where=sa.text("status = 'running'"),
+    ),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("job_id", sa.String(32), sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("trigger", sa.String(10), nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("outcome", sa.String(10)),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("error", sa.Text),
+    # Packed by `targets/http_exchanges.py`; written with the end of the attempt, so that it costs no statement of its own.
+    sa.Column("exchanges", sa.LargeBinary),
+    sa.Index("ix_attempts_finished_at", "finished_at"),
+)
+
+# The commit log: what every authentic push said, also one that no rule wants. Outlives deliveries and payloads.
+pushes = sa.Table(
+    "pushes",
+    metadata,
+    sa.Column("seq", _BigId, primary_key=True, autoincrement=False),  # of the delivery: the order of arrival
+    sa.Column("repository_key", sa.String(553), nullable=False),  # provider:full name
+    sa.Column("ref", sa.String(1024), nullable=False),
+    sa.Column("before", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(64)),  # the commit that the ref then pointed at; null when deleted
+    sa.Column("commit_ids", _Json, nullable=False),  # as listed, oldest first
+    sa.Column("total", sa.Integer),  # how many there were, when the provider said so
+    sa.Column("is_forced", sa.Boolean),  # null: the provider does not say
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("ix_pushes_sha", "repository_key", "sha"),
+    sa.Index("ix_pushes_at", "at"),
+)
+
+# One row a commit and repository, from payloads and from the forge's API.
+commits = sa.Table(
+    "commits",
+    metadata,
+    sa.Column("repository_key", sa.String(553), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("author_name", sa.Text),
+    sa.Column("author_email", sa.Text),
+    sa.Column("timestamp", UtcDateTime),
+    sa.Column("files", _Json),  # [[path, "A"|"M"|"D"], ...]; null: not known
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Index("ix_commits_seen_at", "seen_at"),
+)
+
+# Which commits each repository put into a release: a POST replaces the whole list, so every POST sends the union.
+contributions = sa.Table(
+    "contributions",
+    metadata,
+    sa.Column("target", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(200), primary_key=True),
+    sa.Column("repository_key", sa.String(553), primary_key=True),
+    sa.Column(
+        "commits", sa.LargeBinary, nullable=False
+    ),  # packed by `shared/ledger/contributions.py`: no row for each of 10,000
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+# A forge's rate limit, shared by every job of its token.
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("scope", sa.String(300), primary_key=True),
+    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+# How each target fares; a target without a row is fine.
+target_states = sa.Table(
+    "target_states",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(10), nullable=False),  # ok, paused, probing
+    sa.Column("reason", sa.String(40)),
+    sa.Column("detail", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False),  # passing ones in a row
+    sa.Column("paused_until", UtcDateTime),  # null while paused: until a person resumes it
+    sa.Column("probe_job", sa.String(32)),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    # The moment (epoch seconds) up to which the pace is spoken for: all workers draw their turns from here.
+    sa.Column("next_send", sa.Float),
+)
+
+# The answers of requests that carried an Idempotency-Key: the same key gets the same answer and acts once.
+kept_answers = sa.Table(
+    "kept_answers",
+    metadata,
+    sa.Column("scope", sa.String(300), primary_key=True),  # method and path
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),  # of the request's body
+    sa.Column("body", _Json),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_kept_answers_created_at", "created_at"),
+)

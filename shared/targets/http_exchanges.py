@@ -1,0 +1,118 @@
+"""What one attempt sent to its target and what came back, fit to be stored and shown: bounded, its token masked. Pure."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.infra.http_client import Answer
+from shared.infra.redaction import LONGEST_SPELLING, mask, mask_text
+
+LONGEST_BODY = 2_000  # bytes of each body that are kept
+MOST = 8  # exchanges of one attempt: the first half of these, and the last
+_LONGEST_VALUE = 300  # of a header, an address, an error
+_FASTEST = 1  # of zlib: the texts shrink to a half or a third all the same
+# Of the answer: what tells who answered, how long to wait, and where a redirect would lead.
+_TELLING = (
+    "content-type",
+    "content-length",
+    "date",
+    "location",
+    "retry-after",
+    "server",
+    "via",
+    "x-request-id",
+    "x-sentry-rate-limit-limit",
+    "x-sentry-rate-limit-remaining",
+    "x-sentry-rate-limit-reset",
+)
+
+Json = dict[str, Any]
+
+
+class Exchanges:
+    """Those of one attempt. `token` goes into no value that is kept, however the other side echoes it."""
+
+    def __init__(self) -> None:
+        self._first: list[Json] = []
+        self._last: list[Json] = []
+        self._left_out = 0
+
+    def add(
+        self,
+        *,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        answer: Answer | None,
+        error: str | None,
+        token: str,
+        at: datetime,
+        milliseconds: int,
+    ) -> None:
+        """`answer` is None when none came; then `error` says why."""
+        made = {
+            "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "milliseconds": milliseconds,
+            "request": {
+                "method": method,
+                "url": url[:_LONGEST_VALUE],
+                "headers": {name: _masked(value, token) for name, value in headers.items()},
+                **_beginning(body, token),
+            },
+            "response": None if answer is None else _response(answer, token),
+            "error": None if error is None else _masked(error, token),
+        }
+        if len(self._first) < MOST // 2:
+            self._first.append(made)
+            return
+        self._last.append(made)
+        if len(self._last) > MOST - MOST // 2:
+            del self._last[0]
+            self._left_out += 1
+
+    def packed(self) -> bytes | None:
+        """For the attempt's row; None when nothing was sent."""
+        if not self._first:
+            return None
+        kept = {"exchanges": self._first + self._last, "left_out": self._left_out}
+        return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), _FASTEST)
+
+
+def unpack(packed: bytes | None) -> tuple[list[Json], int]:
+    """The exchanges in order, and how many more there were between the first and the last of them."""
+    if packed is None:
+        return [], 0
+    kept = json.loads(zlib.decompress(packed))
+    return kept["exchanges"], kept["left_out"]
+
+
+def _response(answer: Answer, token: str) -> Json:
+    headers = {name: answer.headers[name] for name in _TELLING if name in answer.headers}
+    if "location" in headers:  # a sign-in page's address carries state in its query
+        headers["location"] = headers["location"].partition("?")[0]
+    return {
+        "status": answer.status,
+        "headers": {name: _masked(value, token) for name, value in headers.items()},
+        **_beginning(answer.body, token),
+    }
+
+
+def _beginning(body: bytes | None, token: str) -> Json:
+    """Masked before it is cut, so that no half of a token is left at the end."""
+    if body is None:
+        return {"bytes": 0, "body": None, "is_cut": False}
+    text = mask(body[: LONGEST_BODY + LONGEST_SPELLING * len(token)], token)
+    return {
+        "bytes": len(body),
+        "body": text[:LONGEST_BODY].decode("utf-8", "replace").replace("\x00", "\ufffd"),
+        "is_cut": len(body) > LONGEST_BODY,
+    }
+
+
+def _masked(text: str, token: str) -> str:
+    return mask_text(text, token)[:_LONGEST_VALUE]

@@ -1,0 +1,157 @@
+"""Rows as the contract's JSON (section 4), the same for API, command line and pages. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import sqlalchemy as sa
+
+from shared.domain.job_states import JobState
+from shared.domain.target_health import Health, TargetState
+from shared.targets.http_exchanges import unpack
+
+Json = dict[str, Any]
+_WAITING = (JobState.QUEUED, JobState.RETRYING)
+
+
+def moment(value: datetime | None) -> str | None:
+    """RFC 3339 in UTC with `Z`."""
+    return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+def job(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
+    (shown,) = list_jobs([row], healths)
+    return shown
+
+
+def list_jobs(rows: Sequence[sa.Row[Any]], healths: Mapping[str, Health]) -> list[Json]:
+    return [_job(held, row, healths) for held, row in zip(_by_name(rows), rows, strict=True)]
+
+
+def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
+    waits = held["status"] in _WAITING
+    return {
+        "id": held["id"],
+        "delivery_id": held["delivery_id"],
+        "provider": held["provider"],
+        "repository": held["repository"],
+        "ref": held["ref"],
+        "sha": held["sha"],
+        "target": held["target"],
+        "status": held["status"],
+        "version": held["version"],
+        "attempts": held["attempts"],
+        "next_attempt_at": moment(held["next_attempt_at"]) if waits else None,
+        "created_at": moment(held["created_at"]),
+        "updated_at": moment(held["updated_at"]),
+        "reason": held["reason"],
+        "error": held["error"],
+        "waiting": waiting(row, healths) if waits else None,
+        "outcome": held["outcome"],
+        "release_url": held["release_url"],
+        "range": held["range"],
+    }
+
+
+def _by_name(rows: Sequence[sa.Row[Any]]) -> list[Json]:
+    """The columns of each row by their names: asking a row itself for each of twenty takes twice as long."""
+    names = rows[0]._fields if rows else ()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
+    """What a job waits for without spending an attempt: a paused target is read from the target, not from the job."""
+    if row.waiting is not None:
+        return dict(row.waiting)
+    health = healths.get(row.target)
+    if health is None or health.state is TargetState.OK or health.probe_job == row.id:
+        return None
+    why = health.detail or "its target is paused"
+    return {"code": "target_paused", "detail": why, "until": moment(health.paused_until)}
+
+
+def attempt(row: sa.Row[Any]) -> Json:
+    """`exchanges`: the calls to the target, bounded and masked; empty once they have expired, or when none was made."""
+    exchanges, left_out = unpack(row.exchanges)
+    return {
+        "number": row.number,
+        "trigger": row.trigger,
+        "started_at": moment(row.started_at),
+        "finished_at": moment(row.finished_at),
+        "outcome": row.outcome,
+        "http_status": row.http_status,
+        "error": row.error,
+        "exchanges": exchanges,
+        "exchanges_left_out": left_out,
+    }
+
+
+def delivery(row: sa.Row[Any]) -> Json:
+    (shown,) = list_deliveries([row])
+    return shown
+
+
+def list_deliveries(rows: Sequence[sa.Row[Any]]) -> list[Json]:
+    return [_delivery(held) for held in _by_name(rows)]
+
+
+def _delivery(held: Json) -> Json:
+    return {
+        "id": held["delivery_id"],
+        "provider": held["provider"],
+        "repository": held["repository"],
+        "event": held["event"],
+        "ref": held["ref"],
+        "status": held["status"],
+        "reason": held["reason"],
+        "detail": held["detail"],
+        "created_at": moment(held["created_at"]),
+    }
+
+
+def whole_delivery(row: sa.Row[Any]) -> Json:
+    """`why`: the rules tried in order and the one that decided. `headers` and `payload` are null once they have expired."""
+    tried = row.why or []
+    decided = next((step["rule"] for step in tried if step["matched"]), None)
+    return {
+        **delivery(row),
+        "why": {"rules": tried, "decided": decided},
+        "jobs": list(row.jobs),
+        "headers": row.headers,
+        "payload": None if row.body is None else _payload(row.body),
+    }
+
+
+def _payload(body: bytes) -> Any:
+    """The JSON that was sent, also out of GitHub's form."""
+    text = body.decode("utf-8", "replace")
+    if text.startswith("payload="):
+        text = parse_qs(text).get("payload", [""])[0]
+    try:
+        return json.loads(text, parse_float=_finite)
+    except ValueError:
+        return text
+
+
+def _finite(text: str) -> float | str:
+    """A number beyond all bounds stays as it was written: JSON has no word for infinity."""
+    value = float(text)
+    return text if math.isinf(value) else value
+
+
+def target(name: str, url: str | None, org: str | None, health: Health, waiting_jobs: int) -> Json:
+    return {
+        "name": name,
+        "url": url,
+        "org": org,
+        "state": health.state.value,
+        "reason": health.reason,
+        "detail": health.detail,
+        "paused_until": moment(health.paused_until),
+        "waiting_jobs": waiting_jobs,
+    }
