@@ -14,7 +14,7 @@ from typing import Any
 from shared.domain.ids import new_id
 from shared.infra.http_client import Answer
 from shared.targets.http_exchanges import Exchanges
-from webhook.local.samples import SampleCommit, github_push, gitlab_push
+from webhook.local.sample_webhooks import SampleCommit, github_push, gitlab_push
 
 _HEAD = "@" * 40  # where the commit's id goes in a repository's payload
 # Of a hundred deliveries, about as many of each kind as a rule for tags and default branches makes.

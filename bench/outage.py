@@ -28,7 +28,7 @@ from shared.ledger import push_history as commit_log
 from shared.ledger.deliveries import Arrival
 from shared.ledger.tables import SCHEMA, commits, deliveries, jobs, payloads
 from shared.ledger.tables import pushes as push_table
-from webhook.local.samples import Sample
+from webhook.local.sample_webhooks import Sample
 
 _BATCH = 2_000
 _APART = timedelta(milliseconds=20)

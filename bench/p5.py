@@ -22,7 +22,7 @@ from bench.row import Result
 from bench.server import ROOT
 from bench.webhooks import PATH, SECRET
 from webhook.local.environment import free_port
-from webhook.local.samples import Sample, SampleCommit, github_push, sha, sign_github
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, sha, sign_github
 
 _COUNT = 40  # tags in a run
 _BOUNDS = {"p50": 60.0, "p99": 250.0}  # milliseconds

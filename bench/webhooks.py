@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from webhook.local.samples import Sample, SampleCommit, github_push, sha, sign_github
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, sha, sign_github
 
 SECRET = "secret-of-the-benchmark"
 PATH = "/webhooks/github"

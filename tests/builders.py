@@ -18,7 +18,7 @@ from shared.config.settings import Settings
 from shared.domain.push import Commit, FileChange, Push, Ref, Repository
 from shared.domain.rules import Rule, Rules, Target
 from shared.domain.webhook import Incoming
-from webhook.local.samples import ZERO, sha
+from webhook.local.sample_webhooks import ZERO, sha
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECRETS = {"github": "github-secret", "gitlab": "gitlab-token"}

@@ -17,9 +17,9 @@ from shared.infra.database import make_engine
 from shared.infra.exit_codes import run_command
 from shared.infra.server import serve as serve_app
 from shared.ledger.tables import SCHEMA
-from webhook.keyring import make_keyrings, token_in_the_clear
-from webhook.ops.cli import GROUPS
-from webhook.ops.questions import backfill, explain, reconcile, what_if
+from webhook.cli import GROUPS
+from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
+from webhook.intake.keyring import make_keyrings, token_in_the_clear
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -42,7 +42,7 @@ def serve() -> None:
     if (warning := token_in_the_clear(settings, keyrings)) is not None:
         log.setup(settings.log_format, settings.log_level)
         log.get(__name__).warning("serve.token_in_the_clear", detail=warning)
-    serve_app("webhook.factory:create_asgi", host=settings.host, port=settings.port, workers=settings.web_concurrency)
+    serve_app("webhook.app:create_asgi", host=settings.host, port=settings.port, workers=settings.web_concurrency)
 
 
 @main.command()

@@ -13,7 +13,7 @@ from shared.ledger import rollups as tallies
 from shared.ledger.reporting_tables import known_repositories, tally_marks
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 from tests.dashboard import ledger
-from webhook.factory import create_app
+from webhook.app import create_app
 
 NUMBER = 3_000
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from tests.dashboard import ledger
-from webhook.factory import create_app
+from webhook.app import create_app
 
 
 @pytest.fixture

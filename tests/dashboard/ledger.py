@@ -23,7 +23,7 @@ from shared.ledger.tables import deliveries as delivery_table
 from shared.ledger.tables import jobs as job_table
 from shared.targets.http_exchanges import Exchanges
 from tests.builders import settings
-from webhook.local.samples import SampleCommit, github_push, sha, sign_github
+from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
 
 OPERATOR, VIEWER = "operate-0123456789", "look-0123456789"
 TOKEN = "token-of-the-target"

@@ -21,7 +21,7 @@ from shared.ledger.tables import SCHEMA, jobs
 from shared.reconcile import Comparison, Entry
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, ROOT, Visit, find_chromium, opened, served
-from webhook.local.samples import sha
+from webhook.local.sample_webhooks import sha
 
 FOLDER = ROOT / "docs" / "screenshots"
 REPOSITORIES = ("acme/shop-web", "acme/shop-api", "acme/billing", "acme/mobile", "acme/search")

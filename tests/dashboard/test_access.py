@@ -13,8 +13,8 @@ from sqlalchemy.engine import Engine
 from shared.ledger import audit
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, Filled
+from webhook.app import create_app
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Brake, Sessions
-from webhook.factory import create_app
 
 
 def acts(filled: Filled) -> list[str]:

@@ -16,8 +16,8 @@ from shared.domain.histogram import BOUNDS, bucket_of, quantile
 from shared.ledger import rollups as tallies
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER, Filled
-from webhook.accept_times import AcceptTimes
-from webhook.local.samples import SampleCommit, github_push, sign_github
+from webhook.intake.accept_latency import AcceptTimes
+from webhook.local.sample_webhooks import SampleCommit, github_push, sign_github
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _LINE = re.compile(r'[a-z_]+(\{([a-z]+="(\\.|[^"\\])*",?)+\})? -?[0-9.e+]+')

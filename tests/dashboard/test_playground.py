@@ -23,9 +23,9 @@ from tests.builders import settings as plain_settings
 from tests.dashboard import ledger
 from tests.dashboard.ledger import HOSTILE, Filled
 from tests.dashboard.test_pages import Outline
-from webhook.changed_config import read_config
-from webhook.dashboard.try_pages import STARTER
-from webhook.factory import create_app
+from webhook.app import create_app
+from webhook.dashboard.playground import STARTER
+from webhook.ops.config_preview import read_config
 
 CONFIG = """[targets.main]
 url = "https://sentry.example.com"

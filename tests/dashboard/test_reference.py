@@ -8,8 +8,8 @@ from html import unescape
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webhook.dashboard.reference import fields, kind_of
-from webhook.reasons import ADVICE
+from webhook.dashboard.api_reference import fields, kind_of
+from webhook.ops.advice import ADVICE
 
 
 def test_anyone_may_read_every_call_and_every_shape(app: Flask, stranger: FlaskClient) -> None:

@@ -31,7 +31,7 @@ from tests.drill.hostile import HostileTarget
 from tests.drill.parts import ROOT, Part, Postgres, RabbitMq, Redis, python
 from tests.e2e.running import fetch
 from webhook.local.environment import free_port
-from webhook.local.samples import Sample, SampleCommit, github_push, sha, sign_github
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, sha, sign_github
 from webhook.local.stack import answers
 
 SECRET, TOKEN = "drill-secret", "drill-token"

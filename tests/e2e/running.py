@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 
 from shared.config.env_files import read_env_file
 from webhook.local.environment import free_port
-from webhook.local.samples import Sample
+from webhook.local.sample_webhooks import Sample
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {"GITHUB_WEBHOOK_SECRET": "gh-secret", "GITLAB_WEBHOOK_SECRET": "gl-token"}

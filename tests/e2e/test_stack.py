@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import Running, at_once, command_of, descendants, running, wait_until
-from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 
 pytestmark = pytest.mark.e2e
 

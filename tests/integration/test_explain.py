@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from shared.config import rules_file as config
 from shared.config.settings import Settings
-from webhook.explain import explain
+from webhook.ops.explain import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = sorted((ROOT / "tests" / "payloads").glob("*/*.json"))
@@ -33,8 +33,8 @@ def event_of(sample: Path) -> str:
 def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
     from shared.infra.database import make_engine
     from shared.ledger.tables import SCHEMA
-    from webhook.factory import create_app
-    from webhook.local.samples import sign_github, sign_gitlab
+    from webhook.app import create_app
+    from webhook.local.sample_webhooks import sign_github, sign_gitlab
 
     settings = Settings(
         database_url=f"sqlite:///{tmp_path / 'ledger.sqlite3'}",

@@ -15,7 +15,7 @@ from tests.integration.test_forge_waits import TAGS, accept, accept_all, accept_
 from tests.integration.test_worker import make_due, row, rules
 from tests.target import Target
 from webhook.local.environment import free_port
-from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.forge import Built, Forge, History, Reply, reply, used_up
 from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
 from tests.target import Scripted, Target
-from webhook.local.samples import Sample, SampleCommit, github_push, sign_github
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, sign_github
 from worker.forges import Forges
 from worker.gather import Gatherer
 from worker.process import Tools

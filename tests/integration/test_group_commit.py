@@ -21,9 +21,9 @@ from shared.errors import CannotStore
 from shared.ledger.deliveries import Arrival, Receipt, accept
 from shared.ledger.tables import commits, deliveries, jobs, payloads, pushes
 from tests.builders import NOW
-from webhook import stores
-from webhook.group_commit import GroupCommit, Outcome
-from webhook.stores import open_store
+from webhook.intake import group_writers as stores
+from webhook.intake.group_commit import GroupCommit, Outcome
+from webhook.intake.group_writers import open_store
 
 ids = itertools.count(1)
 
@@ -246,7 +246,7 @@ def test_whatever_fails_where_each_is_stored_alone_every_sender_is_told(
             def refuse(*_: object) -> None:
                 raise fault
 
-            broken.setattr("webhook.group_commit.deliveries.accept", refuse)
+            broken.setattr("webhook.intake.group_commit.deliveries.accept", refuse)
             return submit(engine, [arrival(delivery_id="once"), arrival()])
 
     for fault in (sqlite3.OperationalError("disk I/O error"), OSError("no more threads"), ValueError("a fault of ours")):
@@ -333,6 +333,6 @@ def test_a_group_is_bounded_in_bytes_and_one_alone_may_be_larger(engine: Engine,
         group = GroupCommit(Store(), engine, Knocks())
         await asyncio.gather(*[group.submit(arrival(body=bytes(size))) for size in (60, 40, 1, 200, 100, 1)])
 
-    monkeypatch.setattr("webhook.group_commit.LARGEST_GROUP_BYTES", 100)
+    monkeypatch.setattr("webhook.intake.group_commit.LARGEST_GROUP_BYTES", 100)
     asyncio.run(run())
     assert sizes == [[60, 40], [1], [200], [100], [1]]

@@ -16,10 +16,10 @@ from shared.domain.filters import DELIVERY_STATUSES, DELIVERY_WORDS, JOB_WORDS, 
 from shared.domain.job_states import JobState, Outcome, Trigger
 from tests.builders import settings
 from tests.integration.test_ops_api import VIEWER, client
-from webhook.description import Call, described
-from webhook.factory import create_app
-from webhook.openapi import describe, path_of
-from webhook.reasons import ADVICE
+from webhook.app import create_app
+from webhook.openapi.document import describe, path_of
+from webhook.openapi.operation import Call, described
+from webhook.ops.advice import ADVICE
 
 __all__ = ["client"]  # the fixture
 ROOT = Path(__file__).resolve().parents[2]

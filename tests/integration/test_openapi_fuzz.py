@@ -19,7 +19,7 @@ from shared.ledger.tables import SCHEMA, jobs, metadata
 from tests.builders import payload, payload_files
 from tests.builders import settings as made_settings
 from tests.dashboard import ledger
-from webhook.factory import create_app
+from webhook.app import create_app
 
 OPERATOR, VIEWER = ({"Authorization": f"Bearer {token}"} for token in (ledger.OPERATOR, ledger.VIEWER))
 CONFIGS = ["", '[[rules]]\nrepo = "*:*"\nprojects = ["a"]', '[[rules]]\nrepo = "x"', "rules = ["]

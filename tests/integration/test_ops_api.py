@@ -22,8 +22,8 @@ from shared.ledger import target_states
 from shared.ledger.tables import jobs as job_table
 from tests.integration.test_ledger import claim, fail
 from tests.integration.test_receiver import GITHUB, send, tag
-from webhook.factory import create_app
-from webhook.local.samples import SampleCommit, github_push, sign_github
+from webhook.app import create_app
+from webhook.local.sample_webhooks import SampleCommit, github_push, sign_github
 
 OPERATOR, VIEWER = {"Authorization": "Bearer op-token"}, {"Authorization": "Bearer read-token"}
 JOB_KEYS = {

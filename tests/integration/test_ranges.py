@@ -24,7 +24,7 @@ from shared.ledger.tables import SCHEMA
 from tests.forge import HISTORIES, Built, Forge, History, random_histories
 from tests.forge.histories import long
 from tests.integration.test_commit_log import store
-from webhook.local.samples import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
+from webhook.local.sample_webhooks import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 from worker.collect import Collector
 from worker.forges import Forges
 from worker.log_writing import log_all

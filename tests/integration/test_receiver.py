@@ -23,10 +23,10 @@ from shared.config.settings import Settings
 from shared.ledger import claims
 from shared.ledger import jobs as ledger
 from shared.ledger.tables import deliveries, jobs, payloads
-from webhook.addresses import sender_of
-from webhook.factory import create_app
-from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
-from webhook.receive import Door, quickly
+from webhook.app import create_app
+from webhook.http.client_address import sender_of
+from webhook.intake.receiver import Door, quickly
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 
 GITHUB, GITLAB = "first-secret", "gitlab-token"
 COMMITS = [SampleCommit("one"), SampleCommit("two")]
@@ -38,7 +38,7 @@ def client(
 ) -> Iterator[FlaskClient]:
     """The three ways in: that of the largest bodies, that of large ones, and that of all others."""
     if request.param == "beside the event loop":
-        monkeypatch.setattr("webhook.receive._QUICK_BYTES", 0)
+        monkeypatch.setattr("webhook.intake.receiver._QUICK_BYTES", 0)
     settings = Settings(
         data_dir=tmp_path,
         database_url=engine.url.render_as_string(hide_password=False),

@@ -22,11 +22,10 @@ from shared.config.settings import Settings
 from shared.ledger.queries.lookup import find_delivery
 from shared.ledger.tables import deliveries, jobs, payloads
 from tests.integration.test_receiver import GITHUB, send, tag
-from webhook import what_if
-from webhook.changed_config import read_config
-from webhook.factory import create_app
-from webhook.local.samples import SampleCommit, github_push, sha, sign_github
-from webhook.ops import replays
+from webhook.app import create_app
+from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
+from webhook.ops import replays, what_if
+from webhook.ops.config_preview import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_NAME = '[[rules]]\nrepo = "github:acme/*"\nprojects = ["app"]\nrelease = "shop@{tag}"\n'

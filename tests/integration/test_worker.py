@@ -23,7 +23,7 @@ from shared.ledger.tables import jobs as job_table
 from shared.targets.repository_names import RepositoryNames
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
-from webhook.local.samples import SampleCommit, github_push, sha, sign_github
+from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
 from worker.forges import Forges
 from worker.gather import Gatherer
 from worker.process import Tools

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
 from tests.security.door import Door, made_settings, rules
-from webhook.factory import create_app
+from webhook.app import create_app
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from shared.config.settings import Settings
 from shared.domain.rules import Rule, Rules, Source, Target
 from shared.ledger.tables import deliveries, jobs, payloads
 from tests import builders
-from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 
 PLAIN, TOKEN = "plain-github-secret", "plain-gitlab-token"
 OPERATOR, VIEWER = "operate-0123456789", "look-0123456789"

@@ -21,7 +21,7 @@ from shared.ledger.deliveries import mask_headers
 from shared.ledger.retention import Retention
 from shared.ledger.tables import SCHEMA, payloads
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, source, tag
-from webhook.keyring import make_keyrings
+from webhook.intake.keyring import make_keyrings
 from webhook.local.environment import with_secrets
 
 SECRET_HEADERS = [

@@ -26,10 +26,10 @@ from tests.builders import (
     with_headers,
 )
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, signed, source, tag
-from webhook import problems
 from webhook.dashboard.sessions import Sessions
-from webhook.local.samples import Sample
-from webhook.ops.auth import role_of
+from webhook.http import problems
+from webhook.local.sample_webhooks import Sample
+from webhook.ops.roles import role_of
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.e2e.running import Running, command_of, descendants, fetch, running, 
 from tests.security.door import gitlab_tag, tag
 from tests.security.hosts import Host, Script, say
 from webhook.local.environment import free_port
-from webhook.local.samples import Sample
+from webhook.local.sample_webhooks import Sample
 
 pytestmark = pytest.mark.e2e
 

@@ -18,8 +18,8 @@ from shared.ledger.reporting_tables import audit
 from shared.ledger.retention import Retention
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER
+from webhook.app import create_app
 from webhook.dashboard.sessions import COOKIE
-from webhook.factory import create_app
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.builders import SIGNING_TOKEN
 from tests.dashboard.ledger import form_token, sign_in
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, rules, signed, source, tag
 from tests.security.hosts import Host
-from webhook.keyring import make_keyrings, token_in_the_clear
+from webhook.intake.keyring import make_keyrings, token_in_the_clear
 from worker.forges import Forges
 from worker.gather import Gatherer
 from worker.process import Tools

@@ -11,8 +11,8 @@ import pytest
 from shared.config.settings import from_env
 from shared.errors import TooManyRefusals
 from tests.security.door import OPERATOR, VIEWER, Door, gitlab_tag, signed, tag
-from webhook.addresses import TrustedProxies, group, sender_of
-from webhook.throttle import Throttle
+from webhook.http.client_address import TrustedProxies, group, sender_of
+from webhook.intake.throttle import Throttle
 
 BURST = 300
 FORGED = {"X-Hub-Signature-256": "sha256=" + "0" * 64}

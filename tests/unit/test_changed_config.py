@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import BadParameter
 from tests.builders import examples, settings
-from webhook.changed_config import LONGEST, LONGEST_LINE, read_config
+from webhook.ops.config_preview import LONGEST, LONGEST_LINE, read_config
 
 GOOD = """
 [targets.main]

@@ -26,7 +26,7 @@ from shared.forges.json_fields import (
     read_json,
 )
 from tests.builders import examples
-from webhook.local.samples import sha
+from webhook.local.sample_webhooks import sha
 
 ODD = "\ufffd"
 OBJECT: dict[str, object] = {"a": 1}

@@ -12,7 +12,7 @@ from shared.domain.push import Ignored, Push
 from shared.errors import BadPayload
 from shared.forges.github.webhooks import read
 from tests.builders import event_of, incoming, payload, payload_files, replaced, without
-from webhook.local.samples import ZERO, SampleCommit, github_push, sha
+from webhook.local.sample_webhooks import ZERO, SampleCommit, github_push, sha
 
 FORM = "application/x-www-form-urlencoded"
 

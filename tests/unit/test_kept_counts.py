@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from webhook.kept_counts import MANY, Counts, KeptCounts
+from webhook.ops.stats_cache import MANY, Counts, KeptCounts
 
 
 class Ledger:

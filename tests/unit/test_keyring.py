@@ -10,7 +10,7 @@ from shared.config.rules_file import load
 from shared.domain.rules import Source
 from shared.errors import SettingsError
 from tests.builders import settings
-from webhook.keyring import Keyring, make_keyrings
+from webhook.intake.keyring import Keyring, make_keyrings
 
 SHOP = '[[sources]]\nprovider = "github"\nsecret_env = "SHOP_SECRET"\nrepositories = ["acme/shop", "acme/shop-*"]\n'
 ALL = SHOP.replace("SHOP_SECRET", "ACME_SECRET").replace('"acme/shop", "acme/shop-*"', '"acme/*"')

@@ -13,7 +13,7 @@ from shared.domain.push import Commit, FileChange, Push
 from shared.domain.release_plan import Listed, fit_repository, is_email, plan_commits, plan_release, smaller
 from shared.domain.versions import MAX_VERSION
 from tests.builders import NOW, commit, push
-from webhook.local.samples import ZERO, sha
+from webhook.local.sample_webhooks import ZERO, sha
 
 SPEC: dict[str, Any] = {"projects": ["shop"], "set_commits": "auto", "finalize": True, "environment": None}
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)

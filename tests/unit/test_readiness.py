@@ -11,7 +11,7 @@ import pytest
 from shared.broker import Knocker, make_celery
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
-from webhook.health import Readiness
+from webhook.monitoring.health import Readiness
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def readiness(tmp_path: Path) -> Readiness:
 def test_while_one_looks_the_others_are_told_what_was_found_before(
     readiness: Readiness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.health.queue_length", lambda _: 0)
+    monkeypatch.setattr("webhook.monitoring.health.queue_length", lambda _: 0)
     assert readiness.look()["status"] == "ok"
     looking, go_on = threading.Event(), threading.Event()
 
@@ -34,14 +34,14 @@ def test_while_one_looks_the_others_are_told_what_was_found_before(
         assert go_on.wait(20)
         raise TimeoutError
 
-    monkeypatch.setattr("webhook.health.queue_length", hang)
+    monkeypatch.setattr("webhook.monitoring.health.queue_length", hang)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(readiness.look)
         assert looking.wait(20)
         assert [readiness.look()["status"] for _ in range(50)] == ["ok"] * 50
         go_on.set()
         assert first.result(20)["broker"] == "down (TimeoutError)"
-    monkeypatch.setattr("webhook.health.queue_length", lambda _: 0)
+    monkeypatch.setattr("webhook.monitoring.health.queue_length", lambda _: 0)
     assert readiness.look()["broker"] == "ok", "each look is a fresh one"
 
 

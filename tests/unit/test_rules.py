@@ -10,7 +10,7 @@ from shared.config.rules_file import default_rules
 from shared.domain.push import Push
 from shared.domain.rules import Decision, decide, matches
 from tests.builders import commit, push, rule, rules, settings
-from webhook.local.samples import ZERO
+from webhook.local.sample_webhooks import ZERO
 
 DEFAULT = default_rules(settings(sentry_projects=("app",)))
 SHA = commit().id

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.push import is_valid_ref
 from shared.domain.versions import PLACEHOLDERS, Refused, check_template, map_version, parse_tag, render_version
 from tests.builders import commit, examples, push
-from webhook.local.samples import sha
+from webhook.local.sample_webhooks import sha
 
 SHA = commit().id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.dashboard import words
+from webhook.dashboard import formatting as words
 
 
 def test_a_whole_body_is_shown_a_line_for_each_value() -> None:

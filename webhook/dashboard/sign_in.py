@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Response, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from webhook.addresses import group
-from webhook.dashboard.door import blueprint, door, gate, note, page
+from webhook.dashboard.blueprint import blueprint, door, gate, note, page
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Session
+from webhook.http.client_address import group
 
 
 def _is_secure() -> bool:

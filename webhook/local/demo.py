@@ -16,9 +16,9 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from webhook.local.environment import free_port
-from webhook.local.fault import Fault
+from webhook.local.fault_proxy import Fault
 from webhook.local.run import say, stop_on_signals
-from webhook.local.samples import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 from webhook.local.stack import Stack, build
 from webhook.local.supervisor import StackFailed, Supervisor
 

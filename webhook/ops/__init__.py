@@ -1,1 +1,1 @@
-"""The doors for operators: the API and the command line. Decides nothing that `shared/` does not decide."""
+"""What an operator can see and do, once for dashboard, API and command line. Knows no Flask and no click."""

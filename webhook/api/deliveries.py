@@ -1,0 +1,101 @@
+"""/api/v1/deliveries: what came in, why it became what it did, and deciding one again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from flask import Response, jsonify
+from sqlalchemy.engine import Connection
+
+from shared.domain import filters
+from shared.errors import NotFound
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
+from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
+from webhook.openapi.filter_parameters import parameters
+from webhook.openapi.operation import Answer, Call, Parameter, described
+from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
+from webhook.ops import replays
+from webhook.ops import serializers as views
+
+logger = log.get(__name__)
+
+_ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
+_PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
+_MISSING = "There is no delivery of this id."
+
+
+@blueprint.get("/deliveries")
+@described(
+    Call(
+        summary="List deliveries, newest first",
+        detail=CUT,
+        who="viewer",
+        query=parameters(filters.DELIVERY_WORDS + filters.PAGE_WORDS, filters.DELIVERY_STATUSES),
+        answers={200: Answer("A page of deliveries.", page_of("Delivery"))},
+        problems={400: WRONG},
+    )
+)
+def list_deliveries() -> Response:
+    given = words(filters.DELIVERY_WORDS + filters.PAGE_WORDS)
+    wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
+    with reading(door().engine).begin() as connection:
+        found = bounded_lists.list_deliveries(connection, wanted, page)
+    return jsonify({"items": views.list_deliveries(found.rows), "next_cursor": found.next_cursor})
+
+
+@blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
+@described(
+    Call(
+        summary="Show one delivery: headers, payload, and why it became what it did",
+        who="viewer",
+        path=(_ID,),
+        query=(_PROVIDER,),
+        answers={200: Answer("The delivery.", ref("WholeDelivery"))},
+        problems={400: WRONG, 404: _MISSING},
+    )
+)
+def show_delivery(delivery_id: str) -> Response:
+    with reading(door().engine).begin() as connection:
+        return jsonify(views.whole_delivery(_find_delivery(connection, delivery_id)))
+
+
+@blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)
+@described(
+    Call(
+        summary="Decide a delivery again by today's rules",
+        detail="Jobs are made only for what has not succeeded. None is 202 all the same; detail says if no rule wants one.",
+        who="operator",
+        path=(_ID,),
+        query=(_PROVIDER,),
+        headers=(ONCE,),
+        body=NO_BODY,
+        is_body_required=False,
+        answers={202: Answer("The jobs that now wait.", shape({"jobs": several(TEXT), "detail": TEXT}, optional=("detail",)))},
+        problems={400: WRONG, 404: _MISSING, 409: f"The payload is gone. {REUSED}"},
+    )
+)
+def replay_delivery(delivery_id: str) -> tuple[Response, int]:
+    read_body(())
+    made: list[str] = []
+
+    def do(connection: Connection, now: datetime) -> Json:
+        row = _find_delivery(connection, delivery_id)
+        made.extend(replays.replay_delivery(connection, row, door().rules, now=now))
+        why = None if made else replays.why_nothing(row, door().rules)
+        return {"jobs": list(made)} if why is None else {"jobs": [], "detail": why}
+
+    answer = act(do)
+    door().knocker.knock(made)
+    logger.info("ops.delivery_replayed", delivery=delivery_id, jobs=made)
+    return jsonify(answer), 202
+
+
+def _find_delivery(connection: Connection, delivery_id: str) -> sa.Row[object]:
+    row = finding.find_delivery(connection, delivery_id, words(("provider",)).get("provider") or None)
+    if row is None:
+        raise NotFound("there is no delivery of this id")
+    return row

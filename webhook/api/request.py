@@ -1,0 +1,95 @@
+"""Between Flask and the API's calls: reads query and body, runs an act once in one transaction. Decides nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, current_app, request
+from sqlalchemy.engine import Connection
+from werkzeug.routing import Map, PathConverter, UnicodeConverter
+
+from shared.domain import filters
+from shared.errors import BadParameter
+from shared.forges.json_fields import read_object
+from shared.ledger import idempotency as answers
+from shared.ledger.queries.listings import SCAN
+from webhook.api import audit_trail as noting
+from webhook.intake.receiver import Door
+from webhook.openapi.operation import Parameter
+from webhook.openapi.schema_helpers import shape
+
+blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")
+
+Json = dict[str, Any]
+
+WRONG = "A parameter or field is wrong: detail names it."
+CUT = (
+    f"One word of the filter is looked up, the others are held against {SCAN:,} rows of it at most. So a page may hold fewer "
+    "items than the limit, or none, and still have a next_cursor: the list ends where next_cursor is null."
+)
+NO_BODY: Json = shape({})
+ONCE = Parameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[\\x21-\\x7e]{1,200}$"},
+    "The same key within 24 hours gets the same answer and acts once.",
+)
+REUSED = "The state does not allow it, or the Idempotency-Key was used with another query or body."
+
+
+class AnyText(PathConverter):
+    """A delivery id is the provider's: it may hold any visible character, slashes too."""
+
+    regex = r"[^\x00]+?"
+    part_isolating = False
+
+
+class Segment(UnicodeConverter):
+    """One part of an address. A NUL names nothing that is stored, and PostgreSQL would not even take the question."""
+
+    def __init__(self, routes: Map) -> None:
+        super().__init__(routes)
+        self.regex = r"[^/\x00]+"
+
+
+def door() -> Door:
+    found: Door = current_app.extensions["door"]
+    return found
+
+
+def words(known: tuple[str, ...]) -> dict[str, str]:
+    """The query's words. Raises BadParameter for one that is unknown or given twice."""
+    filters.check_known(request.args, known, "parameter")
+    for word in request.args:
+        if len(request.args.getlist(word)) > 1:
+            raise BadParameter(f"{word} is given more than once")
+    return dict(request.args)
+
+
+def read_body(known: tuple[str, ...]) -> Json:
+    """The request's JSON object; none at all is an empty one. Raises BadPayload, BadParameter."""
+    raw = request.get_data()
+    body = read_object(raw) if raw.strip() else {}
+    filters.check_known(body, known, "key" if known else "key; this call takes none")
+    return body
+
+
+def act(do: Callable[[Connection, datetime], Json]) -> Json:
+    """Run an act in one transaction, and only once for each Idempotency-Key."""
+    now, key = datetime.now(UTC), request.headers.get("Idempotency-Key")
+    if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
+        raise BadParameter("Idempotency-Key must be 1 to 200 visible ASCII characters")
+    with door().engine.begin() as connection:
+
+        def noted() -> Json:
+            answer = do(connection, now)
+            noting.note(connection, answer)
+            return answer
+
+        if key is None:
+            return noted()
+        scope = f"{request.method} {request.path}"[:300]
+        asked = request.query_string + b"\n" + request.get_data()
+        return answers.once(connection, scope, key, asked, noted, now=now)

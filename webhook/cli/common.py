@@ -1,0 +1,101 @@
+"""What the operators' commands share: settings become an engine, filters become options, an id may be shortened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+from sqlalchemy.engine import Engine
+
+from shared.config import rules_file as config
+from shared.config.env_files import completed
+from shared.config.settings import from_env
+from shared.domain.rules import Rules
+from shared.errors import BadParameter
+from shared.infra.database import make_engine
+from shared.infra.exit_codes import NOTHING_MATCHED
+from shared.ledger.queries.listings import SCAN
+from shared.ledger.tables import SCHEMA
+from webhook.cli.output import print_json, print_table, printable
+from webhook.openapi.filter_parameters import MEANING
+
+MIGRATE = "python -m webhook db upgrade"
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    engine: Engine
+    rules: Rules
+
+
+def open_tools() -> Tools:
+    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
+    rules = config.load(settings)
+    engine = make_engine(settings.database_url)
+    SCHEMA.check(engine, remedy=MIGRATE)
+    return Tools(engine, rules)
+
+
+def filtering(*words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The filter's words as options; the command gets them as one dict of those that were given."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def call(**given: Any) -> None:
+            chosen = {word: value for word in words if (value := given.pop(word)) is not None}
+            try:
+                command(words=chosen, **given)
+            except BadParameter as problem:
+                raise click.UsageError(str(problem)) from None
+
+        for word in reversed(words):
+            call = click.option(f"--{word}", help=MEANING[word])(call)
+        return call
+
+    return decorate
+
+
+def print_list(
+    items: Sequence[dict[str, Any]], columns: Sequence[str], following: str | None, *, is_cut: bool, as_json: bool, noun: str
+) -> None:
+    """A page of a list. Ends with exit code 3 when nothing matches; not where there is more that was not looked at."""
+    if as_json:
+        print_json({"items": items, "next_cursor": following})
+    else:
+        print_table(items, columns, following)
+    if is_cut:
+        click.echo(f"tagship: only {SCAN:,} rows were looked at; go on with --cursor {following}", err=True)
+    elif not items:
+        nothing(f"no {noun} matches")
+
+
+def told_why(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For a table: jobs whose `reason` says what they wait for, too, or what their last attempt met."""
+    return [{**item, "reason": _why(item)} for item in items]
+
+
+def _why(item: Mapping[str, Any]) -> str | None:
+    if item["waiting"] is not None:
+        return f"waits: {item['waiting']['code']}"
+    return item["reason"] or (item["error"] if item["status"] != "succeeded" else None)
+
+
+def whole_id(given: str, fitting: Sequence[str], noun: str) -> str:
+    """The one id that `given` is, or begins. Raises click.UsageError when there are several."""
+    if given in fitting or not fitting:
+        return given
+    if len(fitting) > 1:
+        raise click.UsageError(f"{printable(given)} begins the ids of several {noun}: {printable(', '.join(fitting))}")
+    return fitting[0]
+
+
+def nothing(what: str) -> None:
+    click.echo(f"tagship: {what}", err=True)
+    sys.exit(NOTHING_MATCHED)

@@ -1,0 +1,184 @@
+"""`python -m webhook explain|what-if|reconcile|backfill`: what would happen, and what should have happened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from shared import reconcile as comparing
+from shared.config import rules_file as config
+from shared.config.env_files import completed
+from shared.config.settings import Settings, from_env
+from shared.domain.job_states import Trigger
+from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
+from shared.infra.database import make_engine
+from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
+from shared.infra.http_client import make_client
+from shared.ledger.tables import SCHEMA
+from webhook.cli.output import print_json, printable
+from webhook.ops import explain as explaining
+from webhook.ops import what_if as trying
+
+_MOST_TAGS = 5  # a line
+MIGRATE = "python -m webhook db upgrade"
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _settings(config_file: Path | None = None) -> Settings:
+    """The environment's settings, with another file of rules and targets if one is given."""
+    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
+    return replace(settings, config_path=config_file) if config_file is not None else settings
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--provider", required=True, help="github or gitlab.")
+@click.option("--event", help="The event: push, tag_push, ping, or as the provider's header says it.")
+@click.option("--config", "config_file", type=_FILE, help="Another tagship.toml than the one in force.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
+def explain(files: Sequence[Path], provider: str, event: str | None, config_file: Path | None, as_json: bool) -> None:
+    """Say what a payload would do under the rules in force, and why. Writes nothing. Exit 3: no release at all."""
+    rules = config.load(_settings(config_file))
+    releases = 0
+    for file in files:
+        body = file.read_bytes()
+        try:
+            said = explaining.explain(provider, event or explaining.guess_event(provider, body), body, rules, datetime.now(UTC))
+        except (BadPayload, UnknownProvider) as problem:
+            hint = "" if event else " (read as a push: name another event with --event)"
+            click.echo(f"tagship: {file.name}: {printable(str(problem))}{hint}", err=True)
+            sys.exit(WRONG_USE)
+        releases += len(said.releases)
+        if as_json:
+            print_json({"file": str(file), **said.as_json()})
+        else:
+            _print_explanation(file, said)
+    if not releases:
+        sys.exit(NOTHING_MATCHED)
+
+
+def _print_explanation(file: Path, said: explaining.Explanation) -> None:
+    because = f" ({said.decision.reason}: {said.decision.detail})" if said.decision.reason else ""
+    click.echo(printable(f"{file.name}: {said.status}{because}"))
+    click.echo(printable(f"  {said.event} of {said.repository or 'no repository'}, {said.ref or 'no ref'}"))
+    for step in said.decision.trail:
+        mark = "+" if step.matched else "-"
+        click.echo(printable(f"  {mark} rule {step.rule!r}: {step.compared}: {step.outcome}"))
+    for release in said.releases:
+        click.echo(printable(f"  POST {release['url']}/api/0/organizations/{release['org']}/releases/"))
+        print_json(release["body"])
+        if release["set_commits"] == "auto":
+            click.echo("  (commits as the payload has them; the worker takes the whole range from log and forge)")
+
+
+@click.command("what-if")
+@click.argument("config_file", metavar="FILE", type=_FILE)
+@click.option(
+    "--last", type=click.IntRange(1, 1_000_000), default=500, show_default=True, help="The newest so many deliveries."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def what_if(config_file: Path, last: int, as_json: bool) -> None:
+    """Decide stored deliveries again under the tagship.toml FILE; list those of another verdict than they had.
+
+    Writes nothing. Exit 3: no verdict changes.
+    """
+    settings = _settings(config_file)
+    rules = config.load(settings)
+    engine = make_engine(settings.database_url)
+    SCHEMA.check(engine, remedy=MIGRATE)
+    length, hidden = trying.count_stored(engine, last), not sys.stderr.isatty()
+    compared = trying.compare(engine, rules, last)
+    with click.progressbar(compared, length=length, label="deciding", file=sys.stderr, hidden=hidden) as progress:
+        summary = trying.summarise(progress)
+    if as_json:
+        print_json(summary.as_json())
+    else:
+        _print_summary(summary)
+    if not summary.changes:
+        sys.exit(NOTHING_MATCHED)
+
+
+def _print_summary(summary: trying.Summary) -> None:
+    for change in summary.changes:
+        named = change.delivery
+        click.echo(printable(f"{named['provider']}:{named['repository']}  {named['ref']}  (delivery {named['id']})"))
+        click.echo(printable(f"  - {change.before.as_text()}"))
+        click.echo(printable(f"  + {change.after.as_text() if change.after else '-'}"))
+    gone = f"; {summary.expired} of them have no payload any more" if summary.expired else ""
+    click.echo(f"{len(summary.changes)} of {summary.looked_at} deliveries would have another verdict{gone}")
+
+
+def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bool, as_json: bool) -> None:
+    try:
+        where = comparing.read_repository(repository)
+    except BadParameter as problem:
+        raise click.UsageError(str(problem)) from None
+    settings = _settings()
+    rules = config.load(settings)
+    engine = make_engine(settings.database_url)
+    SCHEMA.check(engine, remedy=MIGRATE)
+    with make_client() as client:
+        try:
+            found = comparing.Comparer(settings, rules, engine, client).compare(where, limit)
+        except (PermanentError, TransientError) as problem:
+            click.echo(f"tagship: {printable(str(problem))}", err=True)
+            sys.exit(FAILED)
+    queued: list[str] = []
+    if not dry_run:
+        jobs = comparing.queue(where, found.missing, engine, trigger, lambda: datetime.now(UTC))
+        length, hidden = len(found.missing), not sys.stderr.isatty()
+        with click.progressbar(jobs, length=length, label="queueing", file=sys.stderr, hidden=hidden) as progress:
+            queued = [job_id for job_id in progress if job_id is not None]
+    if as_json:
+        missing, refused = ([entry.as_json() for entry in entries] for entries in (found.missing, found.refused))
+        print_json({"repository": where.key, "tags": found.tags, "missing": missing, "refused": refused, "queued": queued})
+    else:
+        _print_comparison(where.key, found, queued, dry_run)
+    if not found.missing:
+        sys.exit(NOTHING_MATCHED)
+
+
+def _print_comparison(key: str, found: comparing.Comparison, queued: Sequence[str], dry_run: bool) -> None:
+    for item in (entry.as_json() for entry in found.missing):
+        click.echo(printable(f"missing  {item['tag']}  {item['version']} at {item['target']}  ({item['why']})"))
+    for reason, entries in _by_reason(found.refused).items():
+        tags = [entry.tag for entry in entries]
+        more = f" and {len(tags) - _MOST_TAGS} more" if len(tags) > _MOST_TAGS else ""
+        click.echo(printable(f"none     {', '.join(tags[:_MOST_TAGS])}{more}  ({reason}: {entries[-1].detail})"))
+    click.echo(f"{key}: {found.tags} tags, {len(found.missing)} releases missing, {len(found.refused)} tags without a release")
+    if found.missing and not dry_run:
+        click.echo(f"queued: {len(queued)}; the sweeper feeds them out at the target's pace")
+
+
+def _by_reason(refused: Sequence[comparing.Entry]) -> dict[str, list[comparing.Entry]]:
+    """{reason: tags that make no release}."""
+    found: dict[str, list[comparing.Entry]] = {}
+    for entry in refused:
+        found.setdefault(str(entry.why), []).append(entry)
+    return found
+
+
+@click.command()
+@click.argument("repository", metavar="REPO")
+@click.option("--dry-run", is_flag=True, help="List what is missing, create nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def reconcile(repository: str, dry_run: bool, as_json: bool) -> None:
+    """Create the releases of REPO's newest tags that no webhook told us of. Exit 3: nothing is missing."""
+    _comparing(repository, comparing.RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
+
+
+@click.command()
+@click.argument("repository", metavar="REPO")
+@click.option("--limit", type=click.IntRange(1, 100_000), help="The newest so many tags only.")
+@click.option("--dry-run", is_flag=True, help="List what is missing, create nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def backfill(repository: str, limit: int | None, dry_run: bool, as_json: bool) -> None:
+    """Create the releases of all of REPO's tags, oldest first. Exit 3: nothing is missing."""
+    _comparing(repository, limit, Trigger.BACKFILL, dry_run, as_json)

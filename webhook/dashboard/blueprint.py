@@ -1,0 +1,149 @@
+"""The way in: who may see which page, the form token of every POST, headers of every answer, faults as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response as AnyResponse
+
+from shared.domain.job_states import JobState
+from shared.errors import BadParameter, Conflict, NotFound
+from shared.infra import logs as log
+from shared.infra.database import reading
+from shared.ledger import audit
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.tables import jobs
+from webhook.dashboard import formatting as words
+from webhook.dashboard.sessions import COOKIE, Brake, Sessions
+from webhook.intake.receiver import Door
+
+blueprint = Blueprint(
+    "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/dashboard-static"
+)
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_OPEN = ("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in", "dashboard.show_reference")
+_LONGEST_TRIED = 1_000_000  # bytes of a payload in the playground's form; any other form is short
+_FOR_ALL_ROLES = ("dashboard.sign_out",)
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the way in works with; built once by `register`."""
+
+    sessions: Sessions
+    brake: Brake = field(default_factory=Brake)
+
+
+def gate() -> Gate:
+    found: Gate = current_app.extensions["dashboard"]
+    return found
+
+
+def door() -> Door:
+    found: Door = current_app.extensions["door"]
+    return found
+
+
+@contextmanager
+def looking() -> Iterator[Connection]:
+    with reading(door().engine).begin() as connection:
+        yield connection
+
+
+@blueprint.before_request
+def check() -> AnyResponse | None:
+    """Nobody: to the sign-in. A POST: the form's token, then the role."""
+    if request.endpoint == "dashboard.static":
+        return None
+    if not gate().sessions.is_configured:
+        return page("unset.html")
+    g.session = gate().sessions.read(request.cookies.get(COOKIE))
+    role = g.session.role if g.session else None
+    if request.endpoint == "dashboard.try_rules" and role == "operator":
+        request.max_form_memory_size = _LONGEST_TRIED
+    if request.endpoint not in _OPEN and role is None:
+        if request.method == "POST":
+            return fault(403, "You are not signed in", "The session has ended. Sign in, then try again.")
+        return redirect(url_for("dashboard.show_sign_in", next=request.full_path.rstrip("?")))
+    if request.method == "POST":
+        if g.session is None or not gate().sessions.is_form_token(g.session, request.form.get("form_token", "")):
+            return fault(403, "This form is not valid any more", "Go back, load the page again and repeat it.")
+        if role == "viewer" and request.endpoint not in _FOR_ALL_ROLES:
+            return fault(403, "You may only look", "This needs an operator: sign in with OPS_TOKEN.")
+    return None
+
+
+@blueprint.after_request
+def protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.endpoint != "dashboard.static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def page(template: str, /, **shown: Any) -> Response:
+    """A page with what every page shows: who is signed in, and how many jobs failed."""
+    session = g.get("session")
+    role = session.role if session else None
+    if role is not None and "failed_jobs" not in shown:
+        with looking() as connection:
+            shown["failed_jobs"] = bounded_lists.count_up_to(connection, jobs.c.status, JobState.FAILED)
+    token = gate().sessions.form_token(session) if session else ""
+    return make_response(render_template(f"dashboard/{template}", role=role, form_token=token, now=words.now(), **shown))
+
+
+def fault(status: int, title: str, text: str) -> Response:
+    """A page that says what went wrong, and reads nothing from the database."""
+    response = page("fault.html", title=title, text=text, failed_jobs=0)
+    response.status_code = status
+    return response
+
+
+def note(connection: Connection, action: str, subject: str | None = None, **detail: Any) -> int:
+    """Write the act to the audit log, in its own transaction."""
+    return audit.record(
+        connection,
+        door="dashboard",
+        role=g.session.role if g.get("session") and g.session.role else "-",
+        action=action,
+        subject=subject,
+        detail=detail or None,
+        address=request.remote_addr,
+    )
+
+
+@blueprint.errorhandler(BadParameter)
+def _bad(problem: BadParameter) -> Response:
+    return fault(400, "That cannot be read", f"{str(problem)[:1].upper()}{str(problem)[1:]}.")
+
+
+@blueprint.errorhandler(NotFound)
+def _missing(problem: NotFound) -> Response:
+    return fault(404, "Not found", f"{str(problem)[:1].upper()}{str(problem)[1:]}. It may have expired.")
+
+
+@blueprint.errorhandler(Conflict)
+def _conflict(problem: Conflict) -> Response:
+    return fault(409, "Not possible now", f"{str(problem)[:1].upper()}{str(problem)[1:]}.")
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_long(_: RequestEntityTooLarge) -> Response:
+    return fault(413, "Too long for a form", "Use the API or the command line for what is as long as this.")
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def _storage(problem: SQLAlchemyError) -> Response:
+    logger.error("dashboard.database", error=type(problem).__name__)
+    return fault(503, "The database does not answer", "Deliveries cannot be stored just now either. /readyz tells more.")

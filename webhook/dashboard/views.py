@@ -1,0 +1,211 @@
+"""The pages that only look: each an address with its filter in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Response, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from shared.domain import filters
+from shared.domain.job_states import JobState
+from shared.errors import BadParameter, NotFound
+from shared.ledger import audit, jobs, repositories, target_states
+from shared.ledger import reconcile_runs as comparisons
+from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import lookup as finding
+from webhook.dashboard import chart_cache as figures
+from webhook.dashboard import charts
+from webhook.dashboard import formatting as words
+from webhook.dashboard import queries as reading
+from webhook.dashboard.blueprint import blueprint, door, looking, page
+from webhook.ops import replays
+from webhook.ops import serializers as views
+
+PAGE = "25"
+_MOST_UNFINISHED = 20
+WITH_CALLS = 20  # of a job's newest attempts, what was sent and what came back
+
+
+def chosen(known: tuple[str, ...]) -> dict[str, str]:
+    """The filter's words in the address; empty ones count as absent, unknown ones are refused."""
+    given: MultiDict[str, str] = request.args
+    filters.check_known(given, (*known, *filters.PAGE_WORDS), "word of this filter")
+    return {word: value.strip() for word, value in given.items() if value.strip()}
+
+
+def read_page(given: dict[str, str], kind: str) -> filters.Page:
+    return filters.read_page({"limit": PAGE, **given}, kind)
+
+
+def older(endpoint: str, given: dict[str, str], cursor: object) -> str | None:
+    values: dict[str, Any] = {**given, "cursor": str(cursor)}
+    return url_for(endpoint, **values) if cursor is not None else None
+
+
+def providers(given: dict[str, str]) -> list[str]:
+    """Those that may send, and the one that was asked for."""
+    return sorted({*door().keyrings, *filter(None, [given.get("provider")])})
+
+
+@blueprint.get("/")
+def overview() -> Response:
+    with looking() as connection:
+        shown = reading.read_overview(connection, door().rules, words.now())
+        day = figures.kept().read(connection, words.now())
+    return page("overview.html", figures=day.html, sums=day.sums, received=day.received, as_of=day.as_of, **shown)
+
+
+@blueprint.get("/deliveries")
+def list_deliveries() -> Response:
+    given = chosen(filters.DELIVERY_WORDS)
+    wanted = filters.read_delivery_filter(given, words.now())
+    with looking() as connection:
+        found = bounded_lists.list_deliveries(connection, wanted, read_page(given, "delivery"))
+    return page(
+        "deliveries.html",
+        given=given,
+        found=found,
+        statuses=filters.DELIVERY_STATUSES,
+        providers=providers(given),
+        older=older(".list_deliveries", given, found.next_cursor),
+    )
+
+
+@blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
+def show_delivery(delivery_id: str) -> Response:
+    with looking() as connection:
+        row = finding.find_delivery(connection, delivery_id, request.args.get("provider") or None)
+        if row is None:
+            raise NotFound("there is no delivery of this id")
+        made = finding.find_jobs(connection, list(row.jobs)[:50])
+    whole = views.whole_delivery(row)
+    payload = words.pretty(whole["payload"]) if whole["payload"] is not None else None
+    is_idle = request.args.get("replayed") == "0" and row.body is not None
+    nothing = replays.why_nothing(row, door().rules) if is_idle else None
+    return page("delivery.html", row=row, whole=whole, jobs=made, payload=payload, nothing=nothing)
+
+
+@blueprint.get("/jobs")
+def list_jobs() -> Response:
+    given = chosen(filters.JOB_WORDS)
+    wanted = filters.read_job_filter(given, words.now())
+    with looking() as connection:
+        found = bounded_lists.list_jobs(connection, wanted, read_page(given, "job"))
+        counted = bounded_lists.count_jobs(connection)
+        healths = target_states.find(connection)
+    rest = {word: value for word, value in given.items() if word in filters.JOB_WORDS and word != "status"}
+    return page(
+        "jobs.html",
+        given=given,
+        rest=rest,
+        found=found,
+        counted=counted,
+        failed_jobs=counted["failed"],
+        waits={row.id: views.waiting(row, healths) for row in found.rows if row.status in ("queued", "retrying")},
+        targets=list(door().rules.targets),
+        providers=providers(given),
+        filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
+        older=older(".list_jobs", given, found.next_cursor),
+    )
+
+
+@blueprint.get("/jobs/<job_id>")
+def show_job(job_id: str) -> Response:
+    with looking() as connection:
+        row = finding.find_job(connection, job_id)
+        if row is None:
+            raise NotFound("there is no job of this id")
+        attempts = finding.find_attempts(connection, job_id)[-100:]
+        healths = target_states.find(connection)
+    waits = row.status in ("queued", "retrying")
+    return page(
+        "job.html",
+        row=row,
+        attempts=attempts,
+        calls={one.number: views.attempt(one) for one in attempts[-WITH_CALLS:]},
+        waits=waits,
+        waiting=views.waiting(row, healths) if waits else None,
+        dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, words.now()),
+    )
+
+
+@blueprint.get("/jobs/replay")
+def confirm_replay() -> Response:
+    """The count first; nothing happens before the form is sent."""
+    given = chosen(filters.JOB_WORDS)
+    wanted = filters.read_job_filter(given, words.now())
+    if not given:
+        raise BadParameter("a bulk replay needs at least one word of the filter")
+    with looking() as connection:
+        matched = replays.count(connection, wanted)
+    return page("confirm_replay.html", given=given, matched=matched)
+
+
+@blueprint.get("/replays/<int:seq>")
+def show_progress(seq: int) -> Response:
+    with looking() as connection:
+        entry = audit.find(connection, seq)
+        if entry is None or entry.action != "jobs_replay":
+            raise NotFound("there is no bulk replay of this number")
+        counted = reading.read_progress(connection, seq)
+    done = counted.get("succeeded", 0) + counted.get("failed", 0) + counted.get("cancelled", 0)
+    return page("progress.html", entry=entry, counted=counted, total=sum(counted.values()), done=done)
+
+
+@blueprint.get("/releases")
+def list_releases() -> Response:
+    given = chosen(("repository", "target", "since"))
+    wanted = filters.read_job_filter({**given, "status": "succeeded"}, words.now())
+    partial = replace(wanted, status=JobState.RETRYING, reason=jobs.PARTIAL)
+    with looking() as connection:
+        found = bounded_lists.list_jobs(connection, wanted, read_page(given, "job"))
+        unfinished = (
+            None if given.get("cursor") else bounded_lists.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))
+        )
+    return page(
+        "releases.html",
+        given=given,
+        found=found,
+        unfinished=unfinished,
+        targets=list(door().rules.targets),
+        older=older(".list_releases", given, found.next_cursor),
+    )
+
+
+@blueprint.get("/repositories")
+def list_repositories() -> Response:
+    after = request.args.get("after", "")[:553]
+    with looking() as connection:
+        rows = repositories.list_known(connection, after=after, limit=int(PAGE) + 1)
+        missing = comparisons.count_missing(connection, [row.key for row in rows])
+    following = url_for(".list_repositories", after=rows[int(PAGE) - 1].key) if len(rows) > int(PAGE) else None
+    gaps = {row.key: repositories.usual_gap(row.pushes) for row in rows}
+    return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, missing=missing, following=following, after=after)
+
+
+@blueprint.get("/targets")
+def list_targets() -> Response:
+    with looking() as connection:
+        found = reading.read_targets(connection, door().rules)
+    return page("targets.html", targets=found)
+
+
+@blueprint.get("/rules")
+def list_rules() -> Response:
+    with looking() as connection:
+        hits = reading.read_rule_hits(connection)
+    source = door().settings.config_path
+    return page("rules.html", rules=door().rules, hits=hits, source=source.name if source else None)
+
+
+@blueprint.get("/audit")
+def list_audit() -> Response:
+    before = request.args.get("before", "")
+    if before and not (before.isascii() and before.isdigit() and len(before) < 19):
+        raise BadParameter("before must be a number of this list")
+    with looking() as connection:
+        rows = audit.list_entries(connection, before=int(before) if before else None, limit=int(PAGE) + 1)
+    following: Any = url_for(".list_audit", before=rows[int(PAGE) - 1].seq) if len(rows) > int(PAGE) else None
+    return page("audit.html", rows=rows[: int(PAGE)], following=following)

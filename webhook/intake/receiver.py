@@ -1,0 +1,256 @@
+"""POST /webhooks/<provider>: raw body -> verify -> read -> decide -> write down -> knock -> answer. The contract's table."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from flask import Blueprint, Response, current_app, request
+from pydantic_core import to_json
+from sqlalchemy.engine import Engine
+
+from shared.broker import Knocker
+from shared.config.settings import Settings
+from shared.domain.push import Push
+from shared.domain.rules import Decision, Rules, decide
+from shared.domain.webhook import Hook, Incoming, media_type
+from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
+from shared.forges import PROVIDERS
+from shared.forges.provider import Provider
+from shared.infra import asgi
+from shared.infra import logs as log
+from shared.infra.asgi import HEADERS, Quick, Scope
+from shared.ledger import deliveries
+from webhook.http import problems
+from webhook.http.problems import problem
+from webhook.intake.accept_latency import AcceptTimes
+from webhook.intake.group_commit import GroupCommit, Outcome
+from webhook.intake.keyring import Keyring
+from webhook.intake.rejections import Refusals
+from webhook.intake.throttle import Throttle
+from webhook.openapi.operation import Answer, Call, Parameter, described
+from webhook.openapi.schema_helpers import PROVIDER, ref
+
+blueprint = Blueprint("receive", __name__)
+logger = log.get(__name__)
+_QUICK_BYTES = 128 * 1024  # a few milliseconds of reading; a larger body must not hold up the event loop
+_GROUP_BYTES = 1024 * 1024  # a few milliseconds of writing; a larger body is stored alone, in a thread of its own
+_PATH = "/webhooks/"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the receiver works with; built once by `create_app`."""
+
+    settings: Settings
+    rules: Rules
+    engine: Engine
+    knocker: Knocker
+    group_commit: GroupCommit
+    refusals: Refusals
+    times: AcceptTimes
+    keyrings: Mapping[str, Keyring]
+    throttle: Throttle
+
+
+_NAME = Parameter("name", PROVIDER, "The provider.")
+_UNKNOWN = "No such provider is configured here."
+
+
+@blueprint.post("/webhooks/<name>", strict_slashes=False)
+@described(
+    Call(
+        summary="Take a webhook in",
+        detail="What is answered 2xx is stored. The event stands in X-GitHub-Event or X-Gitlab-Event, the delivery's id in "
+        "X-GitHub-Delivery, webhook-id or Idempotency-Key.",
+        who="sender",
+        path=(_NAME,),
+        body={"type": "object", "description": "the event as the provider sends it"},
+        body_types=tuple(sorted({kind for provider in PROVIDERS.values() for kind in provider.media_types})),
+        answers={
+            200: Answer("Nothing to do, or here before.", ref("Receipt")),
+            202: Answer("Stored; its jobs wait.", ref("Receipt")),
+        },
+        problems={
+            400: "A header is missing, or the body is not readable: detail names the field.",
+            401: "The signature or token is missing or wrong.",
+            404: _UNKNOWN,
+            415: "Neither JSON nor the provider's form, or compressed.",
+            429: "Too many requests of this sender were refused; one with a good signature never gets this.",
+        },
+    )
+)
+def receive(name: str) -> Response:
+    """A webhook: 202, 200, or the refusal that its fault asks for."""
+    started = time.perf_counter()
+    door: Door = current_app.extensions["door"]
+    if name not in door.keyrings:
+        door.throttle.note(request.remote_addr)
+        raise UnknownProvider("no such provider is configured here")
+    headers = request.environ.get(HEADERS) or {key.lower(): value for key, value in request.headers.items()}
+    admitted = _admit(door, name, Incoming(headers, request.get_data(cache=False)), request.remote_addr)
+    if isinstance(admitted, _Denied):
+        if admitted.write is not None:
+            admitted.write()
+        raise admitted.fault
+    with door.engine.begin() as connection:
+        receipt = deliveries.accept(connection, admitted.arrival)
+    door.knocker.knock(receipt.knock)
+    status, content_headers, body = _finish(door, admitted, receipt, started)
+    return Response(body, status=status, headers=content_headers)
+
+
+def quickly(door: Door, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
+    """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook.
+
+    `sender_of` (peer's address, headers) says whose request it is. Bodies that would hold up the loop are read beside it, one
+    at a time: reading is work for the interpreter, which several threads only take from one another.
+    """
+    beside = ThreadPoolExecutor(1, thread_name_prefix="large-body")
+
+    def take(scope: Scope, headers: Mapping[str, str], body: bytes) -> Awaitable[asgi.Answer] | None:
+        if len(body) > _GROUP_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+            return None
+        name = scope["path"][len(_PATH) :].removesuffix("/")
+        if name not in door.keyrings:
+            return None
+        sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)
+        return _take(door, name, incoming, sender, beside if len(body) > _QUICK_BYTES else None)
+
+    return take
+
+
+async def _take(door: Door, name: str, incoming: Incoming, sender: str, beside: ThreadPoolExecutor | None) -> asgi.Answer:
+    started = time.perf_counter()
+    try:
+        if beside is None:
+            admitted = _admit(door, name, incoming, sender)
+        else:
+            admitted = await asyncio.get_running_loop().run_in_executor(beside, _admit, door, name, incoming, sender)
+        if isinstance(admitted, _Denied):
+            if admitted.write is not None:  # before the answer goes out: whoever is refused may look for it at once
+                await asyncio.to_thread(admitted.write)
+            return problems.as_answer(problems.answer_to(admitted.fault))
+        return _finish(door, admitted, await door.group_commit.submit(admitted.arrival), started)
+    except Exception as fault:
+        return problems.as_answer(problems.answer_to(fault))
+
+
+class _Admitted(NamedTuple):
+    """A delivery that is to be stored; `secret` names the one that vouched for it."""
+
+    arrival: deliveries.Arrival
+    secret: str
+
+
+class _Denied(NamedTuple):
+    """`write` notes the refusal down, where one may wait."""
+
+    fault: Rejected | TooManyRefusals
+    write: Callable[[], None] | None = None
+
+
+def _admit(door: Door, name: str, incoming: Incoming, sender: str | None) -> _Admitted | _Denied:
+    """Verify, read and decide. Touches nothing but the counts of refused requests."""
+    provider, keyring, now = PROVIDERS[name], door.keyrings[name], datetime.now(UTC)
+    vouching: Sequence[str] = ()
+    try:
+        _check_body(provider, incoming.headers)
+        vouching = provider.verify(incoming, keyring.secrets, now)
+        hook = _bind(provider.read(incoming, with_commits=False), vouching, keyring)
+    except Rejected as fault:
+        try:
+            if not vouching or isinstance(fault, BadSignature):
+                door.throttle.note(sender)
+        except TooManyRefusals as too_many:
+            return _Denied(too_many)
+        return _Denied(fault, door.refusals.remember(name, incoming.headers, fault, now))
+    arrival = deliveries.Arrival(
+        provider=name,
+        hook=hook,
+        decision=_decide(hook, door.rules),
+        headers=incoming.headers,
+        body=incoming.body,
+        now=now,
+    )
+    return _Admitted(arrival, keyring.label(vouching[0]))
+
+
+def _finish(door: Door, admitted: _Admitted, outcome: Outcome, started: float) -> asgi.Answer:
+    """The answer, now that the delivery is stored or could not be."""
+    if not isinstance(outcome, deliveries.Receipt):
+        return problems.as_answer(problems.answer_to(outcome))
+    arrival = admitted.arrival
+    door.times.note(arrival.now, time.perf_counter() - started)
+    content = arrival.hook.content
+    logger.info(
+        "delivery.stored",
+        status=outcome.status,
+        provider=arrival.provider,
+        delivery=outcome.delivery_id,
+        hook=arrival.hook.event,
+        repository=content.repository.full_name if content.repository else None,
+        ref=content.ref.full if content.ref else None,
+        reason=outcome.reason,
+        jobs=list(outcome.jobs),
+        secret=admitted.secret,
+    )
+    body = to_json(_say(outcome))
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    return 202 if outcome.status == "accepted" else 200, headers, body
+
+
+def _say(receipt: deliveries.Receipt) -> dict[str, object]:
+    answer: dict[str, object] = {"delivery_id": receipt.delivery_id, "status": receipt.status}
+    if receipt.status == "ignored":
+        return answer | {"reason": receipt.reason, "detail": receipt.detail}
+    answer["jobs"] = receipt.jobs
+    if receipt.status == "duplicate":
+        answer["replayed"] = receipt.replayed
+    return answer
+
+
+def _bind(hook: Hook, vouching: Sequence[str], keyring: Keyring) -> Hook:
+    """A secret that is bound to some repositories vouches for no other; told apart from a wrong signature in our log alone."""
+    if not keyring.is_bound:
+        return hook
+    repository = hook.content.repository
+    if not keyring.speaks_for(vouching, repository.full_name if repository else None):
+        raise BadSignature(f"{keyring.label(vouching[0])} does not speak for {repository.key if repository else '-'}")
+    return replace(hook, scope=repository.full_name.lower() if repository else "-")
+
+
+def _check_body(provider: Provider, headers: Mapping[str, str]) -> None:
+    if headers.get("content-encoding"):
+        raise UnsupportedBody("a compressed body is not read: send it without Content-Encoding")
+    if media_type(headers) not in provider.media_types:
+        raise UnsupportedBody(f"the content type must be {' or '.join(provider.media_types)}")
+
+
+def _decide(hook: Hook, rules: Rules) -> Decision:
+    if isinstance(hook.content, Push):
+        return decide(hook.content, rules)
+    return Decision(reason=hook.content.reason, detail=hook.content.detail)
+
+
+@blueprint.get("/webhooks/<name>", strict_slashes=False)
+@described(
+    Call(
+        summary="Learn how to point a provider here",
+        who="anyone",
+        path=(_NAME,),
+        answers={},
+        problems={404: _UNKNOWN, 405: "Webhooks are POSTed here; detail says where the provider wants the address."},
+    )
+)
+def explain_door(name: str) -> Response:
+    """A person who opens the address in a browser learns how to point the provider at it."""
+    provider = PROVIDERS.get(name)
+    if provider is None:
+        raise UnknownProvider("no such provider is configured here")
+    return problem(405, f"webhooks are POSTed here. {provider.hint}", {"Allow": "POST"})

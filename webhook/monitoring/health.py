@@ -1,0 +1,100 @@
+"""/healthz: this process answers. /readyz: database, schema and broker, each told apart."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Blueprint, Response, current_app, jsonify
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.broker import Knocker, queue_length
+from shared.errors import SchemaError
+from shared.ledger.tables import SCHEMA
+from webhook.openapi.operation import Answer, Call, described
+from webhook.openapi.schema_helpers import one_of, ref, shape
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+@described(
+    Call(
+        summary="Does this process answer?",
+        who="anyone",
+        answers={200: Answer("It does.", shape({"status": one_of(("ok",))}))},
+    )
+)
+def healthz() -> Response:
+    """{"status": "ok"}: touches nothing, so it is always quick."""
+    return jsonify({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+@described(
+    Call(
+        summary="Which of database, schema and broker is missing?",
+        detail="A broker that is down is told (degraded), and deliveries are taken without it.",
+        who="anyone",
+        answers={
+            200: Answer("Deliveries can be stored.", ref("Readiness")),
+            503: Answer("Deliveries cannot be stored.", ref("Readiness")),
+        },
+    )
+)
+def readyz() -> Response:
+    """{"status", "database", "schema", "broker"}: 503 when deliveries cannot be stored.
+
+    A broker that is down is told ("degraded") but stays 200: the receiver takes deliveries without it, and a load
+    balancer that believed otherwise would lose them (docs/decisions/0006).
+    """
+    readiness: Readiness = current_app.extensions["readiness"]
+    report = readiness.look()
+    response = jsonify(report)
+    response.status_code = 503 if report["status"] == "unavailable" else 200
+    return response
+
+
+class Readiness:
+    """Looks at what the receiver needs, one look at a time: a broker that hangs takes seconds, and anyone may ask."""
+
+    def __init__(self, engine: Engine, knocker: Knocker, broker_url: str | None) -> None:
+        self._engine = engine
+        self._knocker = knocker
+        self._broker_url = broker_url
+        self._looking = threading.Lock()
+        self._last: dict[str, str] | None = None
+
+    def look(self) -> dict[str, str]:
+        """What is found now; while somebody is looking, what was found before."""
+        last = self._last
+        if not self._looking.acquire(blocking=last is None):
+            assert last is not None  # noqa: S101
+            return last
+        try:
+            self._last = self._look()
+            return self._last
+        finally:
+            self._looking.release()
+
+    def _look(self) -> dict[str, str]:
+        report = {"database": "ok", "schema": "ok"}
+        try:
+            SCHEMA.check(self._engine, remedy="python -m webhook db upgrade")
+        except SchemaError as problem:
+            report["schema"] = str(problem)
+        except SQLAlchemyError as problem:
+            report = {"database": type(problem).__name__, "schema": "unknown"}
+        is_storing = report["database"] == report["schema"] == "ok"
+        broker = self._look_at_broker()
+        status = "unavailable" if not is_storing else "ok" if broker == "ok" else "degraded"
+        return {**report, "broker": broker, "status": status}
+
+    def _look_at_broker(self) -> str:
+        if self._broker_url is None:
+            return "not configured"
+        try:
+            queue_length(self._knocker.app)
+        except Exception as problem:  # whatever the broker's client raises
+            return f"down ({type(problem).__name__})"
+        return "ok"

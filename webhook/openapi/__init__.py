@@ -1,0 +1,1 @@
+"""The OpenAPI document of this process, made from its routes."""
