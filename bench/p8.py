@@ -27,8 +27,8 @@ from shared.infra.garbage import spare_what_lasts
 from shared.infra.http_client import Deadline, call, make_client
 from shared.ledger.tables import SCHEMA
 from shared.targets.sentry_client import write_body
-from worker.collect import Collector
-from worker.forges import Forges
+from worker.commits.forge_pool import Forges
+from worker.commits.range_finder import Collector
 
 _COMMITS = 10_000
 _NAME = "acme/long"

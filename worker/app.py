@@ -24,13 +24,13 @@ from shared.ledger import jobs
 from shared.ledger.tables import SCHEMA
 from shared.reconcile import Comparer
 from shared.targets.repository_names import RepositoryNames
-from worker.comparing import Comparing
-from worker.forges import Forges
-from worker.gather import Gatherer
-from worker.process import LONGEST_ATTEMPT_SECONDS, Tools
-from worker.reconcile_timer import Timer
-from worker.sweeper import Sweeper
-from worker.tasks import Runner
+from worker.commits.forge_pool import Forges
+from worker.commits.release_commits import Gatherer
+from worker.jobs.attempt import LONGEST_ATTEMPT_SECONDS, Tools
+from worker.jobs.runner import Runner
+from worker.sweeper.loop import Sweeper
+from worker.sweeper.reconcile_schedule import Timer
+from worker.sweeper.reconciler import Comparing
 
 STOP_SECONDS = 24.0  # from SIGTERM to handing back what is not done
 HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds

@@ -77,7 +77,7 @@ class Unlogged(NamedTuple):
 def write_few(connection: Connection, *, provider: str, repository: str) -> None:
     """Log the pushes that wait if they are few and small, within a transaction that somebody needs anyway.
 
-    The rest is left to `worker/log_writing.py`: other writers would wait too long for what two thousand commits take.
+    The rest is left to `worker/commits/history_writer.py`, since other writers would wait too long for two thousand commits.
     """
     small = itertools.takewhile(
         lambda row: row.size <= _SMALL, connection.execute(_SMALL_ONES, {"provider": provider, "repository": repository}).all()

@@ -1,6 +1,6 @@
 """The commit log: what every authentic push said, kept once per repository (written by way of `pending_pushes.py`).
 
-Takes a connection, never commits. Answers facts only; which range they prove is decided in `worker/chain.py`.
+Takes a connection, never commits. Answers facts only; which range they prove is decided in `worker/commits/push_chain.py`.
 """
 
 from __future__ import annotations

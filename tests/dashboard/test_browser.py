@@ -28,12 +28,12 @@ from tests.dashboard.browser import MISSING, Visit, find_chromium, opened, serve
 from tests.dashboard.ledger import HOSTILE, OPERATOR, VIEWER
 from tests.forge import Forge, History
 from tests.target import Target
-from worker.comparing import Comparing
-from worker.forges import Forges
-from worker.gather import Gatherer
-from worker.process import Tools
-from worker.reconcile_timer import Timer
-from worker.tasks import Runner
+from worker.commits.forge_pool import Forges
+from worker.commits.release_commits import Gatherer
+from worker.jobs.attempt import Tools
+from worker.jobs.runner import Runner
+from worker.sweeper.reconcile_schedule import Timer
+from worker.sweeper.reconciler import Comparing
 
 pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
 

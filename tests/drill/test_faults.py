@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from shared.ledger.tables import SCHEMA, attempts, jobs, target_states
 from tests.drill.drill import Drill, Plan
 from tests.e2e.running import descendants, wait_until
-from worker.sweeper import INTERVAL, UNHEARD_AFTER, WINDOW
+from worker.sweeper.loop import INTERVAL, UNHEARD_AFTER, WINDOW
 
 pytestmark = pytest.mark.e2e
 

@@ -22,8 +22,8 @@ from shared.ledger import push_history as commit_log
 from shared.ledger.tables import SCHEMA, commits, pushes
 from shared.ledger.tables import deliveries as delivery_table
 from webhook.local.sample_webhooks import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
-from worker.log_keeping import LogKeeper
-from worker.log_writing import log_all, log_step
+from worker.commits.history_writer import log_all, log_step
+from worker.sweeper.history_keeper import LogKeeper
 
 KEY = "github:acme/shop"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

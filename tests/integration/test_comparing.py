@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-import worker.comparing
 from shared.config.settings import ForgeSettings
 from shared.domain.push import Repository
 from shared.domain.rules import ReconcileRules
@@ -27,9 +26,10 @@ from tests.builders import settings
 from tests.forge import Built, Forge, History, reply, used_up
 from tests.integration.test_worker import rules, runner
 from tests.target import Target
-from worker.comparing import Comparing
-from worker.forges import Forges
-from worker.reconcile_timer import Timer
+from worker.commits.forge_pool import Forges
+from worker.sweeper import reconciler
+from worker.sweeper.reconcile_schedule import Timer
+from worker.sweeper.reconciler import Comparing
 
 TAGS = ["v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0"]
 SHOP = Repository("github", "acme/shop")
@@ -252,10 +252,10 @@ def test_a_repository_that_is_not_there_fails_with_a_sentence(engine: Engine, ma
 def test_a_sweeper_that_stops_midway_leaves_the_rest_to_the_next_one(
     engine: Engine, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker.comparing, "STEP", 1)
+    monkeypatch.setattr(reconciler, "STEP", 1)
     stopping = threading.Event()
     first = make(stopping=stopping)
-    monkeypatch.setattr(worker.comparing, "STEP_PAUSE", timedelta(minutes=1))
+    monkeypatch.setattr(reconciler, "STEP_PAUSE", timedelta(minutes=1))
     want(engine, clock)
     thread = threading.Thread(target=first.step)
     thread.start()
@@ -267,7 +267,7 @@ def test_a_sweeper_that_stops_midway_leaves_the_rest_to_the_next_one(
     thread.join()
     stopped = row(engine)
     assert (stopped.state, stopped.handled, len(made_jobs(engine))) == ("wanted", 1, 1)
-    monkeypatch.setattr(worker.comparing, "STEP_PAUSE", timedelta(0))
+    monkeypatch.setattr(reconciler, "STEP_PAUSE", timedelta(0))
     assert make().step()
     ended = row(engine)
     assert (ended.state, ended.handled, ended.queued, len(made_jobs(engine))) == ("done", 4, 3, 4)

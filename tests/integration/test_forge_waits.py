@@ -29,10 +29,10 @@ from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
 from tests.target import Scripted, Target
 from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, sign_github
-from worker.forges import Forges
-from worker.gather import Gatherer
-from worker.process import Tools
-from worker.tasks import Runner
+from worker.commits.forge_pool import Forges
+from worker.commits.release_commits import Gatherer
+from worker.jobs.attempt import Tools
+from worker.jobs.runner import Runner
 
 TAGS = [f"v1.{number}.0" for number in range(5)]
 
@@ -405,7 +405,7 @@ def test_a_job_whose_repository_is_still_being_logged_waits_without_an_attempt_s
     in_force = rules(target.url)
     job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
     with monkeypatch.context() as slow:
-        slow.setattr("worker.gather.log_all", lambda *_, **__: False)
+        slow.setattr("worker.commits.release_commits.log_all", lambda *_, **__: False)
         runner(engine, http, in_force, forge.url).run([job_id])
     stored = row(engine, job_id)
     assert (stored.status, stored.waiting["code"], forge.total_calls, target.posts) == ("retrying", "log_behind", 0, [])

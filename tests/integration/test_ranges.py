@@ -25,9 +25,9 @@ from tests.forge import HISTORIES, Built, Forge, History, random_histories
 from tests.forge.histories import long
 from tests.integration.test_commit_log import store
 from webhook.local.sample_webhooks import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
-from worker.collect import Collector
-from worker.forges import Forges
-from worker.log_writing import log_all
+from worker.commits.forge_pool import Forges
+from worker.commits.history_writer import log_all
+from worker.commits.range_finder import Collector
 
 Kind = Literal["github", "gitlab"]
 NAME = "acme/shop"

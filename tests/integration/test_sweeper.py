@@ -17,8 +17,8 @@ from shared.ledger import jobs
 from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from tests.conftest import Broker
 from tests.integration.test_ledger import NOW, accept, claim, history, make_push, make_work, row
-from worker.feeding import Feeder
-from worker.sweeper import INTERVAL, UNHEARD_AFTER, WINDOW, Sweeper
+from worker.sweeper.dispatcher import Feeder
+from worker.sweeper.loop import INTERVAL, UNHEARD_AFTER, WINDOW, Sweeper
 
 LATER = KNOCK_AGAIN_AFTER + timedelta(seconds=1)
 

@@ -19,7 +19,7 @@ from tests.integration.test_ledger import NOW, accept, claim, make_push, make_wo
 from tests.integration.test_worker import JSON, history, make_due, rules, runner
 from tests.integration.test_worker import accept as accept_tag
 from tests.target import Target
-from worker.feeding import Feeder
+from worker.sweeper.dispatcher import Feeder
 
 
 def accept_one(engine: Engine, n: int) -> str:

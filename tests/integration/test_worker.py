@@ -24,10 +24,10 @@ from shared.targets.repository_names import RepositoryNames
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
 from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
-from worker.forges import Forges
-from worker.gather import Gatherer
-from worker.process import Tools
-from worker.tasks import Runner
+from worker.commits.forge_pool import Forges
+from worker.commits.release_commits import Gatherer
+from worker.jobs.attempt import Tools
+from worker.jobs.runner import Runner
 
 JSON = {"Content-Type": "application/json"}
 

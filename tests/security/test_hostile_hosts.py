@@ -17,8 +17,6 @@ import httpx2
 import pytest
 from sqlalchemy.engine import Engine
 
-import worker.gather
-import worker.process
 from shared.config.settings import ForgeSettings
 from shared.domain.rules import Rule, Rules
 from shared.domain.rules import Target as RuleTarget
@@ -32,10 +30,12 @@ from tests.integration import test_forge_waits
 from tests.integration.test_worker import accept, row
 from tests.security.hosts import DRIPS, Host, Script, bomb, flood, raw, redirect, say, say_json, take_slowly
 from tests.target import Target
-from worker.forges import Forges
-from worker.gather import Gatherer
-from worker.process import Tools
-from worker.tasks import Runner
+from worker.commits import release_commits
+from worker.commits.forge_pool import Forges
+from worker.commits.release_commits import Gatherer
+from worker.jobs import attempt
+from worker.jobs.attempt import Tools
+from worker.jobs.runner import Runner
 
 TOKENS = {"MAIN": "hush-main-token", "GOOD": "hush-good-token"}
 FORGE_TOKEN = "hush-forge-token"
@@ -74,8 +74,8 @@ def good() -> Iterator[Target]:
 @pytest.fixture(autouse=True)
 def _little_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same limits, shorter: a drip is cut by them and by nothing else."""
-    monkeypatch.setattr(worker.process, "SEND_SECONDS", 1.5)
-    monkeypatch.setattr(worker.gather, "COLLECT_SECONDS", 1.5)
+    monkeypatch.setattr(attempt, "SEND_SECONDS", 1.5)
+    monkeypatch.setattr(release_commits, "COLLECT_SECONDS", 1.5)
     monkeypatch.setattr(sentry_client, "_LIST_SECONDS", 1.0)
 
 

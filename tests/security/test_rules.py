@@ -25,10 +25,10 @@ from tests.dashboard.ledger import form_token, sign_in
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, rules, signed, source, tag
 from tests.security.hosts import Host
 from webhook.intake.keyring import make_keyrings, token_in_the_clear
-from worker.forges import Forges
-from worker.gather import Gatherer
-from worker.process import Tools
-from worker.tasks import Runner
+from worker.commits.forge_pool import Forges
+from worker.commits.release_commits import Gatherer
+from worker.jobs.attempt import Tools
+from worker.jobs.runner import Runner
 
 
 def test_a_signature_is_verified_before_anything_is_parsed_and_over_the_bytes_received(door: Door) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.ledger.push_history import LoggedPush
-from worker.chain import Chain, find_chain, is_link
+from worker.commits.push_chain import Chain, find_chain, is_link
 
 ZERO = "0" * 40
 counter = itertools.count(1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.tag_order import is_floating, may_precede, read_tag
 from tests.unit.test_chain import Graph, between, graphs, reach
-from worker.previous import Relation, candidates, choose_previous
+from worker.commits.previous_release import Relation, candidates, choose_previous
 
 
 def linear(*names: str) -> Graph:

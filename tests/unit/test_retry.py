@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import PermanentError, TransientError
 from tests.builders import NOW, examples
-from worker.retry import GiveUp, RetryAt, RetryPolicy, decide_retry, wait
+from worker.jobs.retry_policy import GiveUp, RetryAt, RetryPolicy, decide_retry, wait
 
 POLICY = RetryPolicy()
 DRAWS = st.floats(0, 1, exclude_max=True)

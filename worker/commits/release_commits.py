@@ -1,7 +1,7 @@
 """Gathers what a release lists: its own repository's range, what other repositories put into the same release, and names.
 
 A forge that limits us holds every job of its token; one that fails makes the release wait for a bounded time, then it is
-sent with what is known and completed later. `worker/waits.py` decides which.
+sent with what is known and completed later. `worker/commits/forge_wait.py` decides which.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from shared.ledger.contributions import Contribution
 from shared.ledger.forge_limits import held, hold
 from shared.targets.repository_names import RepositoryNames
 from shared.targets.sentry_client import SentryClient
-from worker.collect import Collector
-from worker.forges import Forges
-from worker.log_writing import log_all
-from worker.waits import ASK_AGAIN, Snooze, decide_wait, snooze
+from worker.commits.forge_pool import Forges
+from worker.commits.forge_wait import ASK_AGAIN, Snooze, decide_wait, snooze
+from worker.commits.history_writer import log_all
+from worker.commits.range_finder import Collector
 
 COLLECT_SECONDS = 60.0
 

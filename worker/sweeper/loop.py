@@ -22,8 +22,8 @@ from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.retention import Retention
 from shared.ledger.rollups import Folding
-from worker.feeding import Feeder
-from worker.log_keeping import LogKeeper
+from worker.sweeper.dispatcher import Feeder
+from worker.sweeper.history_keeper import LogKeeper
 
 INTERVAL = timedelta(seconds=1)
 BUSY_INTERVAL = timedelta(seconds=0.25)  # while there is more to feed than one sweep may

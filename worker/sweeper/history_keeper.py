@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from shared.infra.database import reading
 from shared.ledger import pending_pushes as unlogged
 from shared.ledger import push_history as commit_log
-from worker.log_writing import log_step
+from worker.commits.history_writer import log_step
 
 WRITE_EVERY = timedelta(seconds=5)
 FORGET_EVERY = timedelta(minutes=1)

@@ -20,8 +20,8 @@ from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.sentry_client import Sent, SentryClient
-from worker.gather import COLLECT_SECONDS, Gatherer, Wait
-from worker.waits import snooze
+from worker.commits.forge_wait import snooze
+from worker.commits.release_commits import COLLECT_SECONDS, Gatherer, Wait
 
 SEND_SECONDS = 22.0  # all calls to the target of one attempt together
 _NOT_DONE = (409, 425, 429)  # said before anything is done: the deploy may be sent again at once

@@ -19,10 +19,10 @@ from shared.ledger import claims, jobs, target_states
 from shared.ledger import pending_pushes as unlogged
 from shared.ledger.contributions import Contribution, contribute
 from shared.targets.http_exchanges import Exchanges
-from worker.gather import Wait
-from worker.process import Done, LostLease, Tools, process
-from worker.retry import RetryAt, RetryPolicy, decide_retry, read_sign
-from worker.waits import Snooze, snooze
+from worker.commits.forge_wait import Snooze, snooze
+from worker.commits.release_commits import Wait
+from worker.jobs.attempt import Done, LostLease, Tools, process
+from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 

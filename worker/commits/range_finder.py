@@ -1,7 +1,7 @@
 """Collects the true commit range of a release: payload, commit log and forge, in the order of what each costs.
 
-The log must hold every push of the repository that we have received (`worker/log_writing.py`).
-Asks and stores; which range is right is decided in `worker/chain.py`, `worker/previous.py` and `shared/domain/commit_range.py`.
+The log must hold every push of the repository that we have received (`worker/commits/history_writer.py`).
+Asks and stores; which range is right is decided in `push_chain.py`, `previous_release.py` and `shared/domain/commit_range.py`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import push_history as commit_log
 from shared.ledger.forge_limits import hold
-from worker.chain import Chain, find_chain, is_link
-from worker.previous import Relation, candidates, choose_previous
+from worker.commits.previous_release import Relation, candidates, choose_previous
+from worker.commits.push_chain import Chain, find_chain, is_link
 
 _LOOSE_END = 500  # commits at most where the log's chain ends before a base is found
 

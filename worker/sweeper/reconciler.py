@@ -19,7 +19,7 @@ from shared.infra.database import reading
 from shared.ledger import reconcile_runs as comparisons
 from shared.ledger.reconcile_runs import Claimed
 from shared.reconcile import NO_JOB, Comparer, Comparison, Entry, queue, read_repository
-from worker.reconcile_timer import Timer
+from worker.sweeper.reconcile_schedule import Timer
 
 LOOK_EVERY = timedelta(seconds=2)
 STEP = 25  # jobs queued in a row

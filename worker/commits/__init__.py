@@ -1,0 +1,1 @@
+"""Finds the commits that a release lists."""

@@ -1,0 +1,1 @@
+"""Takes a job, runs one attempt of it and records the outcome."""
