@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from releases import commands
+from releases import cli as commands
 from shared.config.env_files import completed
 from shared.config.settings import from_env
 from shared.errors import SettingsError

@@ -10,10 +10,17 @@ from flask import Flask, Response, request
 from sqlalchemy.engine import Engine
 from werkzeug.exceptions import HTTPException
 
-from releases import commit_routes, deploy_routes, door, headers, index_routes, limits, project_routes, release_routes
-from releases.findings import Finder
+from releases.errors import Refused, busy, missing
+from releases.http import headers
+from releases.http import rate_limit as limits
+from releases.http import request as door
 from releases.pages import routes as pages
-from releases.refusals import Refused, busy, missing
+from releases.refs_resolver.resolver import Finder
+from releases.routes import commits as commit_routes
+from releases.routes import deploys as deploy_routes
+from releases.routes import index as index_routes
+from releases.routes import project_releases as project_routes
+from releases.routes import releases as release_routes
 from shared.infra import logs as log
 from shared.infra.database import reading
 

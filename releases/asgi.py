@@ -7,7 +7,7 @@ import os
 import sys
 
 from releases.app import create_app
-from releases.limits import read_limit
+from releases.http.rate_limit import read_limit
 from releases.pages.visitors import read_setting
 from shared.config.settings import from_env
 from shared.infra import logs as log

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from flask import Flask, request
 
-from releases import startup, tenancy
-from releases.tables import (
+from releases import bootstrap as startup
+from releases.tables.releases import (
     authors,
     commit_files,
     commits,
@@ -24,7 +24,8 @@ from releases.tables import (
     release_projects,
     releases,
 )
-from releases.upsert import add_new
+from releases.tables.upsert import add_new
+from releases.tenancy import organizations as tenancy
 from shared.infra.asgi import FlaskInAsgi
 from shared.infra.database import make_engine
 from shared.infra.server import serve

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from releases.tables import releases
+from releases.tables.releases import releases
 from shared.infra.database import run_migrations
 
 run_migrations(context.config, releases.metadata)

@@ -9,14 +9,15 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy.engine import Connection
 
-from releases import access, store
-from releases.access import Organization
-from releases.cursors import Cursor, parse_cursor
-from releases.door import server
-from releases.pages import reading
+from releases.errors import Refused
+from releases.http.pagination import Cursor, parse_cursor
+from releases.http.request import server
+from releases.pages import queries as reading
 from releases.pages.visitors import Approach, Visitor, recognise
-from releases.refusals import Refused
-from releases.search import storable
+from releases.store import releases as store
+from releases.store.search import storable
+from releases.tenancy import authentication as access
+from releases.tenancy.authentication import Organization
 
 routes = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

@@ -15,10 +15,10 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from releases import access
-from releases.access import Caller
-from releases.credentials import READ
-from releases.refusals import Refused
+from releases.errors import Refused
+from releases.tenancy import authentication as access
+from releases.tenancy.authentication import Caller
+from releases.tenancy.credentials import READ
 from shared.config.settings import Settings
 from shared.errors import SettingsError
 

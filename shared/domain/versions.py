@@ -1,6 +1,6 @@
 """What a release is called: tag parts, version templates, and the names that Sentry refuses. Pure.
 
-Refused versions: Sentry's own check (docs: Releases > Naming; the embedded endpoint's `releases/schema.py` tests agree).
+Refused versions: Sentry's own check (docs: Releases > Naming; the embedded endpoint's `releases/validation/` agrees).
 """
 
 from __future__ import annotations

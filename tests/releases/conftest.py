@@ -18,10 +18,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases import credentials, startup, tenancy
+from releases import bootstrap as startup
 from releases.app import ReleasesApp, create_app
-from releases.credentials import NewCredential
-from releases.tenant_tables import metadata
+from releases.tables.tenants import metadata
+from releases.tenancy import credentials
+from releases.tenancy import organizations as tenancy
+from releases.tenancy.credentials import NewCredential
 from shared.config.settings import from_env
 from shared.infra.database import make_engine
 from tests.releases.caller import Caller

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases.credentials import revoke
-from releases.tenant_tables import credentials, users
+from releases.tables.tenants import credentials, users
+from releases.tenancy.credentials import revoke
 from tests.releases.caller import Caller
 from tests.releases.conftest import TOKEN
 

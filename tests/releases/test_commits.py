@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases.tables import commit_files, commits
+from releases.tables.releases import commit_files, commits
 from tests.releases.caller import Caller
 
 
@@ -16,7 +16,7 @@ def ids(api: Caller, version: str = "1.0") -> list[str]:
 
 
 def heads(api: Caller) -> list[tuple[str, str]]:
-    from releases.tables import release_heads, repositories
+    from releases.tables.releases import release_heads, repositories
 
     query = (
         sa.select(repositories.c.name, commits.c.key)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases.tables import authors, commits, release_commits, releases, repositories
+from releases.tables.releases import authors, commits, release_commits, releases, repositories
 from tests.releases.caller import Caller
 from tests.releases.conftest import TOKEN
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases.tables import activities
+from releases.tables.releases import activities
 from tests.releases.caller import Caller
 
 REF = "6ba09a7c53235ee8a8fa5ee4c1ca8ca886e7fdbb"

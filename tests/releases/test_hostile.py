@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from releases import startup
+from releases import bootstrap as startup
 from releases.app import ReleasesApp, create_app
-from releases.fields import Fault
-from releases.openapi import describe
-from releases.schema import read_change, read_deploy, read_new_release, read_project_release
+from releases.http.openapi import describe
+from releases.validation.fields import Fault
+from releases.validation.requests import read_change, read_deploy, read_new_release, read_project_release
 from shared.config.settings import from_env
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, TOKEN, own_copy

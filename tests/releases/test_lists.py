@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releases.cursors import parse_cursor, parse_page_size
-from releases.search_query import QueryError, parse_query
+from releases.http.pagination import parse_cursor, parse_page_size
+from releases.validation.search_query import QueryError, parse_query
 from tests.releases.caller import Caller
 
 

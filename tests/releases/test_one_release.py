@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases.tables import activities, release_heads
+from releases.tables.releases import activities, release_heads
 from tests.releases.caller import Caller
 from tests.releases.test_commits import ids
 

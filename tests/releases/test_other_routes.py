@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
-from releases import tenancy
+from releases.tenancy import organizations as tenancy
 from tests.releases.caller import Caller
 from tests.releases.test_commits import ids
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from releases.ranges import FIRST_RELEASE, MOST_COMMITS, Found, Stored, Unknown, find_range
-from releases.tables import release_ranges
+from releases.refs_resolver.ranges import FIRST_RELEASE, MOST_COMMITS, Found, Stored, Unknown, find_range
+from releases.tables.releases import release_ranges
 from tests.releases.caller import Caller
 from tests.releases.test_commits import heads, ids
 

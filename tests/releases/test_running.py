@@ -16,10 +16,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases import startup
+from releases import bootstrap as startup
 from releases.app import create_app
-from releases.limits import Limiter, read_limit
-from releases.tables import metadata
+from releases.http.rate_limit import Limiter, read_limit
+from releases.tables.releases import metadata
 from shared.config.settings import from_env
 from shared.errors import SettingsError
 from shared.infra.database import make_engine

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releases.version_info import is_allowed, render_version_info, sort_columns
+from releases.validation.release_version import is_allowed, render_version_info, sort_columns
 
 
 @pytest.mark.parametrize(

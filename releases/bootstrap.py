@@ -1,0 +1,45 @@
+"""Before the first request: settings checked, schema upgraded, the organization, projects and token of the environment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.util import CommandError
+from sqlalchemy.engine import Engine
+
+from releases.tenancy import credentials
+from releases.tenancy import organizations as tenancy
+from shared.config.settings import Settings
+from shared.errors import SettingsError
+from shared.infra.database import Schema, make_engine
+
+SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version")
+
+
+def open_database(settings: Settings) -> Engine:
+    """An engine whose schema is this program's. Raises SettingsError in place of whatever the driver says."""
+    engine = make_engine(settings.releases_database_url)
+    try:
+        SCHEMA.upgrade(engine)
+    except (sa.exc.OperationalError, OSError) as problem:
+        reason = str(getattr(problem, "orig", problem)).strip().splitlines()[0]
+        raise SettingsError([f"RELEASES_DATABASE_URL cannot be opened: {reason}"]) from problem
+    except CommandError as problem:
+        reason = "it was migrated by another version of this program"
+        raise SettingsError([f"RELEASES_DATABASE_URL cannot be used: {reason} ({problem})"]) from problem
+    return engine
+
+
+def seed(engine: Engine, settings: Settings) -> None:
+    """Make what the environment names. Doing it again changes nothing. Raises SettingsError."""
+    named = [("SENTRY_ORG", settings.sentry_org), *(("SENTRY_PROJECT", slug) for slug in settings.sentry_projects)]
+    if faults := [f"{name} {fault}" for name, slug in named if (fault := tenancy.slug_fault(slug))]:
+        raise SettingsError(faults)
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        organization_id, _ = tenancy.ensure_organization(connection, settings.sentry_org, now)
+        for slug in settings.sentry_projects:
+            tenancy.ensure_project(connection, organization_id, slug, now)
+        credentials.accept_setting(connection, organization_id, settings.sentry_auth_token, now)

@@ -1,0 +1,1 @@
+"""Requests, headers, pagination and rate limits of the endpoint. Knows no table."""

@@ -1,0 +1,131 @@
+"""Between Flask and the rest: authorise a request, read its body, run one transaction, answer. Decides nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from flask import Response, current_app, request
+from sqlalchemy.engine import Connection, Engine
+
+from releases.errors import Refused, bad_request, busy, commits_are_locked, conflicts, invalid
+from releases.http.pagination import Cursor, Turn, parse_cursor, parse_page_size, render_link
+from releases.tenancy import authentication as access
+from releases.tenancy.authentication import Caller, Organization
+from releases.validation.body import BodyError, read_json
+from releases.validation.fields import Fault
+
+T = TypeVar("T")
+_TRIES = 4
+_RUN_AGAIN = ("40P01", "40001")  # PostgreSQL: deadlock, serialization failure
+_LOCKED = "55P03"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What the routes need; one per app."""
+
+    engine: Engine
+    reader: Engine
+    clock: Callable[[], datetime]
+    trusts_local: bool  # the pages are open to visitors from this machine
+    after_commit: Callable[[int], None]  # release id: its refs may have become findable, or others' have
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """An authorised request: who, where, when."""
+
+    caller: Caller
+    organization: Organization
+    now: datetime
+
+
+def server() -> Server:
+    return cast("Server", current_app.extensions["releases"])
+
+
+def authorise(connection: Connection, org: str, scopes: Sequence[str]) -> Call:
+    """Raises Refused: 401, 404, 403 in this order."""
+    now = server().clock()
+    caller = access.authenticate(connection, request.headers.get("Authorization"), now)
+    return Call(caller=caller, organization=access.enter(connection, caller, org, scopes), now=now)
+
+
+@contextmanager
+def reading(org: str, scopes: Sequence[str]) -> Iterator[tuple[Connection, Call]]:
+    """A transaction that only reads, and the call."""
+    with server().reader.begin() as connection:
+        yield connection, authorise(connection, org, scopes)
+
+
+def authorised(org: str, scopes: Sequence[str]) -> Call:
+    """The call alone: a request that will write is authorised and read before it takes the write lock."""
+    with reading(org, scopes) as (_, call):
+        return call
+
+
+def write(work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction, again where the database broke a tie. Raises Refused: 409 or 503 when it is busy."""
+    for left in range(_TRIES - 1, -1, -1):
+        try:
+            with server().engine.begin() as connection:
+                return work(connection)
+        except sa.exc.OperationalError as problem:
+            state = getattr(problem.orig, "sqlstate", None)
+            if state == _LOCKED:
+                raise commits_are_locked() from problem
+            if state not in _RUN_AGAIN or not left:
+                raise busy() from problem
+        except sa.exc.IntegrityError as problem:
+            raise conflicts() from problem
+    raise AssertionError("unreachable")
+
+
+def json_body(read: Callable[[object], T]) -> T:
+    """The body, read. Raises Refused: 415, 400."""
+    try:
+        return read(json_value())
+    except Fault as fault:
+        raise invalid(fault_body(fault)) from fault
+
+
+def json_value() -> object:
+    """The JSON value of the body. Raises Refused: 415, 400."""
+    raw = request.get_data(cache=False)
+    if raw and request.mimetype != "application/json":
+        raise Refused(415, {"detail": f'Unsupported media type "{request.mimetype[:100]}" in request.'})
+    try:
+        return read_json(raw)
+    except BodyError as problem:
+        raise bad_request(str(problem)) from problem
+
+
+def fault_body(fault: Fault) -> dict[str, Any]:
+    return fault.texts if isinstance(fault.texts, dict) else {"non_field_errors": fault.texts}
+
+
+def answer(body: object, status: int = 200) -> Response:
+    return Response(json.dumps(body), status, content_type="application/json")
+
+
+def paging() -> tuple[Cursor | None, int]:
+    """Cursor and page size of the query. Raises Refused (400)."""
+    try:
+        size = parse_page_size(request.args.get("per_page"))
+        return parse_cursor(request.args.get("cursor")), size
+    except ValueError as problem:
+        raise bad_request(str(problem)) from problem
+
+
+def page(body: object, turn: Turn) -> Response:
+    """A list with its Link header."""
+    response = answer(body)
+    query = [(key, value) for key, values in request.args.lists() for value in values]
+    response.headers["Link"] = render_link(request.base_url, query, turn)
+    return response

@@ -1,0 +1,132 @@
+"""What POST and PUT do to a release, as one transaction: a refusal anywhere leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection, RowMapping
+
+from releases.errors import invalid, missing
+from releases.http.request import Call
+from releases.serializers import releases as shapes
+from releases.store import commits, refs
+from releases.store import releases as store
+from releases.store.commit_plan import plan_commits
+from releases.tenancy import organizations as tenancy
+from releases.validation.requests import NewRelease
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to a POST; `to_find`: the release whose refs, or commits that others wait for, were stored."""
+
+    status: int
+    body: dict[str, Any]
+    to_find: int | None
+
+
+def create(
+    connection: Connection,
+    call: Call,
+    new: NewRelease,
+    owner_id: int | None,
+    user_agent: str | None,
+    *,
+    is_project: bool = False,
+) -> Outcome:
+    """201 for a new release or a newly linked project, else 208. Raises Refused (400).
+
+    `is_project`: through the address of its one project, which says nothing about other projects of the release.
+    """
+    projects = _visible_projects(connection, call, new.projects or ())
+    extra = {"owner_id": owner_id, "user_agent": user_agent}
+    row, is_new = store.create_or_find(connection, call.organization.id, new, extra, call.now)
+    if not is_new:
+        if not is_project:
+            _refuse_foreign_projects(connection, call, row)
+        if new.is_archived is not None and new.is_archived != row["is_archived"]:
+            row = store.change(connection, row["id"], {"is_archived": new.is_archived})
+    linked = store.link_projects(connection, row["id"], projects)
+    if row["date_released"] is not None:
+        store.record_released(connection, row["id"], linked, call.now)
+    row = _apply_commits(connection, call, row, new, is_new=is_new)
+    shown = shapes.render_releases(connection, [row], project_ids=projects if is_project else None)[0]
+    return Outcome(201 if is_new or linked else 208, shown, to_find(connection, row, new))
+
+
+def to_find(connection: Connection, row: RowMapping, new: NewRelease) -> int | None:
+    """The release's id if refs may become commits now, its own or another's."""
+    has_news = bool(new.refs or new.commits)
+    return row["id"] if has_news and refs.is_awaited(connection, row["id"]) else None
+
+
+def change(connection: Connection, call: Call, row: RowMapping, new: NewRelease) -> RowMapping:
+    """PUT: only what was said and is not empty is written; `refs: []` alone clears commits and heads."""
+    values: dict[str, Any] = {}
+    if new.ref:
+        values["ref"] = new.ref
+    if new.url:
+        values["url"] = new.url
+    if new.is_archived:
+        values["is_archived"] = True
+    if new.released_at is not None:
+        values |= {"date_released": new.released_at, "date_sort": new.released_at}
+        if row["date_released"] is None:
+            ids = [project["id"] for project in store.projects_of(connection, row["id"])]
+            store.record_released(connection, row["id"], ids, call.now)
+    if values:
+        row = store.change(connection, row["id"], values)
+    if new.refs == () and not new.commits:
+        return _clear(connection, row)
+    return _apply_commits(connection, call, row, new, is_new=False)
+
+
+def reach(connection: Connection, call: Call, version: str, *, lock: bool = False) -> RowMapping:
+    """A release of which the caller may see a project. Raises Refused (404)."""
+    row = store.find(connection, call.organization.id, version, lock=lock)
+    if row is None:
+        raise missing()
+    if call.caller.projects is not None and not any(
+        call.caller.may_see(project["id"]) for project in store.projects_of(connection, row["id"])
+    ):
+        raise missing()
+    return row
+
+
+def _apply_commits(connection: Connection, call: Call, row: RowMapping, new: NewRelease, *, is_new: bool) -> RowMapping:
+    if new.commits:
+        planned = plan_commits(new.commits)
+        row = commits.replace(connection, call.organization.id, row, planned, call.now, is_new=is_new)
+    if new.refs:
+        refs.set_heads(connection, call.organization.id, row["id"], new.refs, call.now)
+        if not new.commits:
+            refs.await_commits(connection, call.organization.id, row["id"], new.refs)
+    return row
+
+
+def _clear(connection: Connection, row: RowMapping) -> RowMapping:
+    commits.clear(connection, row["id"])
+    refs.clear_heads(connection, row["id"])
+    return store.change(connection, row["id"], {"commit_count": 0, "last_commit_id": None})
+
+
+def _visible_projects(connection: Connection, call: Call, named: Sequence[int | str]) -> Collection[int]:
+    found = tenancy.find_projects(connection, call.organization.id, named)
+    ids = {row["id"] for row in found.values() if call.caller.may_see(row["id"])}
+    if len(found) < len(set(named)) or len(ids) < len({row["id"] for row in found.values()}):
+        raise invalid({"projects": ["Invalid project ids or slugs"]})
+    return ids
+
+
+def _refuse_foreign_projects(connection: Connection, call: Call, row: RowMapping) -> None:
+    """A caller limited to some projects may not touch a release that others share."""
+    if call.caller.projects is None:
+        return
+    foreign = [
+        project["slug"] for project in store.projects_of(connection, row["id"]) if not call.caller.may_see(project["id"])
+    ]
+    if foreign:
+        names = ", ".join(foreign)
+        raise invalid({"projects": [f"You do not have permission to one of the projects: {names}"]})

@@ -1,0 +1,1 @@
+"""Finds the commits of a release from the refs of a request."""

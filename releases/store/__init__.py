@@ -1,0 +1,1 @@
+"""Every SQL statement on releases, commits, refs and deploys."""

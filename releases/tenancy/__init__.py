@@ -1,0 +1,1 @@
+"""Organizations, projects and credentials: who may do what where."""
