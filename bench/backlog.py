@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 
 from bench.server import ROOT, Served
 from bench.webhooks import pushes
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.settings import Settings, from_env
 from shared.domain.commit_range import payload_range
 from shared.domain.push import Push
@@ -72,7 +72,7 @@ def environment(folder: Path, database_url: str, broker_url: str, target: str) -
 
 def store(engine: Engine, environ: Mapping[str, str], count: int) -> list[str]:
     """Store `count` pushes with their jobs; the jobs' ids, oldest first."""
-    rules = config.load(settings_of(environ))
+    rules = rules_file.load(settings_of(environ))
     ids: list[str] = []
     arrived = list(pushes(count))
     for start in range(0, count, _GROUP):

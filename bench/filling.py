@@ -18,8 +18,7 @@ from sqlalchemy.engine import Engine
 
 from bench.made_up import Delivery, Team
 from shared.domain.histogram import bucket_of
-from shared.ledger import repositories
-from shared.ledger import rollups as tallies
+from shared.ledger import repositories, rollups
 from shared.ledger.reporting_tables import audit, tally_marks
 from shared.ledger.reporting_tables import tallies as tally_table
 from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS
@@ -103,7 +102,7 @@ class _Folding:
     """What the sweeper would have counted."""
 
     def __init__(self) -> None:
-        self.fold = tallies.Fold()
+        self.fold = rollups.Fold()
 
     def take(self, one: Delivery) -> None:
         fold = self.fold
@@ -123,7 +122,7 @@ class _Folding:
             if tried["outcome"] == "succeeded":
                 fold.time(ended, "release_seconds", (ended - one.at).total_seconds())
                 fold.releases[key] = (ended, one.jobs[0]["version"])
-        key_of_time = (tallies.hour_of(one.at), ("accept_seconds", "", bucket_of(0.004)))
+        key_of_time = (rollups.hour_of(one.at), ("accept_seconds", "", bucket_of(0.004)))
         fold.numbers[key_of_time] += 1
         fold.seconds[key_of_time] += 0.004
 
@@ -131,11 +130,11 @@ class _Folding:
 def _finish(engine: Engine, folding: _Folding, end: datetime) -> None:
     """Tallies of the hours that the sweeper keeps, what is known of repositories, and statistics as autovacuum makes them."""
     with engine.begin() as connection:
-        tallies.add(connection, folding.fold)
+        rollups.add(connection, folding.fold)
         hour = tally_table.c.hour
-        connection.execute(tally_table.delete().where(hour > tallies.ALL_TIME, hour < end - tallies.KEEP_HOURS))
+        connection.execute(tally_table.delete().where(hour > rollups.ALL_TIME, hour < end - rollups.KEEP_HOURS))
         repositories.note(connection, folding.fold.pushes, folding.fold.releases)
-        connection.execute(tally_marks.insert().values(name=tallies.MARK, until=end))
+        connection.execute(tally_marks.insert().values(name=rollups.MARK, until=end))
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(

@@ -17,14 +17,13 @@ from sqlalchemy.engine import Engine
 from bench import backlog
 from bench.filling import Writer
 from bench.webhooks import pushes
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.domain.push import Push
 from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Incoming
 from shared.forges import PROVIDERS
 from shared.infra.database import make_engine
-from shared.ledger import bulk_insert as bulk
-from shared.ledger import push_history as commit_log
+from shared.ledger import bulk_insert, push_history
 from shared.ledger.deliveries import Arrival
 from shared.ledger.tables import SCHEMA, commits, deliveries, jobs, payloads
 from shared.ledger.tables import pushes as push_table
@@ -50,7 +49,7 @@ class Ledger:
 
     def store(self, count: int) -> None:
         """`count` pushes, each with its job, oldest first, all due. The commit log has them: the sweeper wrote it meanwhile."""
-        rules = config.load(backlog.settings_of(self.environ))
+        rules = rules_file.load(backlog.settings_of(self.environ))
         with self.engine.connect() as connection:
             last = connection.execute(sa.select(sa.func.max(deliveries.c.seq))).scalar_one() or 0
         arrived = pushes(count, heads=self.heads)
@@ -101,14 +100,16 @@ def _arrival(rules: Rules, sample: Sample, at: datetime) -> Arrival:
 
 
 def _write(writer: Writer, arrivals: Sequence[Arrival], seqs: Sequence[int]) -> None:
-    rows = bulk.rows_of(arrivals, seqs)
+    rows = bulk_insert.rows_of(arrivals, seqs)
     logged: list[Row] = []
     listed: list[Row] = []
     for seq, arrival in zip(seqs, arrivals, strict=True):
         push = arrival.hook.content
         assert isinstance(push, Push)
-        logged.append(commit_log.push_values(seq, push, arrival.now))
-        listed += [commit_log.commit_values(push.repository.key, one, arrival.now) for one in commit_log.listed_commits(push)]
+        logged.append(push_history.push_values(seq, push, arrival.now))
+        listed += [
+            push_history.commit_values(push.repository.key, one, arrival.now) for one in push_history.listed_commits(push)
+        ]
     for row in rows.deliveries:
         row.update(to_log=False, jobs=list(row["jobs"]))
     for row in rows.jobs:

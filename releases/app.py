@@ -12,16 +12,12 @@ from werkzeug.exceptions import HTTPException
 
 from releases.errors import Refused, busy, missing
 from releases.http import headers
-from releases.http import rate_limit as limits
-from releases.http import request as door
+from releases.http.rate_limit import install as install_rate_limit
+from releases.http.request import Server, answer
 from releases.pages import routes as pages
 from releases.refs_resolver.resolver import Finder
-from releases.routes import commits as commit_routes
-from releases.routes import deploys as deploy_routes
-from releases.routes import index as index_routes
-from releases.routes import project_releases as project_routes
-from releases.routes import releases as release_routes
-from shared.infra import logs as log
+from releases.routes import commits, deploys, index, project_releases, releases
+from shared.infra import logs
 from shared.infra.database import reading
 
 _API = "/api/0"
@@ -35,7 +31,7 @@ class ReleasesApp(Flask):
 
     def stop(self) -> None:
         self.finder.stop()
-        server: door.Server = self.extensions["releases"]
+        server: Server = self.extensions["releases"]
         server.engine.dispose()
 
 
@@ -50,15 +46,15 @@ def create_app(engine: Engine, *, rate_limit: int | None = None, trusts_local: b
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", _limit_lock_waits)
     app.finder = Finder(engine)
-    app.extensions["releases"] = door.Server(
+    app.extensions["releases"] = Server(
         engine=engine, reader=_reader(engine), clock=_now, trusts_local=trusts_local, after_commit=app.finder.ask
     )
-    app.register_blueprint(index_routes.routes)
-    for module in (release_routes, commit_routes, deploy_routes, project_routes):
+    app.register_blueprint(index.routes)
+    for module in (releases, commits, deploys, project_releases):
         app.register_blueprint(module.routes, url_prefix=_API)
     app.register_blueprint(pages.routes)
     if rate_limit is not None:
-        limits.install(app, rate_limit, _now)
+        install_rate_limit(app, rate_limit, _now)
     headers.install(app)
     _handle_errors(app)
     app.finder.resume()
@@ -89,7 +85,7 @@ def _handle_errors(app: Flask) -> None:
 
 
 def _render_refused(refused: Refused) -> Response:
-    response = door.answer(refused.body, refused.status)
+    response = answer(refused.body, refused.status)
     response.headers.update(refused.headers)
     return response
 
@@ -99,16 +95,16 @@ def _render_http(problem: HTTPException) -> Response:
     if problem.code == 404:
         return _render_refused(missing())
     if problem.code == 405:
-        return door.answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
-    return door.answer({"detail": problem.description or problem.name}, problem.code or 500)
+        return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
+    return answer({"detail": problem.description or problem.name}, problem.code or 500)
 
 
 def _render_busy(problem: sa.exc.OperationalError) -> Response:
-    log.get(__name__).warning("releases.database_unavailable", error=str(problem.orig))
+    logs.get(__name__).warning("releases.database_unavailable", error=str(problem.orig))
     return _render_refused(busy())
 
 
 def _render_unplanned(problem: Exception) -> Response:
     number = uuid.uuid4().hex
-    log.get(__name__).error("releases.request_failed", error_id=number, path=request.path, exc_info=problem)
-    return door.answer({"detail": "Internal Error", "errorId": number}, 500)
+    logs.get(__name__).error("releases.request_failed", error_id=number, path=request.path, exc_info=problem)
+    return answer({"detail": "Internal Error", "errorId": number}, 500)

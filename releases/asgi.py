@@ -10,15 +10,15 @@ from releases.app import create_app
 from releases.http.rate_limit import read_limit
 from releases.pages.visitors import read_setting
 from shared.config.settings import from_env
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Refusal
 from shared.infra.database import make_engine
 
 
 def create() -> FlaskInAsgi:
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
-    log.setup(settings.log_format, settings.log_level)
-    log.hide(settings.every_secret())
+    logs.setup(settings.log_format, settings.log_level)
+    logs.hide(settings.every_secret())
     engine = make_engine(settings.releases_database_url)
     app = create_app(engine, rate_limit=read_limit(settings), trusts_local=read_setting(settings))
     return FlaskInAsgi(app, refuse=_refuse)

@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 
-from releases.tenancy import credentials
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import credentials, organizations
 from shared.config.settings import Settings
 from shared.errors import SettingsError
 from shared.infra.database import Schema, make_engine
@@ -35,11 +34,11 @@ def open_database(settings: Settings) -> Engine:
 def seed(engine: Engine, settings: Settings) -> None:
     """Make what the environment names. Doing it again changes nothing. Raises SettingsError."""
     named = [("SENTRY_ORG", settings.sentry_org), *(("SENTRY_PROJECT", slug) for slug in settings.sentry_projects)]
-    if faults := [f"{name} {fault}" for name, slug in named if (fault := tenancy.slug_fault(slug))]:
+    if faults := [f"{name} {fault}" for name, slug in named if (fault := organizations.slug_fault(slug))]:
         raise SettingsError(faults)
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        organization_id, _ = tenancy.ensure_organization(connection, settings.sentry_org, now)
+        organization_id, _ = organizations.ensure_organization(connection, settings.sentry_org, now)
         for slug in settings.sentry_projects:
-            tenancy.ensure_project(connection, organization_id, slug, now)
+            organizations.ensure_project(connection, organization_id, slug, now)
         credentials.accept_setting(connection, organization_id, settings.sentry_auth_token, now)

@@ -13,17 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases import bootstrap as startup
+from releases import bootstrap
 from releases.http.rate_limit import read_limit
 from releases.pages import visitors
-from releases.tenancy import authentication as access
-from releases.tenancy import credentials
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import authentication, credentials, organizations
 from releases.tenancy.credentials import NewCredential
 from releases.validation.times import render_time
 from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.server import serve
 
 NOTHING_MATCHED = 3
@@ -69,8 +67,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """The exit code. Raises SettingsError."""
     if options.noun == "serve":
         return serve_until_stopped(settings)
-    log.setup("console", "WARNING")
-    engine = startup.open_database(settings)
+    logs.setup("console", "WARNING")
+    engine = bootstrap.open_database(settings)
     try:
         with engine.begin() as connection:
             code: int = options.function(connection, options, datetime.now(UTC))
@@ -80,17 +78,17 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def serve_until_stopped(settings: Settings) -> int:
-    log.setup(settings.log_format, settings.log_level)
-    log.hide(settings.every_secret())
+    logs.setup(settings.log_format, settings.log_level)
+    logs.hide(settings.every_secret())
     read_limit(settings)
     visitors.read_setting(settings)
     _refuse_taken_port(settings.host, settings.releases_port)  # first: a second server must not touch the first one's token
-    engine = startup.open_database(settings)
-    startup.seed(engine, settings)
+    engine = bootstrap.open_database(settings)
+    bootstrap.seed(engine, settings)
     # Two processes writing one SQLite file wait by sleeping; PostgreSQL has no such limit.
     workers = settings.web_concurrency if engine.dialect.name == "postgresql" else 1
     engine.dispose()
-    log.get(__name__).info("releases.serving", host=settings.host, port=settings.releases_port, processes=workers)
+    logs.get(__name__).info("releases.serving", host=settings.host, port=settings.releases_port, processes=workers)
     serve("releases.asgi:create", host=settings.host, port=settings.releases_port, workers=workers)
     return 0
 
@@ -108,30 +106,30 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 def create_organization(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
     _check_slug(options.slug)
-    number, is_new = tenancy.ensure_organization(connection, options.slug, now, options.name or "")
+    number, is_new = organizations.ensure_organization(connection, options.slug, now, options.name or "")
     return _show(options, {"id": number, "slug": options.slug, "created": is_new})
 
 
 def list_organizations(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
-    return _show_all(options, [_plain(row, "id", "slug", "name") for row in tenancy.list_organizations(connection)])
+    return _show_all(options, [_plain(row, "id", "slug", "name") for row in organizations.list_organizations(connection)])
 
 
 def create_project(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
     _check_slug(options.slug)
     org = _organization(connection, options.org)
-    number, is_new = tenancy.ensure_project(connection, org, options.slug, now, options.name or "")
+    number, is_new = organizations.ensure_project(connection, org, options.slug, now, options.name or "")
     return _show(options, {"id": number, "slug": options.slug, "created": is_new})
 
 
 def list_projects(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
-    rows = tenancy.list_projects(connection, _organization(connection, options.org))
+    rows = organizations.list_projects(connection, _organization(connection, options.org))
     return _show_all(options, [_plain(row, "id", "slug", "name") for row in rows])
 
 
 def rename_project(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
     _check_slug(options.new_slug)
     try:
-        done = tenancy.rename_project(connection, _organization(connection, options.org), options.slug, options.new_slug)
+        done = organizations.rename_project(connection, _organization(connection, options.org), options.slug, options.new_slug)
     except sa.exc.IntegrityError:
         raise SettingsError([f"there is a project {options.new_slug!r} already"]) from None
     return _show(options, {"slug": options.new_slug}) if done else _nothing(f"there is no project {options.slug!r}")
@@ -142,7 +140,7 @@ def create_repository(connection: Connection, options: argparse.Namespace, now: 
     org = _organization(connection, options.org)
     if not 1 <= len(options.name) <= 200 or not options.name.isprintable():
         raise SettingsError(["a repository's name has 1 to 200 printable characters"])
-    number, is_new = tenancy.ensure_repository(connection, org, options.name, options.url, options.provider, now)
+    number, is_new = organizations.ensure_repository(connection, org, options.name, options.url, options.provider, now)
     return _show(options, {"id": number, "name": options.name, "created": is_new})
 
 
@@ -151,7 +149,7 @@ def create_credential(connection: Connection, options: argparse.Namespace, now: 
     new = NewCredential(
         kind=options.noun,
         scopes=tuple(dict.fromkeys(options.scope or _DEFAULT_SCOPES)),
-        user_id=tenancy.ensure_member(connection, org, _email(options.user), now) if options.user else None,
+        user_id=organizations.ensure_member(connection, org, _email(options.user), now) if options.user else None,
         projects=_project_ids(connection, org, options.project) if options.project else None,
         expires_at=now + timedelta(days=_days(options.expires)) if options.expires else None,
         label="command line",
@@ -189,21 +187,21 @@ def _nothing(what: str) -> int:
 
 
 def _organization(connection: Connection, slug: str) -> int:
-    found = access.find_organization(connection, slug)
+    found = authentication.find_organization(connection, slug)
     if found is None:
         raise SettingsError([f"there is no organization {slug!r}: make it by `org create`"])
     return found.id
 
 
 def _project_ids(connection: Connection, org: int, slugs: Sequence[str]) -> list[int]:
-    found = tenancy.find_projects(connection, org, slugs)
+    found = organizations.find_projects(connection, org, slugs)
     if absent := [slug for slug in slugs if slug not in found]:
         raise SettingsError([f"there is no project {slug!r}" for slug in absent])
     return sorted({row["id"] for row in found.values()})
 
 
 def _check_slug(slug: str) -> None:
-    if fault := tenancy.slug_fault(slug):
+    if fault := organizations.slug_fault(slug):
         raise SettingsError([f"the slug {fault}"])
 
 

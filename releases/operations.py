@@ -10,11 +10,11 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from releases.errors import invalid, missing
 from releases.http.request import Call
-from releases.serializers import releases as shapes
+from releases.serializers import releases as release_serializer
 from releases.store import commits, refs
-from releases.store import releases as store
+from releases.store import releases as release_store
 from releases.store.commit_plan import plan_commits
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import organizations
 from releases.validation.requests import NewRelease
 
 
@@ -42,17 +42,17 @@ def create(
     """
     projects = _visible_projects(connection, call, new.projects or ())
     extra = {"owner_id": owner_id, "user_agent": user_agent}
-    row, is_new = store.create_or_find(connection, call.organization.id, new, extra, call.now)
+    row, is_new = release_store.create_or_find(connection, call.organization.id, new, extra, call.now)
     if not is_new:
         if not is_project:
             _refuse_foreign_projects(connection, call, row)
         if new.is_archived is not None and new.is_archived != row["is_archived"]:
-            row = store.change(connection, row["id"], {"is_archived": new.is_archived})
-    linked = store.link_projects(connection, row["id"], projects)
+            row = release_store.change(connection, row["id"], {"is_archived": new.is_archived})
+    linked = release_store.link_projects(connection, row["id"], projects)
     if row["date_released"] is not None:
-        store.record_released(connection, row["id"], linked, call.now)
+        release_store.record_released(connection, row["id"], linked, call.now)
     row = _apply_commits(connection, call, row, new, is_new=is_new)
-    shown = shapes.render_releases(connection, [row], project_ids=projects if is_project else None)[0]
+    shown = release_serializer.render_releases(connection, [row], project_ids=projects if is_project else None)[0]
     return Outcome(201 if is_new or linked else 208, shown, to_find(connection, row, new))
 
 
@@ -74,10 +74,10 @@ def change(connection: Connection, call: Call, row: RowMapping, new: NewRelease)
     if new.released_at is not None:
         values |= {"date_released": new.released_at, "date_sort": new.released_at}
         if row["date_released"] is None:
-            ids = [project["id"] for project in store.projects_of(connection, row["id"])]
-            store.record_released(connection, row["id"], ids, call.now)
+            ids = [project["id"] for project in release_store.projects_of(connection, row["id"])]
+            release_store.record_released(connection, row["id"], ids, call.now)
     if values:
-        row = store.change(connection, row["id"], values)
+        row = release_store.change(connection, row["id"], values)
     if new.refs == () and not new.commits:
         return _clear(connection, row)
     return _apply_commits(connection, call, row, new, is_new=False)
@@ -85,11 +85,11 @@ def change(connection: Connection, call: Call, row: RowMapping, new: NewRelease)
 
 def reach(connection: Connection, call: Call, version: str, *, lock: bool = False) -> RowMapping:
     """A release of which the caller may see a project. Raises Refused (404)."""
-    row = store.find(connection, call.organization.id, version, lock=lock)
+    row = release_store.find(connection, call.organization.id, version, lock=lock)
     if row is None:
         raise missing()
     if call.caller.projects is not None and not any(
-        call.caller.may_see(project["id"]) for project in store.projects_of(connection, row["id"])
+        call.caller.may_see(project["id"]) for project in release_store.projects_of(connection, row["id"])
     ):
         raise missing()
     return row
@@ -109,11 +109,11 @@ def _apply_commits(connection: Connection, call: Call, row: RowMapping, new: New
 def _clear(connection: Connection, row: RowMapping) -> RowMapping:
     commits.clear(connection, row["id"])
     refs.clear_heads(connection, row["id"])
-    return store.change(connection, row["id"], {"commit_count": 0, "last_commit_id": None})
+    return release_store.change(connection, row["id"], {"commit_count": 0, "last_commit_id": None})
 
 
 def _visible_projects(connection: Connection, call: Call, named: Sequence[int | str]) -> Collection[int]:
-    found = tenancy.find_projects(connection, call.organization.id, named)
+    found = organizations.find_projects(connection, call.organization.id, named)
     ids = {row["id"] for row in found.values() if call.caller.may_see(row["id"])}
     if len(found) < len(set(named)) or len(ids) < len({row["id"] for row in found.values()}):
         raise invalid({"projects": ["Invalid project ids or slugs"]})
@@ -125,7 +125,9 @@ def _refuse_foreign_projects(connection: Connection, call: Call, row: RowMapping
     if call.caller.projects is None:
         return
     foreign = [
-        project["slug"] for project in store.projects_of(connection, row["id"]) if not call.caller.may_see(project["id"])
+        project["slug"]
+        for project in release_store.projects_of(connection, row["id"])
+        if not call.caller.may_see(project["id"])
     ]
     if foreign:
         names = ", ".join(foreign)

@@ -15,7 +15,7 @@ from typing import Any
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
-from shared.infra import logs as log
+from shared.infra import logs
 
 TASK = "tagship.run_jobs"  # one stable name and one argument (a list of job ids), so that a rolling deploy drops nothing
 QUEUE = "tagship"
@@ -26,7 +26,7 @@ _PAUSE_SECONDS = 1.0
 _BUSY_SECONDS = 0.05
 _GATHER_SECONDS = 0.03
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 def make_celery(broker_url: str | None) -> Celery:

@@ -8,11 +8,11 @@ import sys
 
 import click
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.env_files import completed
 from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.exit_codes import run_command
 from shared.infra.server import serve as serve_app
@@ -33,15 +33,15 @@ def main() -> None:
 def serve() -> None:
     """Serve the receiver on HOST and PORT until SIGTERM."""
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
-    keyrings = make_keyrings(settings, config.load(settings).sources)
+    keyrings = make_keyrings(settings, rules_file.load(settings).sources)
     if not keyrings:
         raise SettingsError(
             ["no webhook secret is set: give GITHUB_WEBHOOK_SECRET, GITLAB_WEBHOOK_SECRET or both (a provider without is off)"]
         )
     SCHEMA.check(make_engine(settings.database_url), remedy=MIGRATE)
     if (warning := token_in_the_clear(settings, keyrings)) is not None:
-        log.setup(settings.log_format, settings.log_level)
-        log.get(__name__).warning("serve.token_in_the_clear", detail=warning)
+        logs.setup(settings.log_format, settings.log_level)
+        logs.get(__name__).warning("serve.token_in_the_clear", detail=warning)
     serve_app("webhook.app:create_asgi", host=settings.host, port=settings.port, workers=settings.web_concurrency)
 
 
@@ -82,8 +82,8 @@ def config_group() -> None:
 def check(as_json: bool) -> None:
     """Read the settings and tagship.toml; name every fault."""
     settings = _settings()
-    rules = config.load(settings)
-    faults = config.missing_tokens(rules, settings)
+    rules = rules_file.load(settings)
+    faults = rules_file.missing_tokens(rules, settings)
     try:
         make_keyrings(settings, rules.sources)
     except SettingsError as problem:

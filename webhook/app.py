@@ -9,10 +9,10 @@ import sys
 from flask import Flask
 
 from shared.broker import Knocker, make_celery
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.settings import Settings, from_env
 from shared.domain.rules import Rules
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Limits
 from shared.infra.database import make_engine
 from webhook import api
@@ -20,29 +20,28 @@ from webhook.dashboard import setup as dashboard
 from webhook.http import problems
 from webhook.http.client_address import TrustedProxies, sender_of
 from webhook.http.json_provider import QuickJson
-from webhook.intake import accept_latency as accept_times
-from webhook.intake import receiver as receive
+from webhook.intake import accept_latency, receiver
 from webhook.intake.group_commit import GroupCommit
 from webhook.intake.group_writers import open_store
 from webhook.intake.keyring import make_keyrings
 from webhook.intake.rejections import Refusals
 from webhook.intake.throttle import Throttle
 from webhook.monitoring import health, metrics
-from webhook.openapi import document as openapi
+from webhook.openapi import document
 
 
 def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     """The Flask app. Raises SettingsError when the rules' file is faulty; opens no connection yet."""
-    rules = rules or config.load(settings)
+    rules = rules or rules_file.load(settings)
     keyrings = make_keyrings(settings, rules.sources)
     app = Flask("webhook", static_folder=None)
     app.json = QuickJson(app)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
     app.url_map.merge_slashes = False  # it would answer with a redirect to whatever host the request names
     engine = make_engine(settings.database_url)
-    times = accept_times.AcceptTimes(engine)
+    times = accept_latency.AcceptTimes(engine)
     knocker = Knocker(make_celery(settings.broker_url))
-    app.extensions["door"] = receive.Door(
+    app.extensions["door"] = receiver.Door(
         settings=settings,
         rules=rules,
         engine=engine,
@@ -54,14 +53,14 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
         throttle=Throttle(),
     )
     app.extensions["readiness"] = health.Readiness(engine, knocker, settings.broker_url)
-    app.register_blueprint(receive.blueprint)
+    app.register_blueprint(receiver.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)
     dashboard.register(app)
-    accept_times.register(app, times)
+    accept_latency.register(app, times)
     metrics.register(app, times)
     problems.register(app)
-    openapi.register(app)
+    document.register(app)
     if settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     return app
@@ -70,14 +69,14 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
 def create_asgi() -> FlaskInAsgi:
     """What each of the server's processes runs."""
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
-    log.setup(settings.log_format, settings.log_level)
+    logs.setup(settings.log_format, settings.log_level)
     app = create_app(settings)
-    door: receive.Door = app.extensions["door"]
-    log.hide(settings.every_secret(door.rules.secret_names))
+    door: receiver.Door = app.extensions["door"]
+    logs.hide(settings.every_secret(door.rules.secret_names))
 
     async def stop() -> None:
         await door.group_commit.close()
         await asyncio.to_thread(door.knocker.stop)
 
-    quick = receive.quickly(door, sender_of(settings.trusted_proxies))
+    quick = receiver.quickly(door, sender_of(settings.trusted_proxies))
     return FlaskInAsgi(app, refuse=problems.refuse_body, quick=quick, on_stop=stop)

@@ -12,14 +12,13 @@ import click
 from celery.platforms import SecurityWarning
 
 from shared.config.settings import Settings, from_env
-from shared.infra import logs as log
-from shared.infra import shutdown as stopping
+from shared.infra import logs, shutdown
 from shared.infra.exit_codes import run_command
 from worker.app import check, make_sweeper, make_worker
 
 COMPARING_ENDS_SECONDS = 10.0
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 @click.group()
@@ -52,9 +51,9 @@ def run() -> None:
 def sweep() -> None:
     """Knock for what is due, rescue lost leases, compare forges with our releases; until SIGTERM."""
     settings = _settings()
-    log.setup(settings.log_format, settings.log_level)
+    logs.setup(settings.log_format, settings.log_level)
     sweeper, comparing = make_sweeper(settings)
-    stopping.set_on(sweeper.stopping)
+    shutdown.set_on(sweeper.stopping)
     logger.info("sweeper.ready")
     if (ready_file := _ready_file()) is not None:
         ready_file.touch()

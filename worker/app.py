@@ -12,10 +12,10 @@ from typing import Any
 from celery import Celery, signals
 
 from shared.broker import TASK, make_celery
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.garbage import spare_what_lasts
 from shared.infra.http_client import make_client
@@ -39,7 +39,7 @@ MIGRATE = "python -m webhook db upgrade"
 
 _LOOK_AGAIN_SECONDS = 0.005
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 def check(settings: Settings) -> None:
@@ -56,9 +56,9 @@ def check(settings: Settings) -> None:
 
 def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner]:
     """The Celery app with its one task. Raises SettingsError when a target's token is missing or the file is faulty."""
-    rules = config.load(settings)
-    log.hide(settings.every_secret(rules.secret_names))
-    if faults := config.missing_tokens(rules, settings):
+    rules = rules_file.load(settings)
+    logs.hide(settings.every_secret(rules.secret_names))
+    if faults := rules_file.missing_tokens(rules, settings):
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
     engine, client = make_engine(settings.database_url), make_client()
@@ -71,7 +71,7 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
 
 def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None) -> None:
     def on_setup_logging(**_: Any) -> None:
-        log.setup(settings.log_format, settings.log_level)
+        logs.setup(settings.log_format, settings.log_level)
 
     def on_ready(sender: Any, **_: Any) -> None:
         runner.on_free = _waker(sender)
@@ -125,8 +125,8 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS, hand_back_secon
 
 def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing]:
     """The sweeper, and what compares forges in a thread beside it; one event stops both."""
-    rules = config.load(settings)
-    log.hide(settings.every_secret(rules.secret_names))
+    rules = rules_file.load(settings)
+    logs.hide(settings.every_secret(rules.secret_names))
     paces = {target.name: target.pace for target in rules.targets.values()}
     engine = make_engine(settings.database_url)
     sweeper = Sweeper(engine, make_celery(settings.broker_url), paces, rules.commits.keep)

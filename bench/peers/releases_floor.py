@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from flask import Flask, request
 
-from releases import bootstrap as startup
+from releases import bootstrap
 from releases.tables.releases import (
     authors,
     commit_files,
@@ -25,7 +25,7 @@ from releases.tables.releases import (
     releases,
 )
 from releases.tables.upsert import add_new
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import organizations
 from shared.infra.asgi import FlaskInAsgi
 from shared.infra.database import make_engine
 from shared.infra.server import serve
@@ -36,12 +36,12 @@ AUTHORS = 10
 
 def create() -> FlaskInAsgi:
     engine = make_engine(os.environ["RELEASES_DATABASE_URL"])
-    startup.SCHEMA.upgrade(engine)
+    bootstrap.SCHEMA.upgrade(engine)
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        org, _ = tenancy.ensure_organization(connection, "local", now)
-        project, _ = tenancy.ensure_project(connection, org, "app", now)
-        repository, _ = tenancy.ensure_repository(connection, org, REPOSITORY, None, None, now)
+        org, _ = organizations.ensure_organization(connection, "local", now)
+        project, _ = organizations.ensure_project(connection, org, "app", now)
+        repository, _ = organizations.ensure_repository(connection, org, REPOSITORY, None, None, now)
         rows = [{"organization_id": org, "email": f"author{n}@acme.test", "name": f"Author {n}"} for n in range(AUTHORS)]
         add_new(connection, authors, rows)
         found = connection.execute(sa.select(authors.c.email, authors.c.id))

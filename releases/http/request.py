@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from releases.errors import Refused, bad_request, busy, commits_are_locked, conflicts, invalid
 from releases.http.pagination import Cursor, Turn, parse_cursor, parse_page_size, render_link
-from releases.tenancy import authentication as access
+from releases.tenancy import authentication
 from releases.tenancy.authentication import Caller, Organization
 from releases.validation.body import BodyError, read_json
 from releases.validation.fields import Fault
@@ -53,8 +53,8 @@ def server() -> Server:
 def authorise(connection: Connection, org: str, scopes: Sequence[str]) -> Call:
     """Raises Refused: 401, 404, 403 in this order."""
     now = server().clock()
-    caller = access.authenticate(connection, request.headers.get("Authorization"), now)
-    return Call(caller=caller, organization=access.enter(connection, caller, org, scopes), now=now)
+    caller = authentication.authenticate(connection, request.headers.get("Authorization"), now)
+    return Call(caller=caller, organization=authentication.enter(connection, caller, org, scopes), now=now)
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases.http.pagination import Cursor, Turn
-from releases.serializers import releases as shapes
+from releases.serializers import releases as release_serializer
 from releases.serializers.commits import render_commit
-from releases.store import listings as listing
+from releases.store import listings
 from releases.store.deploys import list_last
 from releases.store.search import matching
 from releases.tables.releases import activities, commit_files, release_ranges, releases, repositories
@@ -50,32 +50,32 @@ def list_releases(
     cursor: Cursor | None,
 ) -> Releases:
     """A page of releases as the API shows them. Raises Refused for a bad search, ValueError for a bad cursor."""
-    query = listing.of_organization(organization_id).where(releases.c.is_archived.is_(archived))
+    query = listings.of_organization(organization_id).where(releases.c.is_archived.is_(archived))
     if visible is not None:
-        query = listing.within_projects(query, visible)
+        query = listings.within_projects(query, visible)
     for clause in matching(text):
         query = query.where(clause)
-    page = listing.page_by_time(connection, query, listing.BY_CREATION, cursor, PAGE)
-    return Releases(shapes.render_releases(connection, page.rows), page.turn)
+    page = listings.page_by_time(connection, query, listings.BY_CREATION, cursor, PAGE)
+    return Releases(release_serializer.render_releases(connection, page.rows), page.turn)
 
 
 def read_release(
     connection: Connection, row: RowMapping, cursor: Cursor | None, visible: frozenset[int] | None
 ) -> dict[str, Any]:
     """Everything the page of one release shows."""
-    page = listing.commits_of(connection, row["id"], cursor, PAGE)
+    page = listings.commits_of(connection, row["id"], cursor, PAGE)
     files, cut = _files(connection, [commit["commit_id"] for commit in page.rows])
     commits = [
         {**render_commit(commit), "files": files[commit["commit_id"]], "is_cut": commit["commit_id"] in cut}
         for commit in page.rows
     ]
-    shown = shapes.render_releases(connection, [row], project_ids=visible)[0]
+    shown = release_serializer.render_releases(connection, [row], project_ids=visible)[0]
     return {
         "release": shown,
         "authors": shown["authors"][:_MOST_AUTHORS],
         "commits": commits,
         "turn": page.turn,
-        "deploys": [shapes.render_deploy(deploy) for deploy in list_last(connection, row["id"], visible)],
+        "deploys": [release_serializer.render_deploy(deploy) for deploy in list_last(connection, row["id"], visible)],
         "notes": _notes(connection, row["id"]),
         "activities": _activities(connection, row["id"], visible),
     }

@@ -12,11 +12,11 @@ from sqlalchemy.engine import Connection
 from releases.errors import Refused
 from releases.http.pagination import Cursor, parse_cursor
 from releases.http.request import server
-from releases.pages import queries as reading
+from releases.pages import queries
 from releases.pages.visitors import Approach, Visitor, recognise
-from releases.store import releases as store
+from releases.store import releases
 from releases.store.search import storable
-from releases.tenancy import authentication as access
+from releases.tenancy import authentication
 from releases.tenancy.authentication import Organization
 
 routes = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
@@ -70,7 +70,7 @@ def _visit() -> Iterator[tuple[Connection, Visitor]]:
 
 
 def _enter(connection: Connection, visitor: Visitor, slug: str) -> Organization:
-    found = access.find_organization(connection, slug)
+    found = authentication.find_organization(connection, slug)
     if found is None or not visitor.may_enter(found.id):
         raise _missing()
     return found
@@ -91,7 +91,7 @@ def _cursor() -> Cursor | None:
 def show_organizations() -> str:
     with _visit() as (connection, visitor):
         only = None if visitor.caller is None else visitor.caller.organization_id
-        found = reading.list_organizations(connection, only)
+        found = queries.list_organizations(connection, only)
         if len(found) == 1:
             return _list(connection, visitor, Organization(found[0]["id"], found[0]["slug"]))
         return render_template("organizations.html", organizations=found)
@@ -107,7 +107,7 @@ def _list(connection: Connection, visitor: Visitor, org: Organization) -> str:
     text, archived = storable(request.args.get("query", "").strip()), request.args.get("status") == "archived"
     shown: dict[str, Any] = {"org": org, "text": text, "archived": archived, "fault": None, "found": None}
     try:
-        shown["found"] = reading.list_releases(
+        shown["found"] = queries.list_releases(
             connection, org.id, visible=visitor.projects, text=text, archived=archived, cursor=_cursor()
         )
     except Refused as refused:
@@ -122,12 +122,12 @@ def _list(connection: Connection, visitor: Visitor, org: Organization) -> str:
 def show_release(org: str, version: str) -> str:
     with _visit() as (connection, visitor):
         entered = _enter(connection, visitor, org)
-        row = store.find(connection, entered.id, version)
+        row = releases.find(connection, entered.id, version)
         if row is None:
             raise _missing()
-        mine = store.projects_of(connection, row["id"])
+        mine = releases.projects_of(connection, row["id"])
         if visitor.projects is not None and not any(one["id"] in visitor.projects for one in mine):
             raise _missing()
-        shown = reading.read_release(connection, row, _cursor(), visitor.projects)
+        shown = queries.read_release(connection, row, _cursor(), visitor.projects)
         url = lambda cursor: url_for(".show_release", org=entered.slug, version=version, cursor=cursor)  # noqa: E731
         return render_template("release.html", org=entered, turn_url=url, **shown)

@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from releases.errors import Refused
-from releases.tenancy import authentication as access
+from releases.tenancy import authentication
 from releases.tenancy.authentication import Caller
 from releases.tenancy.credentials import READ
 from shared.config.settings import Settings
@@ -77,7 +77,7 @@ def recognise(connection: Connection, approach: Approach, now: datetime, *, trus
 def _signed_in(connection: Connection, header: str, now: datetime) -> Visitor | None:
     for attempt in (header, _as_token(header)):
         try:
-            caller = access.authenticate(connection, attempt, now)
+            caller = authentication.authenticate(connection, attempt, now)
         except Refused:
             continue
         return Visitor(caller) if not caller.scopes.isdisjoint(READ) else None

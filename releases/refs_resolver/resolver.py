@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from releases.refs_resolver.ranges import Stored, Unknown, find_range
-from releases.store import releases as store
+from releases.store import releases as release_store
 from releases.tables.releases import (
     commits,
     release_authors,
@@ -22,7 +22,7 @@ from releases.tables.releases import (
     releases,
     repositories,
 )
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
 
 _MOST_LISTS = 200  # earlier releases looked into for one range
@@ -71,7 +71,7 @@ class Finder:
             for one in waiting:
                 self._resolve(one)
         except Exception:
-            log.get(__name__).exception("releases.refs_failed", release_id=release_id)
+            logs.get(__name__).exception("releases.refs_failed", release_id=release_id)
 
     def _resolve(self, release_id: int) -> None:
         for left in range(_TRIES - 1, -1, -1):
@@ -111,7 +111,7 @@ def resolve(connection: Connection, release_id: int, now: datetime) -> bool:
             return False
         found += result.commits
     _set_commits(connection, release_id, found)
-    log.get(__name__).info("releases.refs_resolved", version=row["version"], commits=len(found))
+    logs.get(__name__).info("releases.refs_resolved", version=row["version"], commits=len(found))
     return True
 
 
@@ -131,7 +131,7 @@ def _note(connection: Connection, row: RowMapping, one: RowMapping, note: str) -
         return
     condition = sa.and_(release_ranges.c.release_id == row["id"], release_ranges.c.repository_id == one["repository_id"])
     connection.execute(sa.update(release_ranges).where(condition).values(note=text))
-    log.get(__name__).info("releases.refs_waiting", version=row["version"], reason=text)
+    logs.get(__name__).info("releases.refs_waiting", version=row["version"], reason=text)
 
 
 def _lists(connection: Connection, one: RowMapping) -> Iterator[list[Stored]]:
@@ -190,4 +190,4 @@ def _set_commits(connection: Connection, release_id: int, found: Sequence[Stored
     if distinct:
         rows = [{"release_id": release_id, "position": n, "author_id": author} for n, author in enumerate(distinct)]
         connection.execute(sa.insert(release_authors), rows)
-    store.change(connection, release_id, {"commit_count": len(found), "last_commit_id": found[0].id if found else None})
+    release_store.change(connection, release_id, {"commit_count": len(found), "last_commit_id": found[0].id if found else None})

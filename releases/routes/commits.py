@@ -8,7 +8,7 @@ from releases.http.request import answer, page, paging, reading
 from releases.operations import reach
 from releases.serializers.commits import render_commits, render_repository
 from releases.serializers.releases import render_releases
-from releases.store import listings as listing
+from releases.store import listings
 from releases.tenancy.credentials import READ, REPOSITORIES
 
 routes = Blueprint("commits", __name__)
@@ -19,7 +19,7 @@ def list_commits(org: str, version: str) -> Response:
     cursor, size = paging()
     with reading(org, READ) as (connection, call):
         row = reach(connection, call, version)
-        found = listing.commits_of(connection, row["id"], cursor, size)
+        found = listings.commits_of(connection, row["id"], cursor, size)
         return page(render_commits(connection, found.rows), found.turn)
 
 
@@ -27,7 +27,7 @@ def list_commits(org: str, version: str) -> Response:
 def show_previous(org: str, version: str) -> Response:
     with reading(org, READ) as (connection, call):
         row = reach(connection, call, version)
-        found = listing.previous_with_commits(connection, row)
+        found = listings.previous_with_commits(connection, row)
         return answer(render_releases(connection, [found])[0] if found is not None else {})
 
 
@@ -35,5 +35,5 @@ def show_previous(org: str, version: str) -> Response:
 def list_repositories(org: str) -> Response:
     cursor, size = paging()
     with reading(org, REPOSITORIES) as (connection, call):
-        found = listing.repositories_of(connection, call.organization.id, cursor, size)
+        found = listings.repositories_of(connection, call.organization.id, cursor, size)
         return page([render_repository(row) for row in found.rows], found.turn)

@@ -11,8 +11,7 @@ from releases.errors import Refused, bad_request
 from releases.http.request import Call, answer, authorised, json_body, reading, write
 from releases.operations import reach
 from releases.serializers.releases import render_deploy
-from releases.store import deploys
-from releases.store import releases as store
+from releases.store import deploys, releases
 from releases.tenancy.credentials import READ, WRITE
 from releases.validation.requests import NewDeploy, read_deploy
 
@@ -53,7 +52,7 @@ def create_deploy(org: str, version: str) -> Response:
 
 def _choose_projects(connection: Connection, call: Call, row: RowMapping, new: NewDeploy) -> set[int]:
     """The release's projects, or those of them that were named. Raises Refused (400)."""
-    known = [project for project in store.projects_of(connection, row["id"]) if call.caller.may_see(project["id"])]
+    known = [project for project in releases.projects_of(connection, row["id"]) if call.caller.may_see(project["id"])]
     if new.projects is None:
         return {project["id"] for project in known}
     by_name = {project["slug"]: project["id"] for project in known} | {project["id"]: project["id"] for project in known}

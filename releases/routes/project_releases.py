@@ -9,18 +9,17 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases import operations as changing
+from releases import operations
 from releases.errors import Refused, bad_request, forbidden, missing
 from releases.http.request import Call, answer, authorise, json_body, page, paging, server, write
 from releases.operations import Outcome
 from releases.routes.releases import finished, read_owned, user_agent
-from releases.serializers import releases as shapes
+from releases.serializers import releases as release_serializer
 from releases.serializers.commits import render_commits
-from releases.store import listings as listing
-from releases.store import releases as store
-from releases.store import search
+from releases.store import listings, search
+from releases.store import releases as release_store
 from releases.tables.releases import releases
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import organizations
 from releases.tenancy.credentials import DELETE, READ, WRITE
 from releases.validation.requests import read_change, read_project_release
 
@@ -33,9 +32,9 @@ def _enter(connection: Connection, org: str, project: str, scopes: Sequence[str]
     """The call and the project. Raises Refused: as for an organization, then 302 renamed, 404 unknown, 403 not the caller's."""
     call = authorise(connection, org, scopes)
     name: int | str = int(project) if project.isascii() and project.isdigit() and len(project) < 19 else project
-    found = tenancy.find_projects(connection, call.organization.id, [name]).get(name)
+    found = organizations.find_projects(connection, call.organization.id, [name]).get(name)
     if found is None:
-        if new_slug := tenancy.find_redirect(connection, call.organization.id, project):
+        if new_slug := organizations.find_redirect(connection, call.organization.id, project):
             raise _moved(project, new_slug)
         raise missing()
     if not call.caller.may_see(found["id"]):
@@ -57,14 +56,14 @@ def _authorised(org: str, project: str, scopes: Sequence[str]) -> tuple[Call, Ro
 
 def _reach(connection: Connection, call: Call, project: RowMapping, version: str, *, lock: bool = False) -> RowMapping:
     """A release that is linked to the project. Raises Refused (404)."""
-    row = store.find(connection, call.organization.id, version, lock=lock)
-    if row is None or project["id"] not in {one["id"] for one in store.projects_of(connection, row["id"])}:
+    row = release_store.find(connection, call.organization.id, version, lock=lock)
+    if row is None or project["id"] not in {one["id"] for one in release_store.projects_of(connection, row["id"])}:
         raise missing()
     return row
 
 
 def _render(connection: Connection, rows: Sequence[RowMapping], project: RowMapping) -> list[dict[str, Any]]:
-    return shapes.render_releases(connection, rows, project_ids=[project["id"]])
+    return release_serializer.render_releases(connection, rows, project_ids=[project["id"]])
 
 
 @routes.get(_LIST)
@@ -72,14 +71,14 @@ def list_releases(org: str, project: str) -> Response:
     cursor, size = paging()
     with server().reader.begin() as connection:
         call, found = _enter(connection, org, project, READ)
-        query = listing.within_projects(listing.of_organization(call.organization.id), [found["id"]])
+        query = listings.within_projects(listings.of_organization(call.organization.id), [found["id"]])
         query = query.where(releases.c.is_archived.is_(False))
         for clause in search.matching(search.storable(request.args.get("query", ""))):
             query = query.where(clause)
         if names := [search.storable(name) for name in request.args.getlist("environment") if name]:
             query = query.where(search.deployed_to(search.find_environments(connection, call.organization.id, names)))
         try:
-            rows = listing.page_by_time(connection, query, listing.BY_RELEASE, cursor, size)
+            rows = listings.page_by_time(connection, query, listings.BY_RELEASE, cursor, size)
         except ValueError as problem:
             raise bad_request(str(problem)) from problem
         return page(_render(connection, rows.rows, found), rows.turn)
@@ -90,7 +89,7 @@ def create_release(org: str, project: str) -> Response:
     call, found = _authorised(org, project, WRITE)
     new, owner_id = read_owned(call, read_project_release)
     new = replace(new, projects=(found["id"],))
-    outcome = write(lambda connection: changing.create(connection, call, new, owner_id, user_agent(), is_project=True))
+    outcome = write(lambda connection: operations.create(connection, call, new, owner_id, user_agent(), is_project=True))
     return finished(outcome)
 
 
@@ -107,8 +106,8 @@ def change_release(org: str, project: str, version: str) -> Response:
     new = replace(json_body(lambda data: read_change(data, version)), refs=None)
 
     def work(connection: Connection) -> Outcome:
-        row = changing.change(connection, call, _reach(connection, call, found, version, lock=True), new)
-        return Outcome(200, _render(connection, [row], found)[0], changing.to_find(connection, row, new))
+        row = operations.change(connection, call, _reach(connection, call, found, version, lock=True), new)
+        return Outcome(200, _render(connection, [row], found)[0], operations.to_find(connection, row, new))
 
     return finished(write(work))
 
@@ -116,7 +115,7 @@ def change_release(org: str, project: str, version: str) -> Response:
 @routes.delete(_ONE)
 def delete_release(org: str, project: str, version: str) -> Response:
     call, found = _authorised(org, project, DELETE)
-    write(lambda connection: store.remove(connection, _reach(connection, call, found, version, lock=True)["id"]))
+    write(lambda connection: release_store.remove(connection, _reach(connection, call, found, version, lock=True)["id"]))
     return Response(status=204)
 
 
@@ -126,5 +125,5 @@ def list_commits(org: str, project: str, version: str) -> Response:
     with server().reader.begin() as connection:
         call, found = _enter(connection, org, project, READ)
         row = _reach(connection, call, found, version)
-        shown = listing.commits_of(connection, row["id"], cursor, size)
+        shown = listings.commits_of(connection, row["id"], cursor, size)
         return page(render_commits(connection, shown.rows), shown.turn)

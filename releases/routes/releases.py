@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy.engine import Connection
 
-from releases import operations as changing
+from releases import operations
 from releases.errors import bad_request, invalid, missing
 from releases.http.request import (
     Call,
@@ -24,15 +24,15 @@ from releases.http.request import (
     write,
 )
 from releases.operations import Outcome, reach
-from releases.serializers import releases as shapes
-from releases.store import listings as listing
-from releases.store import releases as store
+from releases.serializers import releases as release_serializer
+from releases.store import listings
+from releases.store import releases as release_store
 from releases.store.search import narrow
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import organizations
 from releases.tenancy.credentials import DELETE, READ, WRITE
 from releases.validation.fields import Fault
 from releases.validation.requests import NewRelease, read_change, read_new_release
-from shared.infra import logs as log
+from shared.infra import logs
 
 routes = Blueprint("releases", __name__)
 _LONGEST_USER_AGENT = 256
@@ -45,19 +45,19 @@ def list_releases(org: str) -> Response:
         query, order = narrow(connection, call.caller, request.args, call.now)
         try:
             if order is None:
-                found = listing.page_by_time(connection, query, listing.BY_CREATION, cursor, size)
+                found = listings.page_by_time(connection, query, listings.BY_CREATION, cursor, size)
             else:
-                found = listing.page_by_number(connection, query.order_by(*order), cursor, size)
+                found = listings.page_by_number(connection, query.order_by(*order), cursor, size)
         except ValueError as problem:
             raise bad_request(str(problem)) from problem
-        return page(shapes.render_releases(connection, found.rows), found.turn)
+        return page(release_serializer.render_releases(connection, found.rows), found.turn)
 
 
 @routes.post("/organizations/<org>/releases/")
 def create_release(org: str) -> Response:
     call = authorised(org, WRITE)
     new, owner_id = read_owned(call, read_new_release)
-    outcome = write(lambda connection: changing.create(connection, call, new, owner_id, user_agent()))
+    outcome = write(lambda connection: operations.create(connection, call, new, owner_id, user_agent()))
     return finished(outcome)
 
 
@@ -66,7 +66,7 @@ def finished(outcome: Outcome) -> Response:
     if outcome.to_find is not None:
         server().after_commit(outcome.to_find)
     counts = {"commits": outcome.body["commitCount"], "status": outcome.status}
-    log.get(__name__).info("releases.stored", version=outcome.body["version"], **counts)
+    logs.get(__name__).info("releases.stored", version=outcome.body["version"], **counts)
     return answer(outcome.body, outcome.status)
 
 
@@ -99,10 +99,10 @@ def find_owner(call: Call, named: object) -> int:
     if isinstance(named, bool) or not isinstance(named, (str, int)):
         raise Fault(["Unable to find user"])
     with server().reader.begin() as connection:
-        user = tenancy.find_user(connection, named)
+        user = organizations.find_user(connection, named)
         if user is None or not user["is_active"]:
             raise Fault(["Unable to find user"])
-        if not tenancy.is_member(connection, call.organization.id, user["id"]):
+        if not organizations.is_member(connection, call.organization.id, user["id"]):
             raise Fault(["User does not have access to this organization"])
     return int(user["id"])
 
@@ -111,11 +111,11 @@ def find_owner(call: Call, named: object) -> int:
 def show_release(org: str, version: str) -> Response:
     with reading(org, READ) as (connection, call):
         row = reach(connection, call, version)
-        shown = shapes.render_releases(connection, [row])[0]
+        shown = release_serializer.render_releases(connection, [row])[0]
         if wanted := request.args.get("project"):
             if wanted not in {str(project["id"]) for project in shown["projects"]}:
                 raise missing()
-            shown["currentProjectMeta"] = listing.neighbours(connection, row, int(wanted))
+            shown["currentProjectMeta"] = listings.neighbours(connection, row, int(wanted))
         return answer(shown)
 
 
@@ -125,8 +125,8 @@ def change_release(org: str, version: str) -> Response:
     new = json_body(lambda data: read_change(data, version))
 
     def work(connection: Connection) -> Outcome:
-        row = changing.change(connection, call, reach(connection, call, version, lock=True), new)
-        return Outcome(200, shapes.render_releases(connection, [row])[0], changing.to_find(connection, row, new))
+        row = operations.change(connection, call, reach(connection, call, version, lock=True), new)
+        return Outcome(200, release_serializer.render_releases(connection, [row])[0], operations.to_find(connection, row, new))
 
     return finished(write(work))
 
@@ -134,5 +134,5 @@ def change_release(org: str, version: str) -> Response:
 @routes.delete("/organizations/<org>/releases/<version>/")
 def delete_release(org: str, version: str) -> Response:
     call = authorised(org, DELETE)
-    write(lambda connection: store.remove(connection, reach(connection, call, version, lock=True)["id"]))
+    write(lambda connection: release_store.remove(connection, reach(connection, call, version, lock=True)["id"]))
     return Response(status=204)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row, RowMapping
 
-from releases.store import releases as store
+from releases.store import releases
 from releases.store.commit_plan import Author, PlannedCommit
 from releases.tables.releases import (
     authors,
@@ -71,7 +71,7 @@ def replace(
     _link(connection, release["id"], order)
     _set_missing_heads(connection, release["id"], merged, stored)
     values = {"commit_count": len(planned), "last_commit_id": order[0][0] if order else None}
-    return store.change(connection, release["id"], values)
+    return releases.change(connection, release["id"], values)
 
 
 def clear(connection: Connection, release_id: int) -> None:

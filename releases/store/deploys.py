@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases.serializers.releases import DEPLOYS
-from releases.store import releases as store
+from releases.store import releases
 from releases.tables.releases import deploys, environments, last_deploys
 from releases.tables.upsert import insert_new
 from releases.validation.requests import NewDeploy
@@ -33,7 +33,7 @@ def record(
     }
     deploy_id = connection.execute(sa.insert(deploys).values(values).returning(deploys.c.id)).scalar_one()
     count = (release["deploy_count"] or 0) + 1  # the caller holds the release's lock
-    store.change(connection, release["id"], {"deploy_count": count, "last_deploy_id": deploy_id})
+    releases.change(connection, release["id"], {"deploy_count": count, "last_deploy_id": deploy_id})
     _remember_last(connection, release["id"], environment_id, deploy_id, sorted(project_ids))
     return connection.execute(DEPLOYS.where(deploys.c.id == deploy_id)).mappings().one()
 

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from werkzeug.datastructures import MultiDict
 
 from releases.errors import bad_request, forbidden, missing
-from releases.store import listings as listing
+from releases.store import listings
 from releases.tables.releases import environments, last_deploys, releases
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import organizations
 from releases.tenancy.authentication import Caller
 from releases.validation.fields import Fault, text
 from releases.validation.search_query import Condition, QueryError, parse_query, read_bound
@@ -44,10 +44,10 @@ def narrow(connection: Connection, caller: Caller, args: Args, now: datetime) ->
     for values in args.listvalues():
         for value in values:
             storable(value)
-    query = listing.of_organization(caller.organization_id)
+    query = listings.of_organization(caller.organization_id)
     projects = _projects(connection, caller, args)
     if projects is not None:
-        query = listing.within_projects(query, projects)
+        query = listings.within_projects(query, projects)
     for clause in (
         *_status(args),
         *_environment(connection, caller, args),
@@ -75,7 +75,7 @@ def _projects(connection: Connection, caller: Caller, args: Args) -> frozenset[i
     wanted: list[int | str] = [*(int(number) for number in numbers), *args.getlist("projectSlug")]
     if not wanted or -1 in wanted:
         return caller.projects
-    found = tenancy.find_projects(connection, caller.organization_id, wanted)
+    found = organizations.find_projects(connection, caller.organization_id, wanted)
     ids = frozenset(row["id"] for row in found.values())
     if len(found) < len(set(wanted)) or not all(caller.may_see(number) for number in ids):
         raise forbidden()

@@ -18,7 +18,7 @@ from shared.domain.push import Commit, Push
 from shared.domain.webhook import Incoming
 from shared.errors import Rejected
 from shared.forges import PROVIDERS
-from shared.ledger import push_history as commit_log
+from shared.ledger import push_history
 from shared.ledger.tables import deliveries, payloads
 
 _BATCH = 100  # deliveries a step
@@ -106,7 +106,7 @@ def write(connection: Connection, entries: Sequence[Unlogged]) -> None:
     """Log pushes of one repository. What is there already stays as it is."""
     for entry in entries:
         if entry.push is not None:
-            commit_log.save_push(connection, entry.seq, entry.push, entry.commits, entry.at)
+            push_history.save_push(connection, entry.seq, entry.push, entry.commits, entry.at)
     connection.execute(_LOGGED, {"seqs": [entry.seq for entry in entries]})
 
 
@@ -124,4 +124,4 @@ def _read(provider: str, row: Any) -> Unlogged:
             content = PROVIDERS[provider].read(Incoming(row.headers, row.body)).content
     if not isinstance(content, Push):
         return Unlogged(row.seq, row.created_at, None, ())
-    return Unlogged(row.seq, row.created_at, content, tuple(commit_log.listed_commits(content)))
+    return Unlogged(row.seq, row.created_at, content, tuple(push_history.listed_commits(content)))

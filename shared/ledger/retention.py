@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from shared.domain.ids import first_id
 from shared.domain.job_states import JobState
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.ledger.tables import attempts, deliveries, jobs, kept_answers, payloads
 
 KEEP_PAYLOADS = timedelta(days=30)
@@ -26,7 +26,7 @@ PAUSE = timedelta(minutes=1)  # between two rounds, once there is nothing left t
 _AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING)
 _SETTLED = (JobState.SUCCEEDED, JobState.CANCELLED)
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 class Retention:

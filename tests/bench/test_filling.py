@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bench.filling import fill
-from shared.ledger import rollups as tallies
+from shared.ledger import rollups
 from shared.ledger.reporting_tables import known_repositories, tally_marks
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 from tests.dashboard import ledger
@@ -21,7 +21,7 @@ NUMBER = 3_000
 def all_time(engine: Engine) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     with engine.connect() as connection:
-        for row in tallies.of_all_time(connection):
+        for row in rollups.of_all_time(connection):
             found[row.series, row.label] += row.number
     return found
 
@@ -56,9 +56,9 @@ def test_the_tallies_are_those_that_the_sweeper_folds(engine: Engine) -> None:
     filled = all_time(engine)
     with engine.begin() as connection:
         repositories = connection.execute(sa.select(known_repositories.c.key, known_repositories.c.last_version)).all()
-        for table in (tallies.tallies, tally_marks, known_repositories):
+        for table in (rollups.tallies, tally_marks, known_repositories):
             connection.execute(sa.delete(table))
-    while tallies.advance(engine, datetime.now(UTC)):
+    while rollups.advance(engine, datetime.now(UTC)):
         pass
     folded = all_time(engine)
     assert filled.pop(("accept_seconds", "")) == 600

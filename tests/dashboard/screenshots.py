@@ -14,9 +14,7 @@ from sqlalchemy.engine import Engine
 from shared.domain.push import Push, Ref, Repository
 from shared.domain.rules import decide
 from shared.infra.database import make_engine
-from shared.ledger import reconcile_runs as comparisons
-from shared.ledger import rollups as tallies
-from shared.ledger import target_states
+from shared.ledger import reconcile_runs, rollups, target_states
 from shared.ledger.tables import SCHEMA, jobs
 from shared.reconcile import Comparison, Entry
 from tests.dashboard import ledger
@@ -82,7 +80,7 @@ def invent(engine: Engine, in_force: ledger.Rules) -> str:
                 ledger.end(engine, job, "succeeded", at=moment)
     with engine.begin() as connection:
         target_states.pause(connection, "eu", now=now)
-    while tallies.advance(engine, now + tallies.LATENESS):
+    while rollups.advance(engine, now + rollups.LATENESS):
         pass
     return failed
 
@@ -99,15 +97,15 @@ def invent_comparison(engine: Engine, in_force: ledger.Rules) -> None:
         if not decision.work:
             entries.append(Entry(tag=tag, sha=sha(tag), work=None, why=decision.reason, detail=decision.detail))
     with engine.begin() as connection:
-        comparisons.want(connection, repository, most_tags=50, creates=False, now=now)
-        mine = comparisons.claim(connection, repository.key, now=now)
+        reconcile_runs.want(connection, repository, most_tags=50, creates=False, now=now)
+        mine = reconcile_runs.claim(connection, repository.key, now=now)
         assert mine is not None
-        comparisons.save(connection, mine, Comparison(repository, 34, tuple(entries)), to_create=0, now=now)
-        comparisons.end(connection, mine, error=None, now=now)
+        reconcile_runs.save(connection, mine, Comparison(repository, 34, tuple(entries)), to_create=0, now=now)
+        reconcile_runs.end(connection, mine, error=None, now=now)
 
 
 def take(folder: Path) -> None:
-    from shared.config import rules_file as config
+    from shared.config import rules_file
     from shared.config.settings import from_env
 
     database = f"sqlite:///{folder / 'ledger.sqlite3'}"
@@ -122,7 +120,7 @@ def take(folder: Path) -> None:
     }
     engine = make_engine(database)
     SCHEMA.upgrade(engine)
-    in_force = config.load(from_env(environ))
+    in_force = rules_file.load(from_env(environ))
     failed = invent(engine, in_force)
     invent_comparison(engine, in_force)
     with engine.begin() as connection:

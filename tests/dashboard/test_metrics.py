@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from shared.domain.histogram import BOUNDS, bucket_of, quantile
-from shared.ledger import rollups as tallies
+from shared.ledger import rollups
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER, Filled
 from webhook.intake.accept_latency import AcceptTimes
@@ -38,7 +38,7 @@ def scrape(client: FlaskClient, token: str = OPERATOR) -> dict[str, float]:
 
 
 def fold(engine: Engine) -> None:
-    while tallies.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
+    while rollups.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
         pass
 
 
@@ -100,9 +100,9 @@ def test_a_silent_week_is_leapt_over_and_each_window_counted_once(engine: Engine
     now = datetime.now(UTC)
     for days in (7, 3, 1):
         ledger.accept(engine, ledger.rules(), name=f"v{days}", at=now - timedelta(days=days))
-    assert [tallies.advance(engine, now) for _ in range(4)] == [True, True, True, False]
+    assert [rollups.advance(engine, now) for _ in range(4)] == [True, True, True, False]
     with engine.begin() as connection:
-        assert {(row.series, row.label): row.number for row in tallies.of_all_time(connection)} == {
+        assert {(row.series, row.label): row.number for row in rollups.of_all_time(connection)} == {
             ("deliveries", "accepted"): 3,
             ("rules", "tags"): 3,
         }
@@ -110,8 +110,8 @@ def test_a_silent_week_is_leapt_over_and_each_window_counted_once(engine: Engine
 
 def test_what_happened_just_now_waits_for_transactions_under_way(engine: Engine) -> None:
     ledger.accept(engine, ledger.rules())
-    assert not tallies.advance(engine, datetime.now(UTC))
-    assert tallies.advance(engine, datetime.now(UTC) + tallies.LATENESS)
+    assert not rollups.advance(engine, datetime.now(UTC))
+    assert rollups.advance(engine, datetime.now(UTC) + rollups.LATENESS)
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(0.0, 0), (0.001, 0), (0.0011, 1), (7200.0, 17), (9000.0, 18)])

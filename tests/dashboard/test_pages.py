@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared.ledger import rollups as tallies
+from shared.ledger import rollups
 from tests.dashboard import ledger
 from tests.dashboard.ledger import HOSTILE, Filled
 
@@ -87,7 +87,7 @@ def test_hostile_texts_are_shown_as_text_on_every_page(engine: Engine, operator:
     _, job = ledger.accept(engine, ledger.rules(), name=f"v9{HOSTILE}")
     assert job is not None
     ledger.make_hostile(engine)
-    while tallies.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
+    while rollups.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
         pass
     shown = 0
     for address in [*ledger.addresses(filled), f"/jobs/{job}"]:
@@ -206,7 +206,7 @@ def test_lists_go_on_where_the_page_before_ended(engine: Engine, operator: Flask
 def test_the_overview_counts_the_last_day_and_names_rules_and_repositories(
     engine: Engine, operator: FlaskClient, filled: Filled
 ) -> None:
-    while tallies.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
+    while rollups.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
         pass
     text = operator.get("/").text
     assert "<strong>1 job failed</strong>" in text

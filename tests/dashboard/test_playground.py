@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.domain.rules import decide
 from shared.ledger.reporting_tables import audit
 from shared.ledger.tables import attempts, deliveries, jobs
@@ -161,7 +161,7 @@ def test_the_form_begins_with_todays_file(engine: Engine, tmp_path: Path) -> Non
 def test_the_starter_is_the_default_rule() -> None:
     known = plain_settings(sentry_projects=("app",))
     for ref in ("refs/tags/v1", "refs/heads/main", "refs/heads/topic"):
-        mine, default = decide(push(ref), read_config(STARTER, known)), decide(push(ref), config.default_rules(known))
+        mine, default = decide(push(ref), read_config(STARTER, known)), decide(push(ref), rules_file.default_rules(known))
         assert mine.work == default.work
         assert mine.reason == default.reason
 

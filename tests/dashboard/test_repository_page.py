@@ -13,8 +13,7 @@ from sqlalchemy.engine import Engine
 from shared.domain.job_states import Trigger
 from shared.domain.push import Repository
 from shared.domain.rules import decide
-from shared.ledger import reconcile_runs as comparisons
-from shared.ledger import rollups as tallies
+from shared.ledger import reconcile_runs, rollups
 from shared.ledger.reporting_tables import audit
 from shared.reconcile import Comparison, Entry, queue
 from tests.builders import push
@@ -32,23 +31,23 @@ def entry(tag: str, why: str | None) -> Entry:
     return Entry(tag=tag, sha="a" * 40, work=decision.work[0], why=why)
 
 
-def compared(engine: Engine, *entries: Entry, creates: bool = False, ends: bool = True) -> comparisons.Claimed:
+def compared(engine: Engine, *entries: Entry, creates: bool = False, ends: bool = True) -> reconcile_runs.Claimed:
     """What a sweeper does with a comparison that is wanted."""
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        comparisons.want(connection, SHOP, most_tags=50, creates=creates, now=now)
-        mine = comparisons.claim(connection, SHOP.key, now=now)
+        reconcile_runs.want(connection, SHOP, most_tags=50, creates=creates, now=now)
+        mine = reconcile_runs.claim(connection, SHOP.key, now=now)
         assert mine is not None
         found = Comparison(SHOP, len(entries), entries)
-        comparisons.save(connection, mine, found, to_create=len(found.missing) if creates else 0, now=now)
+        reconcile_runs.save(connection, mine, found, to_create=len(found.missing) if creates else 0, now=now)
         if ends:
-            comparisons.end(connection, mine, error=None, now=now)
+            reconcile_runs.end(connection, mine, error=None, now=now)
     return mine
 
 
 def row(engine: Engine) -> Any:
     with engine.begin() as connection:
-        return comparisons.find(connection, SHOP)
+        return reconcile_runs.find(connection, SHOP)
 
 
 def test_before_the_first_comparison_the_page_says_why_one_may_be_wanted(operator: FlaskClient) -> None:
@@ -103,7 +102,7 @@ def test_asking_writes_a_comparison_for_the_sweeper_and_a_line_in_the_audit_log(
 def test_one_that_runs_shows_its_progress_and_is_not_disturbed(engine: Engine, operator: FlaskClient) -> None:
     mine = compared(engine, *[entry(f"v{n}", "missed_webhook") for n in range(8)], creates=True, ends=False)
     with engine.begin() as connection:
-        comparisons.advance(connection, mine, handled=3, queued=3, now=datetime.now(UTC))
+        reconcile_runs.advance(connection, mine, handled=3, queued=3, now=datetime.now(UTC))
     text = operator.get(PAGE).text
     assert "Creating: 3 of 8 queued" in text
     assert '<progress max="8" value="3"' in text
@@ -115,12 +114,12 @@ def test_why_it_waits_or_failed_stands_on_the_page(engine: Engine, operator: Fla
     mine = compared(engine, entry("v1", "missed_webhook"), ends=False)
     until = datetime.now(UTC) + timedelta(minutes=20)
     with engine.begin() as connection:
-        comparisons.wait(connection, mine, until=until, why="api.github.com takes no more calls")
+        reconcile_runs.wait(connection, mine, until=until, why="api.github.com takes no more calls")
     assert "Waits: api.github.com takes no more calls; goes on" in operator.get(PAGE).text
     with engine.begin() as connection:
-        again = comparisons.claim(connection, SHOP.key, now=until)
+        again = reconcile_runs.claim(connection, SHOP.key, now=until)
         assert again is not None
-        comparisons.end(connection, again, error=f"answered 404 {ledger.HOSTILE}", now=until)
+        reconcile_runs.end(connection, again, error=f"answered 404 {ledger.HOSTILE}", now=until)
     text = operator.get(PAGE).text
     assert "Could not be compared" in text
     assert "&lt;img/src=x" in text
@@ -154,7 +153,7 @@ def test_names_are_checked_and_any_repository_can_be_opened(operator: FlaskClien
 
 def test_the_list_tells_how_many_are_missing(engine: Engine, operator: FlaskClient) -> None:
     ledger.fill(engine, ledger.rules())
-    while tallies.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
+    while rollups.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
         pass
     assert "not compared" in operator.get("/repositories").text
     compared(engine, entry("v1", "missed_webhook"))

@@ -14,8 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Connection, Engine
 
 from shared.domain.ids import new_id
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import stats as counts
+from shared.ledger.queries import listings, stats
 from shared.ledger.reporting_tables import audit, known_repositories
 from shared.ledger.tables import attempts, deliveries, jobs
 from tests.dashboard import ledger
@@ -220,8 +219,8 @@ def test_postgresql_walks_the_right_index_also_where_what_matches_stands_far_beh
                 assert looked_at(connection, statement, parameters) <= MOST_ROWS, (words, statement)
     with app.extensions["door"].engine.connect() as connection:
         statements.clear()
-        counts.oldest_waiting_at(connection)
-        bounded_lists.count_jobs(connection)
+        stats.oldest_waiting_at(connection)
+        listings.count_jobs(connection)
         assert len(statements) > 6
         for statement, parameters in list(statements):
             assert looked_at(connection, statement, parameters) <= MOST_ROWS, statement

@@ -16,9 +16,7 @@ from shared.domain.rules import Decision
 from shared.domain.webhook import Incoming
 from shared.forges import PROVIDERS
 from shared.infra.database import make_engine
-from shared.ledger import contributions, deliveries
-from shared.ledger import pending_pushes as unlogged
-from shared.ledger import push_history as commit_log
+from shared.ledger import contributions, deliveries, pending_pushes, push_history
 from shared.ledger.tables import SCHEMA, commits, pushes
 from shared.ledger.tables import deliveries as delivery_table
 from webhook.local.sample_webhooks import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
@@ -65,8 +63,8 @@ def test_a_push_that_no_rule_wants_is_logged_with_its_commits_and_files(engine: 
     store(engine, push(MAIN, sha("zero"), "one", "two"))
     assert write(engine) == 1
     with engine.begin() as connection:
-        (logged,) = commit_log.branch_pushes_to(connection, KEY, sha("two"))
-        known = commit_log.known_commits(connection, KEY, [sha("one"), sha("two"), "f" * 40])
+        (logged,) = push_history.branch_pushes_to(connection, KEY, sha("two"))
+        known = push_history.known_commits(connection, KEY, [sha("one"), sha("two"), "f" * 40])
     assert (logged.before, logged.commit_ids, logged.is_whole, logged.is_forced) == (
         sha("zero"),
         (sha("one"), sha("two")),
@@ -111,8 +109,8 @@ def test_a_large_push_is_written_in_transactions_that_are_short_for_others(engin
     assert sum(1 for count in rows if count > 100) >= 3
     assert max(rows) <= most + 10
     with engine.begin() as connection:
-        assert len(commit_log.known_commits(connection, KEY, [sha(name) for name in names])) == 1_230
-        (logged,) = commit_log.branch_pushes_to(connection, KEY, sha(names[-1]))
+        assert len(push_history.known_commits(connection, KEY, [sha(name) for name in names])) == 1_230
+        (logged,) = push_history.branch_pushes_to(connection, KEY, sha(names[-1]))
         assert logged.is_whole
 
 
@@ -121,7 +119,7 @@ def test_only_what_is_small_comes_with_a_transaction_that_somebody_needs_anyway(
     store(engine, push(MAIN, sha("one"), *(f"many-{number}" for number in range(400))))
     store(engine, push(MAIN, sha("many-399"), "last"))
     with engine.begin() as connection:
-        unlogged.write_few(connection, provider="github", repository="acme/shop")
+        pending_pushes.write_few(connection, provider="github", repository="acme/shop")
         assert [row.sha for row in connection.execute(sa.select(pushes.c.sha))] == [sha("one")]
     assert write(engine) == 2
 
@@ -147,7 +145,7 @@ def test_repositories_with_unlogged_pushes_are_found_for_the_sweeper(engine: Eng
     store(engine, push(MAIN, sha("zero"), "one"))
     store(engine, sign_gitlab(gitlab_push(repository="acme/api", ref=MAIN, commits=[SampleCommit("x")]), "s"))
     with engine.begin() as connection:
-        assert sorted(unlogged.repositories(connection, 10)) == [("github", "acme/shop"), ("gitlab", "acme/api")]
+        assert sorted(pending_pushes.repositories(connection, 10)) == [("github", "acme/shop"), ("gitlab", "acme/api")]
 
 
 def test_tags_are_where_they_were_last_announced_and_deleted_ones_are_gone(engine: Engine) -> None:
@@ -159,7 +157,7 @@ def test_tags_are_where_they_were_last_announced_and_deleted_ones_are_gone(engin
     store(engine, sign_github(gone, "s"))
     write(engine)
     with engine.begin() as connection:
-        assert commit_log.announced_tags(connection, KEY) == {"v1": sha("one"), "v2": sha("two")}
+        assert push_history.announced_tags(connection, KEY) == {"v1": sha("one"), "v2": sha("two")}
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -171,10 +169,10 @@ def test_a_push_that_never_arrived_is_noticed_but_one_that_came_late_is_not(engi
     store(engine, push(MAIN, sha("five"), "six"))
     write(engine)
     with engine.begin() as connection:
-        assert commit_log.lost_base(connection, KEY, MAIN, sha("one"), sha("two")) is None
-        assert commit_log.lost_base(connection, KEY, MAIN, sha("two"), sha("three")) is None
-        assert commit_log.lost_base(connection, KEY, MAIN, sha("five"), sha("six")) in (sha("three"), sha("two"))
-        assert commit_log.lost_base(connection, KEY, MAIN, sha("zero"), sha("one")) is None
+        assert push_history.lost_base(connection, KEY, MAIN, sha("one"), sha("two")) is None
+        assert push_history.lost_base(connection, KEY, MAIN, sha("two"), sha("three")) is None
+        assert push_history.lost_base(connection, KEY, MAIN, sha("five"), sha("six")) in (sha("three"), sha("two"))
+        assert push_history.lost_base(connection, KEY, MAIN, sha("zero"), sha("one")) is None
 
 
 def test_a_commit_known_without_files_gains_them_and_keeps_them(engine: Engine) -> None:
@@ -182,8 +180,8 @@ def test_a_commit_known_without_files_gains_them_and_keeps_them(engine: Engine) 
     full = Commit(id="a" * 40, message="m", files=(FileChange("x", "A"),))
     with engine.begin() as connection:
         for found in (bare, full, bare):
-            commit_log.save_commits(connection, KEY, [found], NOW)
-        assert commit_log.known_commits(connection, KEY, ["a" * 40])["a" * 40].files == full.files
+            push_history.save_commits(connection, KEY, [found], NOW)
+        assert push_history.known_commits(connection, KEY, ["a" * 40])["a" * 40].files == full.files
 
 
 def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
@@ -193,7 +191,7 @@ def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
     write(engine)
     with engine.begin() as connection:
         steps = []
-        while dropped := commit_log.forget(connection, before=NOW - timedelta(days=365), limit=2):
+        while dropped := push_history.forget(connection, before=NOW - timedelta(days=365), limit=2):
             steps.append(dropped)
         assert sum(steps) == 10
         assert len(steps) == 3
@@ -228,7 +226,7 @@ def test_the_sweeper_takes_over_pushes_that_nobody_needed_and_forgets_old_ones(e
     for second in range(4):
         keeper.step(NOW + timedelta(seconds=second))
     with engine.begin() as connection:
-        assert unlogged.repositories(connection, 10) == []
+        assert pending_pushes.repositories(connection, 10) == []
         assert connection.execute(sa.select(sa.func.count()).select_from(pushes)).scalar_one() == 100
 
 
@@ -241,7 +239,7 @@ def test_writers_that_meet_in_opposite_orders_do_not_lock_each_other_out(engine:
             for _ in range(5):
                 with engine.begin() as connection:
                     for start in range(0, 400, 20)[::order]:
-                        commit_log.save_commits(connection, KEY, found[start : start + 20][::order], NOW)
+                        push_history.save_commits(connection, KEY, found[start : start + 20][::order], NOW)
         except Exception as fault:
             faults.append(fault)
 
@@ -263,10 +261,10 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
 
     with engine.begin() as connection:
         sa.event.listen(engine, "before_cursor_execute", listen)
-        unlogged.write_few(connection, provider="github", repository="acme/shop")
-        unlogged.is_any_waiting(connection, provider="github", repository="acme/shop")
-        unlogged.find(connection, provider="github", repository="acme/shop")
-        unlogged.repositories(connection, 10)
+        pending_pushes.write_few(connection, provider="github", repository="acme/shop")
+        pending_pushes.is_any_waiting(connection, provider="github", repository="acme/shop")
+        pending_pushes.find(connection, provider="github", repository="acme/shop")
+        pending_pushes.repositories(connection, 10)
         sa.event.remove(engine, "before_cursor_execute", listen)
         plans = [
             str([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])  # type: ignore[arg-type]

@@ -16,8 +16,7 @@ from sqlalchemy.engine import Engine
 from shared.config.settings import ForgeSettings
 from shared.domain.push import Repository
 from shared.domain.rules import ReconcileRules
-from shared.ledger import jobs
-from shared.ledger import reconcile_runs as comparisons
+from shared.ledger import jobs, reconcile_runs
 from shared.ledger.forge_limits import hold
 from shared.ledger.reporting_tables import known_repositories
 from shared.ledger.tables import jobs as job_table
@@ -93,12 +92,12 @@ def known(engine: Engine, *keys: str) -> None:
 
 def want(engine: Engine, clock: Clock, *, creates: bool = True) -> bool:
     with engine.begin() as connection:
-        return comparisons.want(connection, SHOP, most_tags=50, creates=creates, now=clock())
+        return reconcile_runs.want(connection, SHOP, most_tags=50, creates=creates, now=clock())
 
 
 def row(engine: Engine) -> Any:
     with engine.begin() as connection:
-        found = comparisons.find(connection, SHOP)
+        found = reconcile_runs.find(connection, SHOP)
     assert found is not None
     return found
 
@@ -171,7 +170,7 @@ def test_a_comparison_alone_makes_nothing_and_lists_what_is_missing(engine: Engi
     assert make().step()
     found = row(engine)
     assert (found.state, found.missing, found.to_create, made_jobs(engine)) == ("done", 4, 0, [])
-    listed = comparisons.entries_of(found)
+    listed = reconcile_runs.entries_of(found)
     assert [one["tag"] for one in listed][:1] + [one["tag"] for one in listed if "why" in one] == ["v2.0.0", *TAGS[::-1]]
     assert [one["reason"] for one in listed if "reason" in one] == ["version_refused"]
 
@@ -227,7 +226,7 @@ def test_passing_faults_are_tried_again_later_and_then_told(engine: Engine, make
     want(engine, clock)
     forge.script.extend([reply({"message": "bad gateway"}, 502)] * 40)
     comparing, waits = make(), []
-    for _ in range(comparisons.TRIES):
+    for _ in range(reconcile_runs.TRIES):
         assert comparing.step()
         waits.append(row(engine).next_at - clock())
         clock.later += timedelta(hours=1)
@@ -277,17 +276,17 @@ def test_one_that_lost_its_lease_can_write_nothing(engine: Engine, make: Make, c
     want(engine, clock)
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        key = comparisons.find_due(connection, now=now)
+        key = reconcile_runs.find_due(connection, now=now)
         assert key is not None
-        dead = comparisons.claim(connection, key, now=now)
+        dead = reconcile_runs.claim(connection, key, now=now)
         assert dead is not None
-        assert comparisons.claim(connection, key, now=now) is None, "it is taken"
+        assert reconcile_runs.claim(connection, key, now=now) is None, "it is taken"
     clock.later = timedelta(minutes=1)
     assert not make().step()
-    clock.later = comparisons.LEASE + timedelta(seconds=1)
+    clock.later = reconcile_runs.LEASE + timedelta(seconds=1)
     assert make().step()
     assert row(engine).state == "done"
     with engine.begin() as connection:
-        assert not comparisons.advance(connection, dead, handled=9, queued=9, now=now)
-        assert not comparisons.end(connection, dead, error="late", now=now)
+        assert not reconcile_runs.advance(connection, dead, handled=9, queued=9, now=now)
+        assert not reconcile_runs.end(connection, dead, error="late", now=now)
     assert row(engine).error is None

@@ -20,13 +20,13 @@ from tests.integration.test_cli import call
 from tests.integration.test_worker import JSON, accept, history, make_due, row, rules, runner
 from tests.target import Scripted, Target
 from webhook.local.environment import free_port
-from webhook.ops import serializers as views
+from webhook.ops import serializers
 
 TOKEN = "sntrys_s3cret/with+signs="
 
 
 def exchanges(engine: Engine, job_id: str, attempt: int = 0) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = views.attempt(history(engine, job_id)[attempt])["exchanges"]
+    found: list[dict[str, Any]] = serializers.attempt(history(engine, job_id)[attempt])["exchanges"]
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.settings import Settings
 from webhook.ops.explain import explain
 
@@ -49,7 +49,7 @@ def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
         sign_github(payload, "s", event=event) if sample.parent.name == "github" else sign_gitlab(payload, "s", event=event)
     )
     answer = app.test_client().post(f"/webhooks/{signed.provider}", data=signed.body, headers=dict(signed.headers)).json
-    said = explain(signed.provider, event, sample.read_bytes(), config.load(settings), NOW)
+    said = explain(signed.provider, event, sample.read_bytes(), rules_file.load(settings), NOW)
     assert answer is not None
     assert (said.status, said.decision.reason) == (answer["status"], answer.get("reason"))
     assert len(said.releases) == len(answer.get("jobs", []))

@@ -21,7 +21,7 @@ from shared.errors import CannotStore
 from shared.ledger.deliveries import Arrival, Receipt, accept
 from shared.ledger.tables import commits, deliveries, jobs, payloads, pushes
 from tests.builders import NOW
-from webhook.intake import group_writers as stores
+from webhook.intake import group_writers
 from webhook.intake.group_commit import GroupCommit, Outcome
 from webhook.intake.group_writers import open_store
 
@@ -224,7 +224,7 @@ def test_a_locked_file_is_waited_for_without_holding_up_the_loop(engine: Engine)
 def test_a_file_that_stays_locked_is_told_to_the_sender(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     if engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL has no such lock")
-    monkeypatch.setattr(stores, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(group_writers, "BUSY_SECONDS", 0.05)
     other = sqlite3.connect(str(engine.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     (outcome,) = submit(engine, [arrival()])
@@ -281,7 +281,7 @@ def test_a_connection_that_was_cut_is_opened_again(engine: Engine) -> None:
         store = open_store(engine)
         group = GroupCommit(store, engine, Knocks())
         outcomes = [await group.submit(arrival())]
-        assert isinstance(store, stores.PostgresStore)
+        assert isinstance(store, group_writers.PostgresStore)
         assert store.connection is not None
         with engine.begin() as connection:
             connection.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": store.connection.info.backend_pid})

@@ -15,9 +15,8 @@ from shared.domain.job_states import JobState
 from shared.domain.push import Ignored, Push, Ref, Repository
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
-from shared.ledger import claims, deliveries, jobs
-from shared.ledger import due_jobs as due
-from shared.ledger.queries import stats as counts
+from shared.ledger import claims, deliveries, due_jobs, jobs
+from shared.ledger.queries import stats
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.tables import attempts, metadata, payloads
 from shared.ledger.tables import deliveries as delivery_table
@@ -308,7 +307,7 @@ def test_cancel_stops_what_waits_and_nothing_else(engine: Engine) -> None:
 
 def due_ids(engine: Engine, now: datetime) -> list[str]:
     with engine.begin() as connection:
-        return due.of_repository(connection, "default", "acme/shop", now=now, until=now, limit=10)
+        return due_jobs.of_repository(connection, "default", "acme/shop", now=now, until=now, limit=10)
 
 
 def test_due_finds_what_waits_too_long_oldest_first_and_not_what_was_knocked_for_lately(engine: Engine) -> None:
@@ -317,7 +316,7 @@ def test_due_finds_what_waits_too_long_oldest_first_and_not_what_was_knocked_for
     accept(engine, push=make_push("refs/tags/v3"), now=NOW)
     assert due_ids(engine, NOW) == [older, old]
     with engine.begin() as connection:
-        due.stamp(connection, [older], now=NOW)
+        due_jobs.stamp(connection, [older], now=NOW)
     assert due_ids(engine, NOW) == [old]
 
 
@@ -344,7 +343,7 @@ def test_refused_deliveries_are_remembered_without_counting_for_deduplication(en
             )
     assert accept(engine, delivery_id="same").status == "accepted"
     with engine.begin() as connection:
-        assert counts.count_by_status(connection)["deliveries"] == {"accepted": 1, "refused": 2}
+        assert stats.count_by_status(connection)["deliveries"] == {"accepted": 1, "refused": 2}
 
 
 def test_only_the_newest_thousand_refusals_stay(engine: Engine) -> None:

@@ -16,9 +16,8 @@ from sqlalchemy.engine import Engine
 from shared.domain.filters import JobFilter
 from shared.domain.rules import Rules
 from shared.errors import Conflict
-from shared.ledger import idempotency as answers
-from shared.ledger import jobs
-from shared.ledger.queries import lookup as finding
+from shared.ledger import idempotency, jobs
+from shared.ledger.queries import lookup
 from shared.ledger.rescue import rescue
 from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
 from shared.ledger.tables import attempts, deliveries, payloads
@@ -32,7 +31,7 @@ from webhook.ops import replays
 
 def replay_delivery(engine: Engine, delivery_id: str, in_force: Rules) -> list[str]:
     with engine.begin() as connection:
-        found = finding.find_delivery(connection, delivery_id)
+        found = lookup.find_delivery(connection, delivery_id)
         assert found is not None
         return replays.replay_delivery(connection, found, in_force, now=datetime.now(UTC))
 
@@ -162,14 +161,14 @@ def test_the_same_key_acts_once_also_when_both_come_at_the_same_moment(engine: E
 
     def one() -> None:
         with engine.begin() as connection:
-            got.append(answers.once(connection, "POST /x", "key", b"{}", act, now=NOW))
+            got.append(idempotency.once(connection, "POST /x", "key", b"{}", act, now=NOW))
 
     at_once(one, one, one)
     assert (acted, got) == ([1], [{"n": 1}] * 3)
     with engine.begin() as connection, pytest.raises(Conflict, match="another query or body"):
-        answers.once(connection, "POST /x", "key", b"{ }", act, now=NOW)
+        idempotency.once(connection, "POST /x", "key", b"{ }", act, now=NOW)
     with engine.begin() as connection:
-        assert answers.once(connection, "POST /x", "key", b"{}", act, now=NOW + timedelta(hours=25)) == {"n": 2}
+        assert idempotency.once(connection, "POST /x", "key", b"{}", act, now=NOW + timedelta(hours=25)) == {"n": 2}
 
 
 def test_a_job_whose_workers_all_knock_at_once_makes_one_post(

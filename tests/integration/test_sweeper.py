@@ -12,8 +12,7 @@ from sqlalchemy.engine import Engine
 
 from shared.broker import make_celery, publish, queue_length
 from shared.domain.push import Repository
-from shared.ledger import due_jobs as due
-from shared.ledger import jobs
+from shared.ledger import due_jobs, jobs
 from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from tests.conftest import Broker
 from tests.integration.test_ledger import NOW, accept, claim, history, make_push, make_work, row
@@ -85,7 +84,7 @@ def test_a_huge_repository_keeps_no_other_from_its_turn(engine: Engine) -> None:
 
 
 def test_more_repositories_than_one_sweep_looks_at_all_get_their_turn(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due, "MOST_REPOSITORIES", 2)
+    monkeypatch.setattr(due_jobs, "MOST_REPOSITORIES", 2)
     for number in range(5):
         push = replace(make_push(), repository=Repository("github", f"acme/r{number}", "main"))
         accept(engine, push=push, work=(make_work(version=f"v{number}"),))

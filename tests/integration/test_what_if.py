@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.settings import Settings
 from shared.ledger.queries.lookup import find_delivery
 from shared.ledger.tables import deliveries, jobs, payloads
@@ -62,7 +62,7 @@ def test_the_rules_in_force_change_no_verdict(client: FlaskClient, engine: Engin
     send(client, tag("v1", "d-1"))
     send_branch(client, "try-it", "d-2")
     send(client, sign_github({"zen": "Be kind"}, GITHUB, event="ping", delivery_id="d-3"))
-    found = what_if.summarise(what_if.compare(engine, config.load(settings), 500))
+    found = what_if.summarise(what_if.compare(engine, rules_file.load(settings), 500))
     assert (found.looked_at, found.changes) == (3, ())
 
 

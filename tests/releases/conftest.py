@@ -18,11 +18,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases import bootstrap as startup
+from releases import bootstrap
 from releases.app import ReleasesApp, create_app
 from releases.tables.tenants import metadata
-from releases.tenancy import credentials
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import credentials, organizations
 from releases.tenancy.credentials import NewCredential
 from shared.config.settings import from_env
 from shared.infra.database import make_engine
@@ -80,12 +79,12 @@ def _own_database(server: str) -> Engine:
 
 def _migrated(url: str) -> Engine:
     engine = make_engine(url)
-    startup.SCHEMA.upgrade(engine)
+    bootstrap.SCHEMA.upgrade(engine)
     return engine
 
 
 def _app(engine: Engine) -> Iterator[ReleasesApp]:
-    startup.seed(engine, from_env(ENVIRON))
+    bootstrap.seed(engine, from_env(ENVIRON))
     made = create_app(engine)
     yield made
     made.stop()
@@ -128,9 +127,9 @@ def grant(app: ReleasesApp, database: Engine) -> Callable[..., Caller]:
     ) -> Caller:
         now = datetime.now(UTC)
         with database.begin() as connection:
-            number, _ = tenancy.ensure_organization(connection, org, now)
-            ids = [tenancy.ensure_project(connection, number, slug, now)[0] for slug in projects or ()]
-            user_id = tenancy.ensure_member(connection, number, user, now) if user else None
+            number, _ = organizations.ensure_organization(connection, org, now)
+            ids = [organizations.ensure_project(connection, number, slug, now)[0] for slug in projects or ()]
+            user_id = organizations.ensure_member(connection, number, user, now) if user else None
             new = NewCredential(kind=kind, scopes=scopes, projects=None if projects is None else ids, user_id=user_id, **more)
             made, secret = credentials.create(connection, number, new, now)
         return Caller(app, secret, kind=kind, org=org, credential_id=made)

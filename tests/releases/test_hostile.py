@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from releases import bootstrap as startup
+from releases import bootstrap
 from releases.app import ReleasesApp, create_app
 from releases.http.openapi import describe
 from releases.validation.fields import Fault
@@ -50,7 +50,7 @@ def test_any_json_is_read_or_refused(read: Any, data: object) -> None:
 def lasting(template: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An app whose database lives through a whole module of generated requests."""
     engine: Engine = own_copy(template, tmp_path_factory.mktemp("lasting"))
-    startup.seed(engine, from_env(ENVIRON))
+    bootstrap.seed(engine, from_env(ENVIRON))
     app = create_app(engine)
     yield app
     app.stop()

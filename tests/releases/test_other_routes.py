@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
-from releases.tenancy import organizations as tenancy
+from releases.tenancy import organizations
 from tests.releases.caller import Caller
 from tests.releases.test_commits import ids
 
@@ -75,13 +75,13 @@ def test_2_3_an_unknown_project_is_404_and_a_foreign_one_403(api: Caller, grant:
 
 def test_2_3_a_renamed_project_is_302(api: Caller, database: Engine) -> None:
     with database.begin() as connection:
-        assert tenancy.rename_project(connection, 1, "shop", "store")
+        assert organizations.rename_project(connection, 1, "shop", "store")
     answer = api.get(f"{SHOP}?query=a")
     assert (answer.status_code, answer.json["slug"]) == (302, "store")
     assert answer.headers["Location"] == "/api/0/projects/acme/store/releases/?query=a"
     assert api.get(answer.headers["Location"]).status_code == 200
     with database.begin() as connection:
-        tenancy.ensure_project(connection, 1, "shop", datetime.now(UTC))
+        organizations.ensure_project(connection, 1, "shop", datetime.now(UTC))
     assert api.get(SHOP).status_code == 200
 
 
@@ -203,7 +203,7 @@ def test_2_6_repositories_by_name_and_paged(either_api: Caller) -> None:
 
 def test_2_6_a_repository_made_by_hand_can_be_named_by_refs(api: Caller, database: Engine) -> None:
     with database.begin() as connection:
-        tenancy.ensure_repository(connection, 1, "acme/shop", "https://github.com/acme/shop", "github", datetime.now(UTC))
+        organizations.ensure_repository(connection, 1, "acme/shop", "https://github.com/acme/shop", "github", datetime.now(UTC))
     assert api.get("repos/").json[0]["provider"] == {"id": "github", "name": "Github"}
     assert api.release(refs=[{"repository": "acme/shop", "commit": "a"}]).status_code == 201
     api.made(commits=[{"id": "b", "repository": "acme/shop"}])

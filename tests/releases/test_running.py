@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from releases import bootstrap as startup
+from releases import bootstrap
 from releases.app import create_app
 from releases.http.rate_limit import Limiter, read_limit
 from releases.tables.releases import metadata
@@ -140,8 +140,8 @@ def test_told_to_stop_many_times_over_it_stops(tmp_path: Path) -> None:
 
 
 def test_another_token_in_the_setting_replaces_the_first(database: Engine) -> None:
-    startup.seed(database, from_env(ENVIRON))
-    startup.seed(database, from_env({**ENVIRON, "SENTRY_AUTH_TOKEN": "a-new-token"}))
+    bootstrap.seed(database, from_env(ENVIRON))
+    bootstrap.seed(database, from_env({**ENVIRON, "SENTRY_AUTH_TOKEN": "a-new-token"}))
     app = create_app(database)
     try:
         assert Caller(app, TOKEN).get("releases/").status_code == 401
@@ -161,12 +161,12 @@ def test_the_schema_is_what_the_tables_say(either_database: Engine) -> None:
         }
         context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
-        assert startup.SCHEMA.current(either_database) == startup.SCHEMA.head()
+        assert bootstrap.SCHEMA.current(either_database) == bootstrap.SCHEMA.head()
 
 
 def test_one_database_holds_the_ledger_and_the_endpoint(either_database: Engine) -> None:
     LEDGER.upgrade(either_database)
-    assert startup.SCHEMA.upgrade(either_database) == startup.SCHEMA.current(either_database)
+    assert bootstrap.SCHEMA.upgrade(either_database) == bootstrap.SCHEMA.current(either_database)
     assert not {table.name for table in metadata.sorted_tables} & {table.name for table in ledger.sorted_tables}
 
 
@@ -176,7 +176,7 @@ def test_the_rate_limit_is_off_by_default(api: Caller) -> None:
 
 
 def test_4_a_429_with_the_documented_headers(database: Engine) -> None:
-    startup.seed(database, from_env(ENVIRON))
+    bootstrap.seed(database, from_env(ENVIRON))
     app = create_app(database, rate_limit=2)
     try:
         answers = [Caller(app, TOKEN).get("releases/") for _ in range(12)]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from shared.config.settings import from_env
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.ledger.deliveries import mask_headers
 from shared.ledger.retention import Retention
@@ -142,11 +142,11 @@ def test_every_secret_of_the_process_is_hidden_from_its_log(open_door: Callable[
 def test_log_lines_cannot_be_forged_by_names_a_sender_chose(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    log.setup("console", "INFO")
+    logs.setup("console", "INFO")
     try:
         odd = "x\nINFO job.succeeded forged=1\r\x1b[2J\u2028"
         door.send(tag(), **{"X-GitHub-Event": "push"})
-        logger = log.get("shared.test")
+        logger = logs.get("shared.test")
         logger.warning("delivery.refused", delivery=odd, detail=odd)
     finally:
         root.handlers = handlers

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.dashboard import formatting as words
+from webhook.dashboard import formatting
 
 
 def test_a_whole_body_is_shown_a_line_for_each_value() -> None:
-    assert words.indented('{"version":"v1","projects":["app"]}') == (
+    assert formatting.indented('{"version":"v1","projects":["app"]}') == (
         '{\n  "version": "v1",\n  "projects": [\n    "app"\n  ]\n}'
     )
 
@@ -17,4 +17,4 @@ def test_a_whole_body_is_shown_a_line_for_each_value() -> None:
     "body", ['{"version":"v1","proj', "<html>", "", '{"a":"\\ud800"}', "[" * 5_000, '{"a":' + "9" * 5_000 + "}"]
 )
 def test_any_other_body_is_shown_as_it_is(body: str) -> None:
-    assert words.indented(body) == body
+    assert formatting.indented(body) == body

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.api import deliveries, jobs, targets
-from webhook.api import dry_runs as trying
+from webhook.api import deliveries, dry_runs, jobs, targets
 from webhook.api.request import AnyText, Segment, blueprint
 from webhook.intake.receiver import Door
-from webhook.ops import roles as auth
+from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
 
-_ROUTES = (deliveries, jobs, targets, trying)  # importing them is what adds their addresses to the blueprint
+_ROUTES = (deliveries, jobs, targets, dry_runs)  # importing them is what adds their addresses to the blueprint
 
 
 def register(app: Flask) -> None:
     door: Door = app.extensions["door"]
     app.url_map.converters |= {"any_text": AnyText, "default": Segment}
     app.extensions["kept_counts"] = KeptCounts()
-    auth.guard(app, door.settings)
+    roles.guard(app, door.settings)
     app.register_blueprint(blueprint)

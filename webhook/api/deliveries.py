@@ -10,18 +10,16 @@ from sqlalchemy.engine import Connection
 
 from shared.domain import filters
 from shared.errors import NotFound
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import listings, lookup
 from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
-from webhook.ops import replays
-from webhook.ops import serializers as views
+from webhook.ops import replays, serializers
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 _ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
 _PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
@@ -43,8 +41,8 @@ def list_deliveries() -> Response:
     given = words(filters.DELIVERY_WORDS + filters.PAGE_WORDS)
     wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
     with reading(door().engine).begin() as connection:
-        found = bounded_lists.list_deliveries(connection, wanted, page)
-    return jsonify({"items": views.list_deliveries(found.rows), "next_cursor": found.next_cursor})
+        found = listings.list_deliveries(connection, wanted, page)
+    return jsonify({"items": serializers.list_deliveries(found.rows), "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
@@ -60,7 +58,7 @@ def list_deliveries() -> Response:
 )
 def show_delivery(delivery_id: str) -> Response:
     with reading(door().engine).begin() as connection:
-        return jsonify(views.whole_delivery(_find_delivery(connection, delivery_id)))
+        return jsonify(serializers.whole_delivery(_find_delivery(connection, delivery_id)))
 
 
 @blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)
@@ -95,7 +93,7 @@ def replay_delivery(delivery_id: str) -> tuple[Response, int]:
 
 
 def _find_delivery(connection: Connection, delivery_id: str) -> sa.Row[object]:
-    row = finding.find_delivery(connection, delivery_id, words(("provider",)).get("provider") or None)
+    row = lookup.find_delivery(connection, delivery_id, words(("provider",)).get("provider") or None)
     if row is None:
         raise NotFound("there is no delivery of this id")
     return row

@@ -15,8 +15,7 @@ from shared.forges.json_fields import Fields
 from webhook.api.request import WRONG, blueprint, door, read_body
 from webhook.openapi.operation import Answer, Call, described
 from webhook.openapi.schema_helpers import PROVIDER, ref, shape, told
-from webhook.ops import config_preview as changed_config
-from webhook.ops import explain, what_if
+from webhook.ops import config_preview, explain, what_if
 
 MOST, USUAL = 1_000, 500  # deliveries of one what-if
 SECONDS = 5.0  # a what-if has a thread of the receiver for so long
@@ -24,8 +23,8 @@ ROOM = 4_000_000  # characters of verdicts in its answer
 LONGEST_PAYLOAD = 5_000_000  # bytes; it comes back once for each target
 
 _CONFIG = told(
-    {"type": "string", "maxLength": changed_config.LONGEST},
-    f"the text of a tagship.toml, no line over {changed_config.LONGEST_LINE} characters",
+    {"type": "string", "maxLength": config_preview.LONGEST},
+    f"the text of a tagship.toml, no line over {config_preview.LONGEST_LINE} characters",
 )
 _EVENT = told(
     {"type": "string", "maxLength": 100},
@@ -61,7 +60,7 @@ def explain_payload() -> Response:
         raise BadParameter(f"provider must be one of {', '.join(PROVIDERS)}")
     event = fields.optional_text("event", 100)
     fields.object("payload")
-    rules = _rules(fields.optional_text("config", changed_config.LONGEST))
+    rules = _rules(fields.optional_text("config", config_preview.LONGEST))
     try:
         raw = json.dumps(body["payload"], allow_nan=False).encode()
     except ValueError:
@@ -98,7 +97,7 @@ def explain_payload() -> Response:
 )
 def ask_what_if() -> Response:
     fields = Fields(read_body(("config", "last")), "")
-    rules = _rules(fields.text("config", changed_config.LONGEST))
+    rules = _rules(fields.text("config", config_preview.LONGEST))
     last = fields.count("last")
     if last is not None and not 1 <= last <= MOST:
         raise BadParameter(f"last must be a whole number from 1 to {MOST}")
@@ -109,4 +108,4 @@ def ask_what_if() -> Response:
 
 def _rules(text: str | None) -> Rules:
     """Those of the text that was given, else those in force."""
-    return door().rules if text is None else changed_config.read_config(text, door().settings)
+    return door().rules if text is None else config_preview.read_config(text, door().settings)

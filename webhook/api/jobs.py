@@ -10,19 +10,17 @@ from sqlalchemy.engine import Connection
 
 from shared.domain import filters
 from shared.errors import BadParameter, Conflict, NotFound
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import jobs, target_states
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import listings, lookup
 from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
-from webhook.ops import replays
-from webhook.ops import serializers as views
+from webhook.ops import replays, serializers
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 _ID = Parameter("job_id", TEXT, "The job's id.")
 _MISSING = "There is no job of this id."
@@ -43,9 +41,9 @@ def list_jobs() -> Response:
     given = words(filters.JOB_WORDS + filters.PAGE_WORDS)
     wanted, page = filters.read_job_filter(given, datetime.now(UTC)), filters.read_page(given, "job")
     with reading(door().engine).begin() as connection:
-        found = bounded_lists.list_jobs(connection, wanted, page)
+        found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    return jsonify({"items": views.list_jobs(found.rows, healths), "next_cursor": found.next_cursor})
+    return jsonify({"items": serializers.list_jobs(found.rows, healths), "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/jobs/<job_id>")
@@ -60,7 +58,7 @@ def list_jobs() -> Response:
 )
 def show_job(job_id: str) -> Response:
     with reading(door().engine).begin() as connection:
-        history = [views.attempt(row) for row in finding.find_attempts(connection, job_id)]
+        history = [serializers.attempt(row) for row in lookup.find_attempts(connection, job_id)]
         return jsonify({**_show_job(connection, job_id), "history": history})
 
 
@@ -153,7 +151,7 @@ def _read_filter(body: Json) -> filters.JobFilter:
 
 
 def _show_job(connection: Connection, job_id: str) -> Json:
-    row = finding.find_job(connection, job_id)
+    row = lookup.find_job(connection, job_id)
     if row is None:
         raise NotFound("there is no job of this id")
-    return views.job(row, target_states.find(connection))
+    return serializers.job(row, target_states.find(connection))

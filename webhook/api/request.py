@@ -14,9 +14,9 @@ from werkzeug.routing import Map, PathConverter, UnicodeConverter
 from shared.domain import filters
 from shared.errors import BadParameter
 from shared.forges.json_fields import read_object
-from shared.ledger import idempotency as answers
+from shared.ledger import idempotency
 from shared.ledger.queries.listings import SCAN
-from webhook.api import audit_trail as noting
+from webhook.api import audit_trail
 from webhook.intake.receiver import Door
 from webhook.openapi.operation import Parameter
 from webhook.openapi.schema_helpers import shape
@@ -85,11 +85,11 @@ def act(do: Callable[[Connection, datetime], Json]) -> Json:
 
         def noted() -> Json:
             answer = do(connection, now)
-            noting.note(connection, answer)
+            audit_trail.note(connection, answer)
             return answer
 
         if key is None:
             return noted()
         scope = f"{request.method} {request.path}"[:300]
         asked = request.query_string + b"\n" + request.get_data()
-        return answers.once(connection, scope, key, asked, noted, now=now)
+        return idempotency.once(connection, scope, key, asked, noted, now=now)

@@ -9,18 +9,18 @@ from flask import Response, current_app, jsonify
 from sqlalchemy.engine import Connection
 
 from shared.errors import NotFound
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import stats as counts
 from webhook.api.request import NO_BODY, ONCE, WRONG, Json, act, blueprint, door, read_body
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import TEXT, ref, several, shape
-from webhook.ops import serializers as views
+from webhook.ops import serializers
 from webhook.ops.stats_cache import KeptCounts
 from webhook.ops.target_overview import all_targets, is_target, one_target
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 @blueprint.get("/targets")
@@ -94,4 +94,4 @@ def stats() -> Response:
     with reading(door().engine).begin() as connection:
         kept: KeptCounts = current_app.extensions["kept_counts"]
         counted = kept.read(lambda: counts.count_by_status(connection))
-        return jsonify({**counted, "oldest_waiting_at": views.moment(counts.oldest_waiting_at(connection))})
+        return jsonify({**counted, "oldest_waiting_at": serializers.moment(counts.oldest_waiting_at(connection))})

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from sqlalchemy.engine import Engine
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.env_files import completed
 from shared.config.settings import from_env
 from shared.domain.rules import Rules
@@ -37,7 +37,7 @@ class Tools:
 
 def open_tools() -> Tools:
     settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
-    rules = config.load(settings)
+    rules = rules_file.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)
     return Tools(engine, rules)

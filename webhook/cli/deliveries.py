@@ -9,13 +9,11 @@ import click
 from shared.domain import filters
 from shared.infra.database import reading
 from shared.ledger import audit, target_states
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import listings, lookup
 from webhook.cli.common import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
 from webhook.cli.output import print_facts, print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
-from webhook.ops import replays
-from webhook.ops import serializers as views
+from webhook.ops import replays, serializers
 
 _DONE = "whatever it asks for has succeeded or waits already"
 
@@ -32,8 +30,8 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
     """Newest first."""
     wanted, page = filters.read_delivery_filter(words, datetime.now(UTC)), filters.read_page(words, "delivery")
     with reading(open_tools().engine).begin() as connection:
-        found = bounded_lists.list_deliveries(connection, wanted, page)
-    items = views.list_deliveries(found.rows)
+        found = listings.list_deliveries(connection, wanted, page)
+    items = serializers.list_deliveries(found.rows)
     columns = ("created_at", "id", "provider", "status", "repository", "ref", "reason")
     print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="delivery")
 
@@ -46,17 +44,17 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
     """One delivery: why it became what, its jobs, its payload (with --json). The beginning of its id is enough where no
     other begins so."""
     with reading(open_tools().engine).begin() as connection:
-        delivery_id = whole_id(delivery_id, finding.delivery_ids(connection, delivery_id, provider), "deliveries")
-        row = finding.find_delivery(connection, delivery_id, provider)
+        delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
+        row = lookup.find_delivery(connection, delivery_id, provider)
         if row is None:
             nothing("there is no delivery of this id")
             return
         healths = target_states.find(connection)
-        made = [views.job(job, healths) for job in finding.find_jobs(connection, list(row.jobs))]
+        made = [serializers.job(job, healths) for job in lookup.find_jobs(connection, list(row.jobs))]
     if as_json:
-        print_json(views.whole_delivery(row))
+        print_json(serializers.whole_delivery(row))
         return
-    print_facts(views.delivery(row))
+    print_facts(serializers.delivery(row))
     print_table(row.why or [], ("rule", "matched", "compared", "outcome"), None)
     print_table(told_why(made), ("id", "status", "attempts", "target", "version", "reason", "error"), None)
 
@@ -70,8 +68,8 @@ def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> No
     where no other begins so."""
     tools = open_tools()
     with tools.engine.begin() as connection:
-        delivery_id = whole_id(delivery_id, finding.delivery_ids(connection, delivery_id, provider), "deliveries")
-        row = finding.find_delivery(connection, delivery_id, provider)
+        delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
+        row = lookup.find_delivery(connection, delivery_id, provider)
         if row is None:
             nothing("there is no delivery of this id")
             return

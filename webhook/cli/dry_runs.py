@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from shared import reconcile as comparing
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.env_files import completed
 from shared.config.settings import Settings, from_env
 from shared.domain.job_states import Trigger
@@ -45,7 +45,7 @@ def _settings(config_file: Path | None = None) -> Settings:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
 def explain(files: Sequence[Path], provider: str, event: str | None, config_file: Path | None, as_json: bool) -> None:
     """Say what a payload would do under the rules in force, and why. Writes nothing. Exit 3: no release at all."""
-    rules = config.load(_settings(config_file))
+    rules = rules_file.load(_settings(config_file))
     releases = 0
     for file in files:
         body = file.read_bytes()
@@ -90,7 +90,7 @@ def what_if(config_file: Path, last: int, as_json: bool) -> None:
     Writes nothing. Exit 3: no verdict changes.
     """
     settings = _settings(config_file)
-    rules = config.load(settings)
+    rules = rules_file.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)
     length, hidden = trying.count_stored(engine, last), not sys.stderr.isatty()
@@ -121,7 +121,7 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
     settings = _settings()
-    rules = config.load(settings)
+    rules = rules_file.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine, remedy=MIGRATE)
     with make_client() as client:

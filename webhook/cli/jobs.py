@@ -14,12 +14,10 @@ from shared.domain import filters
 from shared.errors import Conflict
 from shared.infra.database import reading
 from shared.ledger import audit, jobs, target_states
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import listings, lookup
 from webhook.cli.common import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
 from webhook.cli.output import print_exchanges, print_facts, print_json, print_table
-from webhook.ops import replays
-from webhook.ops import serializers as views
+from webhook.ops import replays, serializers
 from webhook.ops.advice import ADVICE
 
 STEP = 500  # jobs of a bulk replay that are queued in one transaction
@@ -43,9 +41,9 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
     """Newest first."""
     wanted, page = filters.read_job_filter(words, datetime.now(UTC)), filters.read_page(words, "job")
     with reading(open_tools().engine).begin() as connection:
-        found = bounded_lists.list_jobs(connection, wanted, page)
+        found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    items = views.list_jobs(found.rows, healths)
+    items = serializers.list_jobs(found.rows, healths)
     items = items if as_json else told_why(items)
     columns = ("id", "status", "attempts", "target", "repository", "version", "reason")
     print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job")
@@ -60,13 +58,13 @@ def show_job(job_id: str, as_json: bool) -> None:
     The beginning of its id is enough where no other begins so.
     """
     with reading(open_tools().engine).begin() as connection:
-        job_id = whole_id(job_id, finding.job_ids(connection, job_id), "jobs")
-        row = finding.find_job(connection, job_id)
+        job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
+        row = lookup.find_job(connection, job_id)
         if row is None:
             nothing("there is no job of this id")
             return
-        history = [views.attempt(item) for item in finding.find_attempts(connection, job_id)]
-        found = views.job(row, target_states.find(connection))
+        history = [serializers.attempt(item) for item in lookup.find_attempts(connection, job_id)]
+        found = serializers.job(row, target_states.find(connection))
     if as_json:
         print_json({**found, "history": history})
         return
@@ -159,8 +157,8 @@ def cancel_job(job_id: str, as_json: bool) -> None:
 def _move(engine: Engine, job_id: str, verb: Callable[..., bool], done: str, *, dry_run: bool, as_json: bool) -> None:
     action = {"replayed": "job_replay", "cancelled": "job_cancel"}[done]
     with (reading(engine) if dry_run else engine).begin() as connection:
-        job_id = whole_id(job_id, finding.job_ids(connection, job_id), "jobs")
-        row = finding.find_job(connection, job_id)
+        job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
+        row = lookup.find_job(connection, job_id)
         if row is None:
             nothing("there is no job of this id")
             return
@@ -169,7 +167,7 @@ def _move(engine: Engine, job_id: str, verb: Callable[..., bool], done: str, *, 
             raise Conflict(f"a job that is {row.status} cannot be {done}")
         if not dry_run:
             audit.record(connection, door="cli", role="operator", action=action, subject=job_id)
-        found = views.job(finding.find_jobs(connection, [job_id])[0], target_states.find(connection))
+        found = serializers.job(lookup.find_jobs(connection, [job_id])[0], target_states.find(connection))
     if as_json:
         print_json(found)
     else:

@@ -10,16 +10,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from shared.domain import filters
 from shared.errors import BadParameter, Conflict, NotFound
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.ledger import audit, jobs, target_states
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import lookup
 from shared.ledger.tables import jobs as job_table
-from webhook.dashboard import formatting as words
+from webhook.dashboard import formatting
 from webhook.dashboard.blueprint import blueprint, door, note
 from webhook.dashboard.queries import read_targets
 from webhook.ops import replays
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 @blueprint.post("/jobs/<job_id>/replay")
@@ -37,8 +37,8 @@ def cancel_job(job_id: str) -> AnyResponse:
 
 def _move(job_id: str, verb: Callable[..., bool], action: str, done: str) -> None:
     with door().engine.begin() as connection:
-        if not verb(connection, job_id, now=words.now()):
-            row = finding.find_job(connection, job_id)
+        if not verb(connection, job_id, now=formatting.now()):
+            row = lookup.find_job(connection, job_id)
             if row is None:
                 raise NotFound("there is no job of this id")
             raise Conflict(f"a job that is {row.status} cannot be {done}")
@@ -50,10 +50,10 @@ def _move(job_id: str, verb: Callable[..., bool], action: str, done: str) -> Non
 def replay_delivery(delivery_id: str) -> AnyResponse:
     provider = request.form.get("provider") or None
     with door().engine.begin() as connection:
-        row = finding.find_delivery(connection, delivery_id, provider)
+        row = lookup.find_delivery(connection, delivery_id, provider)
         if row is None:
             raise NotFound("there is no delivery of this id")
-        made = replays.replay_delivery(connection, row, door().rules, now=words.now())
+        made = replays.replay_delivery(connection, row, door().rules, now=formatting.now())
         note(connection, "delivery_replay", delivery_id, jobs=made)
     door().knocker.knock(made)
     logger.info("ops.delivery_replayed", delivery=delivery_id, jobs=made)
@@ -66,7 +66,7 @@ def replay_jobs() -> AnyResponse:
     given = {word: value for word in filters.JOB_WORDS if (value := request.form.get(word, "").strip())}
     if not given:
         raise BadParameter("a bulk replay needs at least one word of the filter")
-    wanted, now = filters.read_job_filter(given, words.now()), words.now()
+    wanted, now = filters.read_job_filter(given, formatting.now()), formatting.now()
     with door().engine.begin() as connection:
         seq = note(connection, "jobs_replay", None, filter=given)
         statement = jobs.requeue(now).values(replay_seq=seq).where(*replays.matching(wanted))
@@ -80,7 +80,7 @@ def replay_jobs() -> AnyResponse:
 def cancel_replay(seq: int) -> AnyResponse:
     """Cancel what has not begun of a bulk replay."""
     with door().engine.begin() as connection:
-        statement = jobs.move("cancel", job_table.c.replay_seq == seq).values(waiting=None, updated_at=words.now())
+        statement = jobs.move("cancel", job_table.c.replay_seq == seq).values(waiting=None, updated_at=formatting.now())
         cancelled = connection.execute(statement).rowcount
         note(connection, "jobs_cancel", str(seq), cancelled=cancelled)
     logger.info("ops.jobs_cancelled", replay=seq, cancelled=cancelled)
@@ -100,7 +100,7 @@ def resume_target(name: str) -> AnyResponse:
 def _set_target(name: str, verb: Callable[..., None], action: str) -> AnyResponse:
     with door().engine.begin() as connection:
         _check_target(connection, name)
-        verb(connection, name, now=words.now())
+        verb(connection, name, now=formatting.now())
         note(connection, action, name)
     logger.info("ops.target_set", target=name, action=action)
     return redirect(url_for(".list_targets"), 303)

@@ -15,12 +15,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from shared.domain.job_states import JobState
 from shared.errors import BadParameter, Conflict, NotFound
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import audit
-from shared.ledger.queries import listings as bounded_lists
+from shared.ledger.queries import listings
 from shared.ledger.tables import jobs
-from webhook.dashboard import formatting as words
+from webhook.dashboard import formatting
 from webhook.dashboard.sessions import COOKIE, Brake, Sessions
 from webhook.intake.receiver import Door
 
@@ -32,7 +32,7 @@ _OPEN = ("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in", "das
 _LONGEST_TRIED = 1_000_000  # bytes of a payload in the playground's form; any other form is short
 _FOR_ALL_ROLES = ("dashboard.sign_out",)
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ def page(template: str, /, **shown: Any) -> Response:
     role = session.role if session else None
     if role is not None and "failed_jobs" not in shown:
         with looking() as connection:
-            shown["failed_jobs"] = bounded_lists.count_up_to(connection, jobs.c.status, JobState.FAILED)
+            shown["failed_jobs"] = listings.count_up_to(connection, jobs.c.status, JobState.FAILED)
     token = gate().sessions.form_token(session) if session else ""
-    return make_response(render_template(f"dashboard/{template}", role=role, form_token=token, now=words.now(), **shown))
+    return make_response(render_template(f"dashboard/{template}", role=role, form_token=token, now=formatting.now(), **shown))
 
 
 def fault(status: int, title: str, text: str) -> Response:

@@ -10,7 +10,7 @@ from flask import current_app, render_template
 from markupsafe import Markup
 from sqlalchemy.engine import Connection
 
-from shared.ledger import rollups as tallies
+from shared.ledger import rollups
 from webhook.dashboard import charts
 
 
@@ -32,7 +32,7 @@ class Figures:
         self._kept: Day | None = None
 
     def read(self, connection: Connection, now: datetime) -> Day:
-        as_of, last = tallies.find_mark(connection), tallies.hour_of(now)
+        as_of, last = rollups.find_mark(connection), rollups.hour_of(now)
         kept = self._kept
         if kept is None or (kept.as_of, kept.last) != (as_of, last):
             self._kept = kept = _draw(connection, as_of, last)
@@ -46,7 +46,7 @@ def kept() -> Figures:
 
 
 def _draw(connection: Connection, as_of: datetime | None, last: datetime) -> Day:
-    rows = tallies.since(connection, last - timedelta(hours=charts.HOURS - 1))
+    rows = rollups.since(connection, last - timedelta(hours=charts.HOURS - 1))
     hours = charts.by_hour(rows, last)
     sums = {kind: sum(hour.counts.get(kind, 0) for hour in hours) for kind in charts.KINDS}
     bars, times = charts.draw_bars(hours), charts.draw_times(hours)

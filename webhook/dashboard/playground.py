@@ -15,14 +15,11 @@ from shared.domain.filters import DeliveryFilter, Page
 from shared.domain.rules import Rules
 from shared.errors import BadParameter, Rejected
 from shared.forges import PROVIDERS
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import listings, lookup
 from webhook.api.dry_runs import MOST, SECONDS, USUAL
-from webhook.dashboard import formatting as words
+from webhook.dashboard import formatting
 from webhook.dashboard.blueprint import blueprint, door, looking, page
-from webhook.ops import config_preview as changed_config
-from webhook.ops import explain, what_if
-from webhook.ops import serializers as views
+from webhook.ops import config_preview, explain, serializers, what_if
 
 _LONGEST_LOADED = 300_000  # characters of a stored payload that are put into the form
 _ROOM = 300_000  # characters of verdicts on the page
@@ -51,7 +48,7 @@ def try_rules() -> Response:
     """The same form with its answer below; a fault keeps what was typed."""
     given = {name: request.form.get(name, "") for name in ("config", "provider", "event", "payload", "last")}
     try:
-        rules = changed_config.read_config(given["config"], door().settings) if given["config"].strip() else door().rules
+        rules = config_preview.read_config(given["config"], door().settings) if given["config"].strip() else door().rules
         if request.form.get("ask") == "what-if":
             return _playground(given, summary=_what_if(rules, given["last"]))
         return _playground(given, said=_explain(rules, given))
@@ -64,7 +61,7 @@ def _explain(rules: Rules, given: dict[str, str]) -> explain.Explanation:
     if not body:
         raise BadParameter("paste a payload, or take a stored delivery")
     event = given["event"].strip()[:100] or explain.guess_event(given["provider"], body)
-    return explain.explain(given["provider"], event, body, rules, words.now())
+    return explain.explain(given["provider"], event, body, rules, formatting.now())
 
 
 def _what_if(rules: Rules, last: str) -> what_if.Summary:
@@ -77,12 +74,12 @@ def _what_if(rules: Rules, last: str) -> what_if.Summary:
 def _load(delivery_id: str, provider: str | None, given: dict[str, str]) -> str | None:
     """Put a stored delivery into the form; a sentence when that is not possible."""
     with looking() as connection:
-        row = finding.find_delivery(connection, delivery_id, provider)
+        row = lookup.find_delivery(connection, delivery_id, provider)
     if row is None:
         return "there is no delivery of this id"
     if row.provider not in PROVIDERS or row.body is None:
         return "nothing of this delivery's payload is kept any more"
-    payload = json.dumps(views.whole_delivery(row)["payload"], indent=2, ensure_ascii=False)
+    payload = json.dumps(serializers.whole_delivery(row)["payload"], indent=2, ensure_ascii=False)
     if len(payload) > _LONGEST_LOADED:
         return "this delivery's payload is too long for a form: use the command line, explain FILE"
     given |= {"provider": row.provider, "event": row.event, "payload": payload}
@@ -95,7 +92,7 @@ def _config_text() -> str:
     if path is None:
         return STARTER
     try:
-        return path.read_text(encoding="utf-8")[: changed_config.LONGEST]
+        return path.read_text(encoding="utf-8")[: config_preview.LONGEST]
     except (OSError, UnicodeDecodeError):
         return ""
 
@@ -108,8 +105,10 @@ def _playground(
     summary: what_if.Summary | None = None,
 ) -> Response:
     with looking() as connection:
-        newest = bounded_lists.list_deliveries(connection, DeliveryFilter(), Page(_NEWEST)).rows
-    releases: list[dict[str, Any]] = [{**one, "pretty": words.pretty(one["body"])} for one in said.releases] if said else []
+        newest = listings.list_deliveries(connection, DeliveryFilter(), Page(_NEWEST)).rows
+    releases: list[dict[str, Any]] = (
+        [{**one, "pretty": formatting.pretty(one["body"])} for one in said.releases] if said else []
+    )
     return page(
         "try.html",
         given=given,

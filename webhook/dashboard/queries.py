@@ -12,12 +12,10 @@ from shared.domain.filters import DeliveryFilter, Page
 from shared.domain.job_states import JobState
 from shared.domain.rules import Rules
 from shared.domain.target_health import Health, TargetState
-from shared.ledger import repositories, target_states
-from shared.ledger import rollups as tallies
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import stats as counts
+from shared.ledger import repositories, rollups, target_states
+from shared.ledger.queries import listings, stats
 from shared.ledger.tables import jobs
-from webhook.ops import serializers as views
+from webhook.ops import serializers
 
 MOST_SILENT = 5
 LAST_EVENTS = 10
@@ -25,16 +23,16 @@ LAST_EVENTS = 10
 
 def read_overview(connection: Connection, rules: Rules, now: datetime) -> dict[str, Any]:
     """What the overview shows of this moment; the last day is `figures.Day`."""
-    job_counts = bounded_lists.count_jobs(connection)
+    job_counts = listings.count_jobs(connection)
     targets = read_targets(connection, rules)
     return {
         "failed_jobs": job_counts[JobState.FAILED],
         "waiting": job_counts[JobState.QUEUED] + job_counts[JobState.RETRYING],
-        "oldest": counts.oldest_waiting_at(connection),
+        "oldest": stats.oldest_waiting_at(connection),
         "targets": targets,
         "ill": [target for target in targets if target["state"] != TargetState.OK],
         "silent": repositories.list_silent(connection, now=now, limit=MOST_SILENT),
-        "events": bounded_lists.list_deliveries(connection, DeliveryFilter(), Page(LAST_EVENTS)).rows,
+        "events": listings.list_deliveries(connection, DeliveryFilter(), Page(LAST_EVENTS)).rows,
     }
 
 
@@ -45,8 +43,8 @@ def read_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
     found = []
     for name in names:
         known = rules.targets.get(name)
-        waiting = bounded_lists.count_waiting(connection, name)
-        shown = views.target(
+        waiting = listings.count_waiting(connection, name)
+        shown = serializers.target(
             name, known.url if known else None, known.org if known else None, healths.get(name, Health()), waiting
         )
         found.append({**shown, "paused_until": healths.get(name, Health()).paused_until})
@@ -54,7 +52,7 @@ def read_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
 
 
 def read_rule_hits(connection: Connection) -> dict[str, int]:
-    return {row.label: row.number for row in tallies.of_all_time(connection) if row.series == "rules"}
+    return {row.label: row.number for row in rollups.of_all_time(connection) if row.series == "rules"}
 
 
 def read_progress(connection: Connection, seq: int) -> dict[str, int]:

@@ -8,37 +8,36 @@ import sqlalchemy as sa
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from shared import reconcile as comparing
+from shared import reconcile
 from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict
-from shared.infra import logs as log
-from shared.ledger import reconcile_runs as comparisons
-from shared.ledger import repositories
+from shared.infra import logs
+from shared.ledger import reconcile_runs, repositories
 from shared.reconcile import RECENT_TAGS
-from webhook.dashboard import formatting as words
+from webhook.dashboard import formatting
 from webhook.dashboard.blueprint import blueprint, door, looking, note, page
 
 SCOPES = {"newest": RECENT_TAGS, "all": None}  # how many tags, newest first
 _WAS_DONE = ("succeeded", "commits_partial")  # what a comparison says of a job whose release the target does not have
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 @blueprint.get("/repositories/find")
 def find_repository() -> AnyResponse:
     """By its full name with the provider, also one that never pushed."""
-    found = comparing.read_repository(request.args.get("repository", "").strip())
+    found = reconcile.read_repository(request.args.get("repository", "").strip())
     return redirect(url_for(".show_repository", provider=found.provider, name=found.full_name))
 
 
 @blueprint.get("/repositories/<provider>/<path:name>")
 def show_repository(provider: str, name: str) -> Response:
-    repository = comparing.read_repository(f"{provider}:{name}")
+    repository = reconcile.read_repository(f"{provider}:{name}")
     with looking() as connection:
         known = repositories.find(connection, repository.key)
-        last = comparisons.find(connection, repository)
-        entries = comparisons.entries_of(last) if last is not None else []
-        made = comparisons.find_jobs(connection, repository, entries)
+        last = reconcile_runs.find(connection, repository)
+        entries = reconcile_runs.entries_of(last) if last is not None else []
+        made = reconcile_runs.find_jobs(connection, repository, entries)
     return page(
         "repository.html",
         repository=repository,
@@ -57,7 +56,7 @@ def _shown(repository: Repository, entry: dict[str, Any], made: dict[str, sa.Row
     """The entry and how its job stands now. `state`: none (no release is wanted), there, gone, job, missing."""
     if "reason" in entry:
         return {**entry, "state": "none", "job": None}
-    job = made.get(comparing.job_key_of(repository, entry["tag"], entry["sha"], entry["target"]))
+    job = made.get(reconcile.job_key_of(repository, entry["tag"], entry["sha"], entry["target"]))
     if entry["why"] is None:
         state = "there"
     elif job is None:
@@ -70,12 +69,12 @@ def _shown(repository: Repository, entry: dict[str, Any], made: dict[str, sa.Row
 @blueprint.post("/repositories/<provider>/<path:name>/compare")
 def compare_repository(provider: str, name: str) -> AnyResponse:
     """Compare; with `creates`, also queue what is missing. A sweeper takes it up within seconds."""
-    repository = comparing.read_repository(f"{provider}:{name}")
+    repository = reconcile.read_repository(f"{provider}:{name}")
     scope, creates = request.form.get("tags", "newest"), request.form.get("creates", "") == "1"
     if scope not in SCOPES:
         raise BadParameter(f"tags must be one of {', '.join(SCOPES)}")
     with door().engine.begin() as connection:
-        if not comparisons.want(connection, repository, most_tags=SCOPES[scope], creates=creates, now=words.now()):
+        if not reconcile_runs.want(connection, repository, most_tags=SCOPES[scope], creates=creates, now=formatting.now()):
             raise Conflict("a comparison of this repository is under way")
         note(connection, "repository_create" if creates else "repository_compare", repository.key, tags=scope)
     logger.info("ops.comparison_wanted", repository=repository.key, creates=creates)

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.dashboard import actions as acts
-from webhook.dashboard import api_reference as reference
-from webhook.dashboard import formatting as words
-from webhook.dashboard import playground as try_pages
-from webhook.dashboard import repository as repository_pages
-from webhook.dashboard import sign_in
-from webhook.dashboard import views as pages
+from webhook.dashboard import actions, api_reference, formatting, playground, repository, sign_in, views
 from webhook.dashboard.blueprint import Gate, blueprint, door
 from webhook.dashboard.chart_cache import Figures
 from webhook.dashboard.sessions import Sessions
 from webhook.ops.advice import ADVICE
 
 _ROUTES = (
-    acts,
-    pages,
-    reference,
-    repository_pages,
+    actions,
+    views,
+    api_reference,
+    repository,
     sign_in,
-    try_pages,
+    playground,
 )  # importing them is what adds their addresses to the blueprint
 _FILTERS = (
-    words.span,
-    words.ago,
-    words.full,
-    words.stamp,
-    words.time_tag,
-    words.badge_tag,
-    words.reason_tag,
-    words.parsed,
-    words.some,
-    words.short,
-    words.href,
-    words.indented,
+    formatting.span,
+    formatting.ago,
+    formatting.full,
+    formatting.stamp,
+    formatting.time_tag,
+    formatting.badge_tag,
+    formatting.reason_tag,
+    formatting.parsed,
+    formatting.some,
+    formatting.short,
+    formatting.href,
+    formatting.indented,
 )
 
 

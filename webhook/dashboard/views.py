@@ -11,17 +11,11 @@ from werkzeug.datastructures import MultiDict
 from shared.domain import filters
 from shared.domain.job_states import JobState
 from shared.errors import BadParameter, NotFound
-from shared.ledger import audit, jobs, repositories, target_states
-from shared.ledger import reconcile_runs as comparisons
-from shared.ledger.queries import listings as bounded_lists
-from shared.ledger.queries import lookup as finding
-from webhook.dashboard import chart_cache as figures
-from webhook.dashboard import charts
-from webhook.dashboard import formatting as words
-from webhook.dashboard import queries as reading
+from shared.ledger import audit, jobs, reconcile_runs, repositories, target_states
+from shared.ledger.queries import listings, lookup
+from webhook.dashboard import chart_cache, charts, formatting, queries
 from webhook.dashboard.blueprint import blueprint, door, looking, page
-from webhook.ops import replays
-from webhook.ops import serializers as views
+from webhook.ops import replays, serializers
 
 PAGE = "25"
 _MOST_UNFINISHED = 20
@@ -52,17 +46,17 @@ def providers(given: dict[str, str]) -> list[str]:
 @blueprint.get("/")
 def overview() -> Response:
     with looking() as connection:
-        shown = reading.read_overview(connection, door().rules, words.now())
-        day = figures.kept().read(connection, words.now())
+        shown = queries.read_overview(connection, door().rules, formatting.now())
+        day = chart_cache.kept().read(connection, formatting.now())
     return page("overview.html", figures=day.html, sums=day.sums, received=day.received, as_of=day.as_of, **shown)
 
 
 @blueprint.get("/deliveries")
 def list_deliveries() -> Response:
     given = chosen(filters.DELIVERY_WORDS)
-    wanted = filters.read_delivery_filter(given, words.now())
+    wanted = filters.read_delivery_filter(given, formatting.now())
     with looking() as connection:
-        found = bounded_lists.list_deliveries(connection, wanted, read_page(given, "delivery"))
+        found = listings.list_deliveries(connection, wanted, read_page(given, "delivery"))
     return page(
         "deliveries.html",
         given=given,
@@ -76,12 +70,12 @@ def list_deliveries() -> Response:
 @blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
 def show_delivery(delivery_id: str) -> Response:
     with looking() as connection:
-        row = finding.find_delivery(connection, delivery_id, request.args.get("provider") or None)
+        row = lookup.find_delivery(connection, delivery_id, request.args.get("provider") or None)
         if row is None:
             raise NotFound("there is no delivery of this id")
-        made = finding.find_jobs(connection, list(row.jobs)[:50])
-    whole = views.whole_delivery(row)
-    payload = words.pretty(whole["payload"]) if whole["payload"] is not None else None
+        made = lookup.find_jobs(connection, list(row.jobs)[:50])
+    whole = serializers.whole_delivery(row)
+    payload = formatting.pretty(whole["payload"]) if whole["payload"] is not None else None
     is_idle = request.args.get("replayed") == "0" and row.body is not None
     nothing = replays.why_nothing(row, door().rules) if is_idle else None
     return page("delivery.html", row=row, whole=whole, jobs=made, payload=payload, nothing=nothing)
@@ -90,10 +84,10 @@ def show_delivery(delivery_id: str) -> Response:
 @blueprint.get("/jobs")
 def list_jobs() -> Response:
     given = chosen(filters.JOB_WORDS)
-    wanted = filters.read_job_filter(given, words.now())
+    wanted = filters.read_job_filter(given, formatting.now())
     with looking() as connection:
-        found = bounded_lists.list_jobs(connection, wanted, read_page(given, "job"))
-        counted = bounded_lists.count_jobs(connection)
+        found = listings.list_jobs(connection, wanted, read_page(given, "job"))
+        counted = listings.count_jobs(connection)
         healths = target_states.find(connection)
     rest = {word: value for word, value in given.items() if word in filters.JOB_WORDS and word != "status"}
     return page(
@@ -103,7 +97,7 @@ def list_jobs() -> Response:
         found=found,
         counted=counted,
         failed_jobs=counted["failed"],
-        waits={row.id: views.waiting(row, healths) for row in found.rows if row.status in ("queued", "retrying")},
+        waits={row.id: serializers.waiting(row, healths) for row in found.rows if row.status in ("queued", "retrying")},
         targets=list(door().rules.targets),
         providers=providers(given),
         filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
@@ -114,20 +108,20 @@ def list_jobs() -> Response:
 @blueprint.get("/jobs/<job_id>")
 def show_job(job_id: str) -> Response:
     with looking() as connection:
-        row = finding.find_job(connection, job_id)
+        row = lookup.find_job(connection, job_id)
         if row is None:
             raise NotFound("there is no job of this id")
-        attempts = finding.find_attempts(connection, job_id)[-100:]
+        attempts = lookup.find_attempts(connection, job_id)[-100:]
         healths = target_states.find(connection)
     waits = row.status in ("queued", "retrying")
     return page(
         "job.html",
         row=row,
         attempts=attempts,
-        calls={one.number: views.attempt(one) for one in attempts[-WITH_CALLS:]},
+        calls={one.number: serializers.attempt(one) for one in attempts[-WITH_CALLS:]},
         waits=waits,
-        waiting=views.waiting(row, healths) if waits else None,
-        dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, words.now()),
+        waiting=serializers.waiting(row, healths) if waits else None,
+        dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, formatting.now()),
     )
 
 
@@ -135,7 +129,7 @@ def show_job(job_id: str) -> Response:
 def confirm_replay() -> Response:
     """The count first; nothing happens before the form is sent."""
     given = chosen(filters.JOB_WORDS)
-    wanted = filters.read_job_filter(given, words.now())
+    wanted = filters.read_job_filter(given, formatting.now())
     if not given:
         raise BadParameter("a bulk replay needs at least one word of the filter")
     with looking() as connection:
@@ -149,7 +143,7 @@ def show_progress(seq: int) -> Response:
         entry = audit.find(connection, seq)
         if entry is None or entry.action != "jobs_replay":
             raise NotFound("there is no bulk replay of this number")
-        counted = reading.read_progress(connection, seq)
+        counted = queries.read_progress(connection, seq)
     done = counted.get("succeeded", 0) + counted.get("failed", 0) + counted.get("cancelled", 0)
     return page("progress.html", entry=entry, counted=counted, total=sum(counted.values()), done=done)
 
@@ -157,13 +151,11 @@ def show_progress(seq: int) -> Response:
 @blueprint.get("/releases")
 def list_releases() -> Response:
     given = chosen(("repository", "target", "since"))
-    wanted = filters.read_job_filter({**given, "status": "succeeded"}, words.now())
+    wanted = filters.read_job_filter({**given, "status": "succeeded"}, formatting.now())
     partial = replace(wanted, status=JobState.RETRYING, reason=jobs.PARTIAL)
     with looking() as connection:
-        found = bounded_lists.list_jobs(connection, wanted, read_page(given, "job"))
-        unfinished = (
-            None if given.get("cursor") else bounded_lists.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))
-        )
+        found = listings.list_jobs(connection, wanted, read_page(given, "job"))
+        unfinished = None if given.get("cursor") else listings.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))
     return page(
         "releases.html",
         given=given,
@@ -179,7 +171,7 @@ def list_repositories() -> Response:
     after = request.args.get("after", "")[:553]
     with looking() as connection:
         rows = repositories.list_known(connection, after=after, limit=int(PAGE) + 1)
-        missing = comparisons.count_missing(connection, [row.key for row in rows])
+        missing = reconcile_runs.count_missing(connection, [row.key for row in rows])
     following = url_for(".list_repositories", after=rows[int(PAGE) - 1].key) if len(rows) > int(PAGE) else None
     gaps = {row.key: repositories.usual_gap(row.pushes) for row in rows}
     return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, missing=missing, following=following, after=after)
@@ -188,14 +180,14 @@ def list_repositories() -> Response:
 @blueprint.get("/targets")
 def list_targets() -> Response:
     with looking() as connection:
-        found = reading.read_targets(connection, door().rules)
+        found = queries.read_targets(connection, door().rules)
     return page("targets.html", targets=found)
 
 
 @blueprint.get("/rules")
 def list_rules() -> Response:
     with looking() as connection:
-        hits = reading.read_rule_hits(connection)
+        hits = queries.read_rule_hits(connection)
     source = door().settings.config_path
     return page("rules.html", rules=door().rules, hits=hits, source=source.name if source else None)
 

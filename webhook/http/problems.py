@@ -22,7 +22,7 @@ from shared.errors import (
     UnknownProvider,
     UnsupportedBody,
 )
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.asgi import Answer, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,7 +40,7 @@ _UNSIGNED = "the signature or token is missing or wrong"
 
 _TRY_AGAIN = "the delivery could not be stored; send it again"
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 def render(status: int, detail: str) -> bytes:

@@ -12,12 +12,12 @@ from flask import Flask, Response
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.infra import logs as log
-from shared.ledger import rollups as tallies
+from shared.infra import logs
+from shared.ledger import rollups
 
 _EVERY_SECONDS = 5.0
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 class AcceptTimes:
@@ -47,14 +47,14 @@ class AcceptTimes:
     def flush(self) -> None:
         with self._lock:
             noted, self._noted = self._noted, []
-        fold = tallies.Fold()
+        fold = rollups.Fold()
         for at, seconds in noted:
             fold.time(at, "accept_seconds", seconds)
         if not noted:
             return
         try:
             with self._engine.begin() as connection:
-                tallies.add(connection, fold)
+                rollups.add(connection, fold)
         except SQLAlchemyError as problem:
             logger.warning("metrics.unstored", error=type(problem).__name__)
 

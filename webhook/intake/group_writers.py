@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.errors import CannotStore
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import BUSY_SECONDS, LOOK_AGAIN_SECONDS, begin_at_once, make_engine
-from shared.ledger import bulk_insert as bulk
+from shared.ledger import bulk_insert
 from shared.ledger.deliveries import Arrival, Receipt
 
 _STORE_SECONDS = 10.0
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 def open_store(engine: Engine) -> SqliteStore | PostgresStore:
@@ -60,14 +60,14 @@ class SqliteStore:
         assert self.connection is not None  # noqa: S101
         cursor = self.connection.cursor()
         try:
-            last = cursor.execute(bulk.LAST_SEQ).fetchone()[0]
-            rows = bulk.rows_of(arrivals, range(last + 1, last + 1 + len(arrivals)))
-            for statement, values in bulk.sqlite_statements(rows):
+            last = cursor.execute(bulk_insert.LAST_SEQ).fetchone()[0]
+            rows = bulk_insert.rows_of(arrivals, range(last + 1, last + 1 + len(arrivals)))
+            for statement, values in bulk_insert.sqlite_statements(rows):
                 cursor.executemany(statement, values)
             cursor.execute("COMMIT")
         except sqlite3.IntegrityError as problem:
             cursor.execute("ROLLBACK")
-            raise bulk.NotAllNew from problem
+            raise bulk_insert.NotAllNew from problem
         except BaseException:
             if self.connection.in_transaction:
                 cursor.execute("ROLLBACK")
@@ -94,7 +94,7 @@ class PostgresStore:
         except psycopg.Error as problem:  # one of them is not new, or not fit: each alone will tell which
             if not isinstance(problem, psycopg.IntegrityError):
                 logger.warning("group.unfit", error=type(problem).__name__, cause=str(problem)[:300], deliveries=len(arrivals))
-            raise bulk.NotAllNew from problem
+            raise bulk_insert.NotAllNew from problem
 
     async def _open(self) -> psycopg.AsyncConnection:
         if self.connection is None or self.connection.closed:
@@ -108,7 +108,7 @@ class PostgresStore:
             await connection.close()
 
     async def _write(self, connection: psycopg.AsyncConnection, arrivals: Sequence[Arrival]) -> list[Receipt]:
-        rows = bulk.rows_of(arrivals, range(1, len(arrivals) + 1))
-        statement, parameters = bulk.postgres_statement(rows)
+        rows = bulk_insert.rows_of(arrivals, range(1, len(arrivals) + 1))
+        statement, parameters = bulk_insert.postgres_statement(rows)
         await connection.execute(statement, parameters, prepare=True)  # one statement is one transaction
         return rows.receipts

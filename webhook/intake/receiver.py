@@ -22,8 +22,7 @@ from shared.domain.webhook import Hook, Incoming, media_type
 from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
 from shared.forges import PROVIDERS
 from shared.forges.provider import Provider
-from shared.infra import asgi
-from shared.infra import logs as log
+from shared.infra import asgi, logs
 from shared.infra.asgi import HEADERS, Quick, Scope
 from shared.ledger import deliveries
 from webhook.http import problems
@@ -37,7 +36,7 @@ from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import PROVIDER, ref
 
 blueprint = Blueprint("receive", __name__)
-logger = log.get(__name__)
+logger = logs.get(__name__)
 _QUICK_BYTES = 128 * 1024  # a few milliseconds of reading; a larger body must not hold up the event loop
 _GROUP_BYTES = 1024 * 1024  # a few milliseconds of writing; a larger body is stored alone, in a thread of its own
 _PATH = "/webhooks/"

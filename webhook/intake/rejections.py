@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.errors import BadSignature, Rejected
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.ledger import deliveries
 
 _PER_SECOND = 10.0
@@ -21,7 +21,7 @@ _ID_HEADERS = ("x-github-delivery", "webhook-id", "idempotency-key")
 _EVENT_HEADERS = ("x-github-event", "x-gitlab-event")
 _PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 class Refusals:

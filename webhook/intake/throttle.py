@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.errors import TooManyRefusals
-from shared.infra import logs as log
+from shared.infra import logs
 from webhook.http.client_address import group
 
 _TELL_AGAIN_SECONDS = 60.0
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 @dataclass(slots=True)

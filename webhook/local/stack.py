@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.env_files import is_set
 from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
@@ -53,7 +53,7 @@ def build(environ: Mapping[str, str], *, is_terminal: bool, endpoint_url: str | 
         environ["SENTRY_URL"] = endpoint_url
     settings = from_env(environ)
     _check_ports(settings, has_target=has_target)
-    faults = config.missing_tokens(config.load(settings), settings)
+    faults = rules_file.missing_tokens(rules_file.load(settings), settings)
     if faults:
         raise SettingsError(faults)
     run_folder = folder / "run"

@@ -20,14 +20,13 @@ from shared.domain.job_states import JobState, Outcome
 from shared.domain.rules import Rules
 from shared.domain.target_health import Health, TargetState
 from shared.infra.database import reading
-from shared.ledger import rollups as tallies
-from shared.ledger import target_states
-from shared.ledger.queries import stats as counts
+from shared.ledger import rollups, target_states
+from shared.ledger.queries import stats
 from webhook.http.problems import problem
 from webhook.intake.accept_latency import AcceptTimes
 from webhook.intake.receiver import Door
 from webhook.openapi.operation import Answer, Call, described
-from webhook.ops import roles as auth
+from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,12 +50,12 @@ def register(app: Flask, times: AcceptTimes) -> None:
         )
     )
     def show_metrics() -> Response:
-        if auth.role_of(request.headers.get("Authorization"), door.settings) is None:
+        if roles.role_of(request.headers.get("Authorization"), door.settings) is None:
             return problem(401, "send Authorization: Bearer with the ops token", {"WWW-Authenticate": 'Bearer realm="tagship"'})
         times.flush()
         with reading(door.engine).begin() as connection:
             kept: KeptCounts = app.extensions["kept_counts"]
-            counted = kept.read(lambda: counts.count_by_status(connection))
+            counted = kept.read(lambda: stats.count_by_status(connection))
             lines = list(render(connection, door.rules, counted["jobs"], datetime.now(UTC)))
         return Response("\n".join(lines) + "\n", content_type=MEDIA_TYPE)
 
@@ -65,7 +64,7 @@ def render(connection: Connection, rules: Rules, counted: Mapping[str, int], now
     yield from _states(connection, counted, now)
     yield from _targets(connection, rules)
     rows: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
-    for row in tallies.of_all_time(connection):
+    for row in rollups.of_all_time(connection):
         rows[row.series].append(row)
     for series, known in (("deliveries", _DELIVERY_STATUSES), ("attempts", tuple(Outcome))):
         label = "status" if series == "deliveries" else "outcome"
@@ -80,18 +79,18 @@ def render(connection: Connection, rules: Rules, counted: Mapping[str, int], now
 def _states(connection: Connection, counted: Mapping[str, int], now: datetime) -> Iterator[str]:
     found = {state.value: 0 for state in JobState} | dict(counted)
     yield from _family("tagship_jobs", "gauge", "Jobs by state.", "status", found)
-    oldest = counts.oldest_waiting_at(connection)
+    oldest = stats.oldest_waiting_at(connection)
     age = (now - oldest).total_seconds() if oldest else 0.0
     yield from _single("tagship_oldest_waiting_seconds", "Age of the job that has waited longest, 0 without any.", age)
-    mark = tallies.find_mark(connection)
-    trailing = (now - mark).total_seconds() if mark and tallies.has_more(connection, mark, now) else 0.0
+    mark = rollups.find_mark(connection)
+    trailing = (now - mark).total_seconds() if mark and rollups.has_more(connection, mark, now) else 0.0
     yield from _single(
         "tagship_figures_trail_seconds", "How far counters trail the present; grows when no sweeper runs.", trailing
     )
 
 
 def _targets(connection: Connection, rules: Rules) -> Iterator[str]:
-    healths, waiting = target_states.find(connection), counts.waiting_by_target(connection)
+    healths, waiting = target_states.find(connection), stats.waiting_by_target(connection)
     names = sorted({*rules.targets, *healths, *waiting})
     yield "# HELP tagship_target_state 1 for the state that a target is in."
     yield "# TYPE tagship_target_state gauge"

@@ -7,7 +7,7 @@ from typing import Any
 from shared.domain import filters
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.target_health import TargetState
-from shared.targets import http_exchanges as exchanges
+from shared.targets import http_exchanges
 from webhook.openapi.schema_helpers import (
     ANYTHING,
     COUNT,
@@ -78,7 +78,7 @@ _DELIVERY: Json = {
 _HEADERS: Json = {"type": "object", "additionalProperties": TEXT}
 _BEGINNING: Json = {
     "bytes": COUNT,
-    "body": told(maybe(TEXT), f"the first {exchanges.LONGEST_BODY} bytes"),
+    "body": told(maybe(TEXT), f"the first {http_exchanges.LONGEST_BODY} bytes"),
     "is_cut": FLAG,
 }
 _EXCHANGE = shape(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.config import rules_file as config
+from shared.config import rules_file
 from shared.config.settings import Settings
 from shared.domain.rules import Rules
 from shared.errors import BadParameter, SettingsError
@@ -26,7 +26,7 @@ def read_config(text: str, settings: Settings) -> Rules:
     if any(len(line) > LONGEST_LINE for line in text.splitlines()):
         raise BadParameter(f"config holds a line longer than {LONGEST_LINE} characters: break the list over several")
     try:
-        rules = config.parse(text, "config", replace(settings, environ={}))
+        rules = rules_file.parse(text, "config", replace(settings, environ={}))
     except SettingsError as problem:
         raise BadParameter(_sentence(problem.faults)) from None
     if len(rules.targets) > MOST_TARGETS:

@@ -8,22 +8,21 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.rules import Rules
 from shared.domain.target_health import Health
-from shared.ledger import due_jobs as due
-from shared.ledger import target_states
-from shared.ledger.queries import stats as counts
-from webhook.ops import serializers as views
+from shared.ledger import due_jobs, target_states
+from shared.ledger.queries import stats
+from webhook.ops import serializers
 
 
 def all_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
     """Those of the configuration, and those gone from it for which jobs still wait."""
     healths = target_states.find(connection)
-    gone = set(due.targets(connection)) - set(rules.targets)
+    gone = set(due_jobs.targets(connection)) - set(rules.targets)
     return [_shown(connection, rules, name, healths.get(name, Health())) for name in [*rules.targets, *sorted(gone)]]
 
 
 def is_target(connection: Connection, rules: Rules, name: str) -> bool:
     """Whether there is a target of this name, in the configuration or for jobs that still wait."""
-    return name in rules.targets or counts.is_waited_for(connection, name)
+    return name in rules.targets or stats.is_waited_for(connection, name)
 
 
 def one_target(connection: Connection, rules: Rules, name: str) -> dict[str, Any]:
@@ -33,5 +32,5 @@ def one_target(connection: Connection, rules: Rules, name: str) -> dict[str, Any
 
 def _shown(connection: Connection, rules: Rules, name: str, health: Health) -> dict[str, Any]:
     known = rules.targets.get(name)
-    waiting = counts.count_waiting(connection, name)
-    return views.target(name, known.url if known else None, known.org if known else None, health, waiting)
+    waiting = stats.count_waiting(connection, name)
+    return serializers.target(name, known.url if known else None, known.org if known else None, health, waiting)

@@ -17,10 +17,9 @@ from sqlalchemy.engine import Engine
 from shared.domain.rules import Decision, Rules, Work, decide
 from shared.errors import Conflict
 from shared.infra.database import reading
-from shared.ledger.queries import lookup as finding
+from shared.ledger.queries import lookup
 from shared.ledger.tables import deliveries, payloads
-from webhook.ops import replays
-from webhook.ops import serializers as views
+from webhook.ops import replays, serializers
 
 STEP = 200  # deliveries whose numbers are read at once; their payloads are read one by one
 
@@ -162,8 +161,8 @@ def _compare(engine: Engine, rules: Rules, seq: int) -> Compared | None:
         row = connection.execute(statement).one_or_none()
         if row is None:
             return None
-        before = stored_verdict(row, finding.find_jobs(connection, list(row.jobs)))
-    return Compared(views.delivery(row), before, _after(row, before, rules))
+        before = stored_verdict(row, lookup.find_jobs(connection, list(row.jobs)))
+    return Compared(serializers.delivery(row), before, _after(row, before, rules))
 
 
 def _after(row: sa.Row[Any], before: Verdict, rules: Rules) -> Verdict | None:

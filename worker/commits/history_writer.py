@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy.engine import Engine
 
 from shared.infra.database import reading
-from shared.ledger import pending_pushes as unlogged
-from shared.ledger import push_history as commit_log
+from shared.ledger import pending_pushes, push_history
 from shared.ledger.pending_pushes import Unlogged
 from shared.ledger.push_history import MOST_COMMITS
 
@@ -20,12 +19,12 @@ _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 def log_step(engine: Engine, *, provider: str, repository: str) -> int:
     """Log the next pushes of this repository; how many were handled, 0 when none waits. Two at once do the work twice."""
     with reading(engine).begin() as connection:
-        if not unlogged.is_any_waiting(connection, provider=provider, repository=repository):
+        if not pending_pushes.is_any_waiting(connection, provider=provider, repository=repository):
             return 0
-        waiting = unlogged.find(connection, provider=provider, repository=repository)
+        waiting = pending_pushes.find(connection, provider=provider, repository=repository)
         together = itertools.accumulate(size for _, size in waiting)
         count = max(1, sum(1 for size in together if size <= _MOST_BYTES))
-        entries = unlogged.read(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])
+        entries = pending_pushes.read(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])
     for portion in _portions(entries):
         _write(engine, portion)
     return len(entries)
@@ -47,11 +46,11 @@ def _write(engine: Engine, portion: Sequence[Unlogged]) -> None:
         rest = entry.commits
         while entry.push is not None and len(rest) > MOST_COMMITS:
             with engine.begin() as connection:
-                commit_log.save_commits(connection, entry.push.repository.key, rest[:MOST_COMMITS], entry.at)
+                push_history.save_commits(connection, entry.push.repository.key, rest[:MOST_COMMITS], entry.at)
             rest = rest[MOST_COMMITS:]
         ready.append(entry._replace(commits=rest))
     with engine.begin() as connection:
-        unlogged.write(connection, ready)
+        pending_pushes.write(connection, ready)
 
 
 def _portions(entries: Sequence[Unlogged]) -> Iterator[list[Unlogged]]:

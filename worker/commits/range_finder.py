@@ -19,7 +19,7 @@ from shared.errors import TransientError
 from shared.forges.forge import Comparison, Forge, Missing, RateLimited, Unrelated
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
-from shared.ledger import push_history as commit_log
+from shared.ledger import push_history
 from shared.ledger.forge_limits import hold
 from worker.commits.previous_release import Relation, candidates, choose_previous
 from worker.commits.push_chain import Chain, find_chain, is_link
@@ -82,7 +82,7 @@ class Collector:
     def _lost_base(self) -> str | None:
         push = self._push
         with reading(self._engine).begin() as connection:
-            return commit_log.lost_base(connection, self._key, push.ref.full, push.before, self._head)
+            return push_history.lost_base(connection, self._key, push.ref.full, push.before, self._head)
 
     def _is_behind(self, sha: str) -> bool:
         relation = self._relate(sha)
@@ -109,7 +109,7 @@ class Collector:
             prefix = read_tag(self._push.ref.name).component or ""
             return {tag.name: tag.sha for tag in self._forge.tags(self._name, prefix, self._deadline)}
         with reading(self._engine).begin() as connection:
-            return commit_log.announced_tags(connection, self._key)
+            return push_history.announced_tags(connection, self._key)
 
     def _relate(self, sha: str) -> Relation | None:
         assert self._forge is not None  # noqa: S101
@@ -163,7 +163,7 @@ class Collector:
         with reading(self._engine).begin() as connection:
             sha: str | None = self._head
             while sha is not None and len(ids) < _LOOSE_END:
-                found = commit_log.branch_pushes_to(connection, self._key, sha)
+                found = push_history.branch_pushes_to(connection, self._key, sha)
                 link = next((push for push in found if is_link(push)), None)
                 last = link or next((push for push in found if sha in push.commit_ids), None)
                 newest_first = last.commit_ids[::-1] if last else ()
@@ -177,7 +177,7 @@ class Collector:
 
     def _chain(self, bases: set[str]) -> Chain | None:
         with reading(self._engine).begin() as connection:
-            return find_chain(self._head, bases, lambda sha: commit_log.branch_pushes_to(connection, self._key, sha))
+            return find_chain(self._head, bases, lambda sha: push_history.branch_pushes_to(connection, self._key, sha))
 
     def _from_chain(self, chain: Chain) -> Range | None:
         commits = self._known(chain.commit_ids)
@@ -196,7 +196,7 @@ class Collector:
     def _known(self, ids: tuple[str, ...]) -> tuple[Commit, ...] | None:
         """The commits of these ids, None when the log has forgotten one of them."""
         with reading(self._engine).begin() as connection:
-            known = commit_log.known_commits(connection, self._key, ids)
+            known = push_history.known_commits(connection, self._key, ids)
         return tuple(known[commit_id] for commit_id in ids) if len(known) == len(ids) else None
 
     def _compare(self, base: str) -> Comparison | Unrelated:
@@ -236,11 +236,11 @@ class Collector:
         if not missing:
             return found
         with reading(self._engine).begin() as connection:
-            found = with_files(found, commit_log.known_commits(connection, self._key, missing))
+            found = with_files(found, push_history.known_commits(connection, self._key, missing))
         if self._forge is not None and (asked := self._ask_files(self._forge, found)):
             found = with_files(found, asked)
             with self._engine.begin() as connection:
-                commit_log.save_commits(connection, self._key, asked.values(), self._now)
+                push_history.save_commits(connection, self._key, asked.values(), self._now)
         return found
 
     def _ask_files(self, forge: Forge, found: Range) -> dict[str, Commit]:

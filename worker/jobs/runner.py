@@ -14,9 +14,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from shared.domain.target_health import Seen, Sign, TargetState
 from shared.errors import PermanentError, TransientError
-from shared.infra import logs as log
-from shared.ledger import claims, jobs, target_states
-from shared.ledger import pending_pushes as unlogged
+from shared.infra import logs
+from shared.ledger import claims, jobs, pending_pushes, target_states
 from shared.ledger.contributions import Contribution, contribute
 from shared.targets.http_exchanges import Exchanges
 from worker.commits.forge_wait import Snooze, snooze
@@ -26,7 +25,7 @@ from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_si
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 class _NotYet(Exception):
@@ -253,6 +252,6 @@ def _log_pushes(connection: Connection, job: claims.Claimed) -> None:
     """
     try:
         with connection.begin_nested():
-            unlogged.write_few(connection, provider=job.provider, repository=job.repository)
+            pending_pushes.write_few(connection, provider=job.provider, repository=job.repository)
     except SQLAlchemyError as problem:
         logger.warning("commits.unlogged", error=type(problem).__name__)

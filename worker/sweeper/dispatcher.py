@@ -10,8 +10,7 @@ from sqlalchemy.engine import Engine
 
 from shared.domain.target_health import Health, TargetState
 from shared.infra.database import reading
-from shared.ledger import due_jobs as due
-from shared.ledger import target_states
+from shared.ledger import due_jobs, target_states
 from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 
 PACE_AHEAD_SECONDS = 2.0  # of each target's pace that one sweep may feed
@@ -28,7 +27,7 @@ class Feeder:
     def waiting(self) -> list[str]:
         """The targets that any job waits for."""
         with reading(self._engine).begin() as connection:
-            return due.targets(connection)
+            return due_jobs.targets(connection)
 
     def choose(self, targets: list[str], *, now: datetime, until: datetime, room: int) -> list[str]:
         """Ids of at most `room` jobs to knock for. `until`: jobs whose message has had no effect by then count as due."""
@@ -43,19 +42,22 @@ class Feeder:
                 lists.append(self._of_target(target, now, until, min(room, self._limit(target))))
             elif (probe := self._probe(target, health, now, until)) is not None:
                 lists.append([probe])
-        return due.interleave(lists, room)
+        return due_jobs.interleave(lists, room)
 
     def _limit(self, target: str) -> int:
         return max(1, math.ceil(self._paces.get(target, target_states.UNKNOWN_PACE) * PACE_AHEAD_SECONDS))
 
     def _of_target(self, target: str, now: datetime, until: datetime, limit: int) -> list[str]:
         with reading(self._engine).begin() as connection:
-            names, self._cursors[target] = due.repositories(
+            names, self._cursors[target] = due_jobs.repositories(
                 connection, target, after=self._cursors.get(target, ""), until=until
             )
             each = limit if len(names) == 1 else math.ceil(2 * limit / max(1, len(names)))
-            return due.interleave(
-                [due.of_repository(connection, target, name, now=now, until=until, limit=min(each, limit)) for name in names],
+            return due_jobs.interleave(
+                [
+                    due_jobs.of_repository(connection, target, name, now=now, until=until, limit=min(each, limit))
+                    for name in names
+                ],
                 limit,
             )
 
@@ -64,7 +66,7 @@ class Feeder:
         if health.state is TargetState.PROBING and health.probe_job is not None:
             with self._engine.begin() as connection:
                 if target_states.probe_stands(connection, target, health.probe_job, now=now):
-                    is_due = due.is_due(connection, health.probe_job, now=now, until=until)
+                    is_due = due_jobs.is_due(connection, health.probe_job, now=now, until=until)
                     return health.probe_job if is_due else None
         elif health.paused_until is None or health.paused_until > now:
             return None

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Engine
 
 from shared.infra.database import reading
-from shared.ledger import pending_pushes as unlogged
-from shared.ledger import push_history as commit_log
+from shared.ledger import pending_pushes, push_history
 from worker.commits.history_writer import log_step
 
 WRITE_EVERY = timedelta(seconds=5)
@@ -30,12 +29,12 @@ class LogKeeper:
             self._write_at = now if self._write() else now + WRITE_EVERY
         if self._forget_at is None or now >= self._forget_at:
             with self._engine.begin() as connection:
-                dropped = commit_log.forget(connection, before=now - self._keep)
+                dropped = push_history.forget(connection, before=now - self._keep)
             self._forget_at = now if dropped else now + FORGET_EVERY
 
     def _write(self) -> int:
         with reading(self._engine).begin() as connection:
-            waiting = unlogged.repositories(connection, _REPOSITORIES)
+            waiting = pending_pushes.repositories(connection, _REPOSITORIES)
         written = 0
         for provider, repository in waiting:
             written += log_step(self._engine, provider=provider, repository=repository)

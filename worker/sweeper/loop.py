@@ -15,9 +15,9 @@ from sqlalchemy.engine import Engine
 
 from shared.broker import publish, queue_length
 from shared.domain.job_states import JobState
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import due_jobs as due
+from shared.ledger import due_jobs
 from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.retention import Retention
@@ -31,7 +31,7 @@ WINDOW = 500  # how many messages may wait at the broker before we add none: a l
 # A broker with nothing left to hand out has lost what was sent before this: it was wiped, or a worker died with it.
 UNHEARD_AFTER = timedelta(seconds=2)
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 class Sweeper:
@@ -89,7 +89,7 @@ class Sweeper:
         if chosen:
             # After the publish: a crash in between knocks twice, the other order would not knock at all.
             with self._engine.begin() as connection:
-                due.stamp(connection, chosen, now=now)
+                due_jobs.stamp(connection, chosen, now=now)
             logger.info("sweep.knocked", jobs=len(chosen))
         return len(chosen)
 

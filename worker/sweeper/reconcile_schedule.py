@@ -11,7 +11,7 @@ from shared.domain.push import Repository
 from shared.domain.rules import ReconcileRules, matches
 from shared.errors import BadParameter
 from shared.infra.database import reading
-from shared.ledger import reconcile_runs as comparisons
+from shared.ledger import reconcile_runs
 from shared.ledger.reporting_tables import known_repositories
 from shared.reconcile import RECENT_TAGS, read_repository
 
@@ -36,7 +36,7 @@ class Timer:
         wanted = 0
         for repository in self._named():
             with self._engine.begin() as connection:
-                wanted += comparisons.want(
+                wanted += reconcile_runs.want(
                     connection,
                     repository,
                     most_tags=RECENT_TAGS,

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from shared.errors import PermanentError, TransientError
 from shared.forges.forge import RateLimited
-from shared.infra import logs as log
+from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import reconcile_runs as comparisons
+from shared.ledger import reconcile_runs
 from shared.ledger.reconcile_runs import Claimed
 from shared.reconcile import NO_JOB, Comparer, Comparison, Entry, queue, read_repository
 from worker.sweeper.reconcile_schedule import Timer
@@ -25,7 +25,7 @@ LOOK_EVERY = timedelta(seconds=2)
 STEP = 25  # jobs queued in a row
 STEP_PAUSE = timedelta(seconds=0.5)  # after each row of them: other writers come in between
 
-logger = log.get(__name__)
+logger = logs.get(__name__)
 
 
 class _Stopped(Exception):
@@ -62,11 +62,11 @@ class Comparing:
         """Whether there was one."""
         now = self._clock()
         with reading(self._engine).begin() as connection:
-            key = comparisons.find_due(connection, now=now)
+            key = reconcile_runs.find_due(connection, now=now)
         if key is None:
             return False
         with self._engine.begin() as connection:
-            mine = comparisons.claim(connection, key, now=now)
+            mine = reconcile_runs.claim(connection, key, now=now)
         if mine is not None:
             self._make(mine)
         return True
@@ -76,18 +76,18 @@ class Comparing:
         try:
             self._compare(mine)
         except _Stopped:
-            self._write(lambda connection, now: comparisons.wait(connection, mine, until=now, why=None))
+            self._write(lambda connection, now: reconcile_runs.wait(connection, mine, until=now, why=None))
         except RateLimited as problem:
             why, until = str(problem), problem.until
-            self._write(lambda connection, _: comparisons.wait(connection, mine, until=until, why=why))
+            self._write(lambda connection, _: reconcile_runs.wait(connection, mine, until=until, why=why))
             logger.info("reconcile.waiting", repository=mine.key, until=until.isoformat(), reason=problem.reason)
         except TransientError as problem:
             why = str(problem)
-            self._write(lambda connection, now: comparisons.try_again(connection, mine, why=why, now=now))
+            self._write(lambda connection, now: reconcile_runs.try_again(connection, mine, why=why, now=now))
             logger.warning("reconcile.retrying", repository=mine.key, error=why)
         except PermanentError as problem:
             why = str(problem)
-            self._write(lambda connection, now: comparisons.end(connection, mine, error=why, now=now))
+            self._write(lambda connection, now: reconcile_runs.end(connection, mine, error=why, now=now))
             logger.warning("reconcile.failed", repository=mine.key, error=why, reason=problem.reason)
 
     def _compare(self, mine: Claimed) -> None:
@@ -100,7 +100,7 @@ class Comparing:
             raise
         to_create = wanted_of(found, mine)
         if not self._write(
-            lambda connection, now: comparisons.save(connection, mine, found, to_create=len(to_create), now=now)
+            lambda connection, now: reconcile_runs.save(connection, mine, found, to_create=len(to_create), now=now)
         ):
             return
         handled = queued = 0
@@ -115,7 +115,7 @@ class Comparing:
                 return
             if handled < len(to_create):
                 self._stopping.wait(STEP_PAUSE.total_seconds())
-        if self._write(lambda connection, now: comparisons.end(connection, mine, error=None, now=now)):
+        if self._write(lambda connection, now: reconcile_runs.end(connection, mine, error=None, now=now)):
             logger.info(
                 "reconcile.done",
                 repository=mine.key,
@@ -127,7 +127,7 @@ class Comparing:
 
     def _note(self, mine: Claimed, handled: int, queued: int) -> bool:
         return self._write(
-            lambda connection, now: comparisons.advance(connection, mine, handled=handled, queued=queued, now=now)
+            lambda connection, now: reconcile_runs.advance(connection, mine, handled=handled, queued=queued, now=now)
         )
 
     def _write(self, write: Callable[[Connection, datetime], bool]) -> bool:

@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 from shared.domain.filters import DeliveryFilter, JobFilter, Page, write_cursor
 from shared.domain.ids import first_id
 from shared.domain.job_states import JobState
-from shared.ledger import due_jobs as due
-from shared.ledger.queries import lookup as finding
+from shared.ledger import due_jobs
+from shared.ledger.queries import lookup
 from shared.ledger.queries.keyset import Range
 from shared.ledger.tables import deliveries, jobs
 
@@ -52,7 +52,7 @@ def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found:
     )
     driver = next(((column, value) for column, value in drivers if value is not None), None)
     low = first_id(wanted.since) if wanted.since is not None else None
-    others = [(column, value) for column, value in finding.job_words(wanted) if driver is None or column is not driver[0]]
+    others = [(column, value) for column, value in lookup.job_words(wanted) if driver is None or column is not driver[0]]
     return _walk(connection, Range(connection.dialect.name, jobs.c.id, driver, low, page.after), others, page, "job")
 
 
@@ -119,5 +119,5 @@ def count_jobs(connection: Connection) -> dict[str, int]:
 
 def count_waiting(connection: Connection, target: str) -> int:
     """Jobs that wait for a target, up to MOST_COUNTED + 1."""
-    some = sa.select(sa.literal(1)).select_from(jobs).where(*due.waiting_for(target)).limit(MOST_COUNTED + 1).subquery()
+    some = sa.select(sa.literal(1)).select_from(jobs).where(*due_jobs.waiting_for(target)).limit(MOST_COUNTED + 1).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())

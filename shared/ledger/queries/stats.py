@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.filters import DELIVERY_STATUSES
 from shared.domain.job_states import JobState
-from shared.ledger import due_jobs as due
+from shared.ledger import due_jobs
 from shared.ledger.queries.keyset import Range
 from shared.ledger.tables import deliveries, jobs
 
@@ -61,14 +61,14 @@ def oldest_waiting_at(connection: Connection) -> datetime | None:
 
 def waiting_by_target(connection: Connection) -> dict[str, int]:
     """{target: jobs that are queued or retrying}."""
-    return {name: count_waiting(connection, name) for name in due.targets(connection)}
+    return {name: count_waiting(connection, name) for name in due_jobs.targets(connection)}
 
 
 def count_waiting(connection: Connection, target: str) -> int:
-    statement = sa.select(sa.func.count()).select_from(jobs).where(*due.waiting_for(target))
+    statement = sa.select(sa.func.count()).select_from(jobs).where(*due_jobs.waiting_for(target))
     return int(connection.execute(statement).scalar_one())
 
 
 def is_waited_for(connection: Connection, target: str) -> bool:
     """Whether any job waits for this target."""
-    return connection.execute(sa.select(jobs.c.id).where(*due.waiting_for(target)).limit(1)).first() is not None
+    return connection.execute(sa.select(jobs.c.id).where(*due_jobs.waiting_for(target)).limit(1)).first() is not None
