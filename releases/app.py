@@ -47,7 +47,7 @@ def create_app(engine: Engine, *, rate_limit: int | None = None, trusts_local: b
         sa.event.listen(engine, "connect", _limit_lock_waits)
     app.finder = Finder(engine)
     app.extensions["releases"] = Server(
-        engine=engine, reader=_reader(engine), clock=_now, trusts_local=trusts_local, after_commit=app.finder.ask
+        engine=engine, reader=reading(engine), clock=_now, trusts_local=trusts_local, after_commit=app.finder.ask
     )
     app.register_blueprint(index.routes)
     for module in (releases, commits, deploys, project_releases):
@@ -59,11 +59,6 @@ def create_app(engine: Engine, *, rate_limit: int | None = None, trusts_local: b
     _handle_errors(app)
     app.finder.resume()
     return app
-
-
-def _reader(engine: Engine) -> Engine:
-    """For what only reads. On PostgreSQL each statement sees the newest anyway, so BEGIN and COMMIT would be two idle trips."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == "postgresql" else reading(engine)
 
 
 def _now() -> datetime:

@@ -13,7 +13,7 @@ from releases import operations
 from releases.errors import Refused, bad_request, forbidden, missing
 from releases.http.request import Call, answer, authorise, json_body, page, paging, server, write
 from releases.operations import Outcome
-from releases.routes.releases import finished, read_owned, user_agent
+from releases.routes.common import finished, read_owned, user_agent
 from releases.serializers import releases as release_serializer
 from releases.serializers.commits import render_commits
 from releases.store import listings, search

@@ -8,43 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases.tables.releases import authors, commits, release_commits, releases, repositories
-from releases.tables.tenants import members, users
+from releases.tables.releases import release_commits, releases
 from releases.validation.times import render_time
 
 Json = dict[str, Any]
 
-USER_COLUMNS = (
-    users.c.id.label("user_id"),
-    users.c.username,
-    users.c.email.label("user_email"),
-    users.c.name.label("user_name"),
-)
-_AUTHOR_COLUMNS = (authors.c.email.label("author_email"), authors.c.name.label("author_name"))
 _MOST_RELEASES = 2_000  # named beside one page of commits
-
-# An author whose e-mail is an active member's is shown as that member.
-MEMBERS = sa.join(users, members, sa.and_(members.c.user_id == users.c.id, users.c.is_active.is_(True)))
-IS_MEMBER = sa.and_(users.c.email == authors.c.email, members.c.organization_id == authors.c.organization_id)
-
-COMMITS = sa.select(
-    commits.c.id.label("commit_id"),
-    commits.c.key,
-    commits.c.message,
-    commits.c.date_added.label("commit_date"),
-    repositories.c.id.label("repository_id"),
-    repositories.c.name.label("repository_name"),
-    repositories.c.url.label("repository_url"),
-    repositories.c.provider,
-    repositories.c.date_added.label("repository_date"),
-    *_AUTHOR_COLUMNS,
-    *USER_COLUMNS,
-).select_from(
-    commits.join(repositories, repositories.c.id == commits.c.repository_id)
-    .outerjoin(authors, authors.c.id == commits.c.author_id)
-    .outerjoin(MEMBERS, IS_MEMBER)
-)
-BY_IDS = COMMITS.where(commits.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 _RELEASES_OF = (
     sa.select(

@@ -9,17 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases.serializers.commits import (
-    BY_IDS,
-    IS_MEMBER,
-    MEMBERS,
-    USER_COLUMNS,
-    Json,
-    render_author,
-    render_commit,
-    render_user,
-)
-from releases.tables.releases import authors, deploys, environments, release_authors, release_projects
+from releases.serializers.commits import Json, render_author, render_commit, render_user
+from releases.store.selects import BY_IDS, DEPLOYS, IS_MEMBER, MEMBERS, USER_COLUMNS
+from releases.tables.releases import authors, deploys, release_authors, release_projects
 from releases.tables.tenants import projects, users
 from releases.validation.release_version import render_version_info
 from releases.validation.times import render_time
@@ -42,9 +34,6 @@ _AUTHORS = (
     .order_by(release_authors.c.release_id, release_authors.c.position)
 )
 _OWNERS = sa.select(*USER_COLUMNS).where(users.c.id.in_(sa.bindparam("ids", expanding=True)))
-DEPLOYS = sa.select(deploys, environments.c.name.label("environment")).join(
-    environments, environments.c.id == deploys.c.environment_id
-)
 _SOME_DEPLOYS = DEPLOYS.where(deploys.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 

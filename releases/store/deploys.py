@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases.serializers.releases import DEPLOYS
 from releases.store import releases
+from releases.store.selects import DEPLOYS
 from releases.tables.releases import deploys, environments, last_deploys
 from releases.tables.upsert import insert_new
 from releases.validation.requests import NewDeploy

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases.http.pagination import Cursor, Turn, from_ticks, turn_by_key, turn_by_number
-from releases.serializers.commits import COMMITS
+from releases.store.selects import COMMITS
 from releases.tables.releases import commits, release_commits, release_projects, releases, repositories
 
 BY_CREATION = releases.c.date_added
