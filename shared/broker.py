@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
+from shared.domain.reasons import Reason
 from shared.infra import logs
 
 TASK = "tagship.run_jobs"  # one stable name and one argument (a list of job ids), so that a rolling deploy drops nothing
@@ -120,7 +121,7 @@ def queue_length(app: Celery) -> int:
         return int(declared.message_count)
 
 
-class Knocker:
+class Notifier:
     """Knocks from a thread of its own, so that no request ever waits for the broker.
 
     What cannot be sent is dropped: the row is committed, and the sweeper knocks for it.
@@ -135,7 +136,7 @@ class Knocker:
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
-    def knock(self, job_ids: Iterable[str]) -> None:
+    def notify(self, job_ids: Iterable[str]) -> None:
         """Hand ids over; returns at once. Call it after the commit only."""
         self._start()
         room = _WAITING - len(self._waiting)
@@ -154,7 +155,7 @@ class Knocker:
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="knocker", daemon=True)
+                    self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
                     self._thread.start()
 
     def _run(self) -> None:
@@ -176,7 +177,7 @@ class Knocker:
             publish(self.app, job_ids, is_busy=is_busy)
         except Exception as problem:  # whatever the broker's client raises: the sweeper covers it
             if not self._is_down:
-                logger.warning("knock.failed", reason="broker_down", error=type(problem).__name__, jobs=len(job_ids))
+                logger.warning("knock.failed", reason=Reason.BROKER_DOWN, error=type(problem).__name__, jobs=len(job_ids))
             self._is_down = True
             self._stopping.wait(_PAUSE_SECONDS)  # one try a second into a dead broker is plenty
         else:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx2
 import sqlalchemy as sa
@@ -18,13 +16,15 @@ from sqlalchemy.engine import Engine
 
 from shared.config.settings import Settings
 from shared.domain.job_states import JobState, Trigger
-from shared.domain.push import Push, Ref, Repository
-from shared.domain.rules import Decision, Rules, Work, decide
+from shared.domain.push import Repository, tag_push
+from shared.domain.reasons import Reason
+from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
+from shared.domain.rules import Decision, Rules, decide
 from shared.domain.tag_order import read_tag
-from shared.errors import BadParameter, PermanentError
+from shared.errors import PermanentError
 from shared.forges import PROVIDERS
-from shared.forges.forge import Forge, ForgeAccess, RateLimited, Tag
-from shared.forges.json_fields import is_full_name
+from shared.forges.errors import RateLimited
+from shared.forges.forge import Forge, ForgeAccess, Tag
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import deliveries
@@ -32,59 +32,9 @@ from shared.ledger.forge_limits import held, hold
 from shared.ledger.tables import jobs
 from shared.targets.sentry_client import SentryClient
 
-NO_JOB = "missed_webhook"
+NO_JOB = Reason.MISSED_WEBHOOK
 RECENT_TAGS = 50  # that a reconcile looks at; a backfill takes all
 _LIST_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A tag at one target. `why` is None when its release is there, else the job's reason or state, or missed_webhook.
-
-    `work` is None for a tag that makes no release: then `why` is the reason code and `detail` says it in a sentence.
-    """
-
-    tag: str
-    sha: str
-    work: Work | None
-    why: str | None
-    detail: str | None = None
-
-    @property
-    def is_missing(self) -> bool:
-        return self.work is not None and self.why is not None
-
-    def as_json(self) -> dict[str, Any]:
-        if self.work is None:
-            return {"tag": self.tag, "reason": self.why, "detail": self.detail}
-        return {"tag": self.tag, "sha": self.sha, "target": self.work.target, "version": self.work.version, "why": self.why}
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`tags`: how many the forge has; `entries`: of those compared, oldest first."""
-
-    repository: Repository
-    tags: int
-    entries: tuple[Entry, ...]
-
-    @property
-    def missing(self) -> tuple[Entry, ...]:
-        """Releases that a target lacks."""
-        return tuple(entry for entry in self.entries if entry.is_missing)
-
-    @property
-    def refused(self) -> tuple[Entry, ...]:
-        """Tags that no rule wants, or whose version Sentry refuses."""
-        return tuple(entry for entry in self.entries if entry.work is None)
-
-
-def read_repository(text: str) -> Repository:
-    """`github:acme/web` as a value. Raises BadParameter."""
-    provider, _, name = text.partition(":")
-    if provider not in PROVIDERS or not is_full_name(name):
-        raise BadParameter(f"REPO must be provider:full name, such as github:acme/web, not {text[:200]!r}")
-    return Repository(provider, name)
 
 
 class Comparer:
@@ -110,7 +60,7 @@ class Comparer:
             name: ForgeAccess(client=client, base_url=forge.url, token=forge.token) for name, forge in settings.forges.items()
         }
 
-    def compare(self, repository: Repository, limit: int | None, *, believes_ledger: bool = False) -> Comparison:
+    def compare(self, repository: Repository, limit: int | None, *, believes_ledger: bool = False) -> ReconcileReport:
         """Which releases of the repository's tags are missing where; the newest `limit` tags only, if given.
 
         `believes_ledger`: a job that has succeeded is proof enough, so that a target is only asked about the others.
@@ -119,9 +69,9 @@ class Comparer:
         ordered = sorted(tags, key=lambda tag: read_tag(tag.name).order)[-limit if limit else None :]
         known = _jobs(self._engine, repository)
         versions: dict[str, set[str]] = {}
-        entries: list[Entry] = []
+        entries: list[ReconcileEntry] = []
         for tag in ordered:
-            decision = decide(_push(repository, tag), self._rules)
+            decision = decide(tag_push(repository, tag.name, tag.sha), self._rules)
             if not decision.work:
                 entries.append(_refused(tag, decision))
             for work in decision.work:
@@ -130,8 +80,8 @@ class Comparer:
                 if not is_there and work.target not in versions:
                     versions[work.target] = self._target(work.target).list_versions(self._deadline())
                 is_there = is_there or work.version in versions[work.target]
-                entries.append(Entry(tag=tag.name, sha=tag.sha, work=work, why=None if is_there else reason or status))
-        return Comparison(repository, len(tags), tuple(entries))
+                entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=None if is_there else reason or status))
+        return ReconcileReport(repository, len(tags), tuple(entries))
 
     def _deadline(self) -> Deadline:
         return Deadline(_LIST_SECONDS, self._stopping)
@@ -139,7 +89,7 @@ class Comparer:
     def _tags(self, repository: Repository) -> list[Tag]:
         access = self._access.get(repository.provider)
         if access is None:
-            raise PermanentError(f"the API of {repository.provider} is switched off", reason="repository_unknown")
+            raise PermanentError(f"the API of {repository.provider} is switched off", reason=Reason.REPOSITORY_UNKNOWN)
         forge = PROVIDERS[repository.provider].open_forge(access)
         self._respect_hold(forge, datetime.now(UTC))
         try:
@@ -159,35 +109,25 @@ class Comparer:
         target = self._rules.targets[name]
         token = self._settings.secret(target.token_env)
         if token is None:
-            raise PermanentError(f"{target.token_env}, the token of the target {name!r}, is not set", reason="target_auth")
+            raise PermanentError(f"{target.token_env}, the token of the target {name!r}, is not set", reason=Reason.TARGET_AUTH)
         return SentryClient(self._client, target, token)
 
 
 def queue(
-    repository: Repository, missing: Sequence[Entry], engine: Engine, trigger: Trigger, now: Callable[[], datetime]
+    repository: Repository, missing: Sequence[ReconcileEntry], engine: Engine, trigger: Trigger, now: Callable[[], datetime]
 ) -> Iterator[str | None]:
     """Queue what is missing, one transaction each, oldest first; yields the job's id, or None where it waits already."""
     for item in missing:
         if item.work is None:
             continue
         with engine.begin() as connection:
-            push = _push(repository, Tag(item.tag, item.sha))
+            push = tag_push(repository, item.tag, item.sha)
             job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now())
         yield job_id if waits else None
 
 
-def job_key_of(repository: Repository, tag: str, sha: str, target: str) -> str:
-    """The key under which the ledger has, or would have, the job of this tag."""
-    return deliveries.job_key(target, _push(repository, Tag(tag, sha)))
-
-
-def _refused(tag: Tag, decision: Decision) -> Entry:
-    return Entry(tag=tag.name, sha=tag.sha, work=None, why=decision.reason, detail=decision.detail)
-
-
-def _push(repository: Repository, tag: Tag) -> Push:
-    zero = "0" * len(tag.sha)
-    return Push(repository=repository, ref=Ref(f"refs/tags/{tag.name}"), before=zero, after=tag.sha, sha=tag.sha)
+def _refused(tag: Tag, decision: Decision) -> ReconcileEntry:
+    return ReconcileEntry(tag=tag.name, sha=tag.sha, work=None, why=decision.reason, detail=decision.detail)
 
 
 def _jobs(engine: Engine, repository: Repository) -> Mapping[tuple[str, str, str], tuple[str, str | None]]:

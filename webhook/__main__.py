@@ -19,7 +19,7 @@ from shared.infra.server import serve as serve_app
 from shared.ledger.tables import SCHEMA
 from webhook.cli import GROUPS
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
-from webhook.intake.keyring import make_keyrings, token_in_the_clear
+from webhook.intake.keyring import check_config, make_keyrings, token_in_the_clear
 
 MIGRATE = "python -m webhook db upgrade"
 
@@ -82,14 +82,7 @@ def config_group() -> None:
 def check(as_json: bool) -> None:
     """Read the settings and tagship.toml; name every fault."""
     settings = _settings()
-    rules = rules_file.load(settings)
-    faults = rules_file.missing_tokens(rules, settings)
-    try:
-        make_keyrings(settings, rules.sources)
-    except SettingsError as problem:
-        faults += problem.faults
-    if faults:
-        raise SettingsError(faults)
+    rules = check_config(settings)
     if as_json:
         names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}
         click.echo(json.dumps({**names, "sources": [source.name for source in rules.sources]}))

@@ -8,7 +8,7 @@ import sys
 
 from flask import Flask
 
-from shared.broker import Knocker, make_celery
+from shared.broker import Notifier, make_celery
 from shared.config import rules_file
 from shared.config.settings import Settings, from_env
 from shared.domain.rules import Rules
@@ -28,6 +28,7 @@ from webhook.intake.rejections import Refusals
 from webhook.intake.throttle import Throttle
 from webhook.monitoring import health, metrics
 from webhook.openapi import document
+from webhook.services import Services
 
 
 def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
@@ -40,19 +41,19 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     app.url_map.merge_slashes = False  # it would answer with a redirect to whatever host the request names
     engine = make_engine(settings.database_url)
     times = accept_latency.AcceptTimes(engine)
-    knocker = Knocker(make_celery(settings.broker_url))
-    app.extensions["door"] = receiver.Door(
-        settings=settings,
+    notifier = Notifier(make_celery(settings.broker_url))
+    app.extensions["services"] = Services(settings=settings, rules=rules, engine=engine, notifier=notifier)
+    app.extensions["intake"] = receiver.Intake(
         rules=rules,
         engine=engine,
-        knocker=knocker,
-        group_commit=GroupCommit(open_store(engine), engine, knocker, after_each=times.flush_if_due),
+        notifier=notifier,
+        group_commit=GroupCommit(open_store(engine), engine, notifier, after_each=times.flush_if_due),
         times=times,
         refusals=Refusals(engine),
         keyrings=keyrings,
         throttle=Throttle(),
     )
-    app.extensions["readiness"] = health.Readiness(engine, knocker, settings.broker_url)
+    app.extensions["readiness"] = health.Readiness(engine, notifier, settings.broker_url)
     app.register_blueprint(receiver.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)
@@ -71,12 +72,13 @@ def create_asgi() -> FlaskInAsgi:
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     logs.setup(settings.log_format, settings.log_level)
     app = create_app(settings)
-    door: receiver.Door = app.extensions["door"]
-    logs.hide(settings.every_secret(door.rules.secret_names))
+    intake: receiver.Intake = app.extensions["intake"]
+    notifier: Notifier = app.extensions["services"].notifier
+    logs.hide(settings.every_secret(intake.rules.secret_names))
 
     async def stop() -> None:
-        await door.group_commit.close()
-        await asyncio.to_thread(door.knocker.stop)
+        await intake.group_commit.close()
+        await asyncio.to_thread(notifier.stop)
 
-    quick = receiver.quickly(door, sender_of(settings.trusted_proxies))
+    quick = receiver.quickly(intake, sender_of(settings.trusted_proxies))
     return FlaskInAsgi(app, refuse=problems.refuse_body, quick=quick, on_stop=stop)

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
-from shared.config.settings import NOT_IN_A_URL, WEBHOOK_PROVIDERS
+from shared.config.settings import NOT_IN_A_URL
 from shared.domain.versions import check_template
+from shared.domain.webhook import PROVIDER_NAMES
 
 DEFAULT_DEPLOY_WAIT = 90.0  # seconds: a proxy gives its server sixty, unless told otherwise
 DEFAULT_PACE = 20.0  # requests a second: half of what Sentry's releases endpoint takes
@@ -42,8 +43,8 @@ _Texts = Annotated[list[_Text], BeforeValidator(_as_list), Field(min_length=1, m
 def _check_repositories(patterns: list[str]) -> list[str]:
     for pattern in patterns:
         provider, _, name = pattern.partition(":")
-        if not name or not any(fnmatch.fnmatchcase(known, provider) for known in WEBHOOK_PROVIDERS):
-            known = " or ".join(WEBHOOK_PROVIDERS)
+        if not name or not any(fnmatch.fnmatchcase(known, provider) for known in PROVIDER_NAMES):
+            known = " or ".join(PROVIDER_NAMES)
             raise ValueError(f"{pattern!r} must be provider:full name, such as github:acme/web; providers: {known}")
     return patterns
 
@@ -132,7 +133,7 @@ class SourceTable(_Strict):
     @field_validator("secret_env")
     @classmethod
     def _is_its_own(cls, value: str) -> str:
-        if value in {f"{name.upper()}_WEBHOOK_SECRET" for name in WEBHOOK_PROVIDERS}:
+        if value in {f"{name.upper()}_WEBHOOK_SECRET" for name in PROVIDER_NAMES}:
             raise ValueError(f"must be another variable: {value} speaks for every repository that no source claims")
         return value
 

@@ -10,10 +10,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from shared.domain.webhook import PROVIDER_NAMES
 from shared.errors import SettingsError
 from shared.infra.database import normalise_url
 
-WEBHOOK_PROVIDERS = ("github", "gitlab")  # each reads <NAME>_WEBHOOK_SECRET; the registry's test holds the two together
 # provider -> (variable of the address, its default, variable of the token)
 _FORGES = {
     "github": ("GITHUB_API_URL", "https://api.github.com", "GITHUB_TOKEN"),
@@ -103,7 +103,9 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
         trusted_proxies=read.networks("TRUSTED_PROXIES"),
-        webhook_secrets={provider: secrets for provider in WEBHOOK_PROVIDERS if (secrets := read.webhook_secrets(provider))},
+        webhook_secrets={
+            provider: secrets for provider in PROVIDER_NAMES if (secrets := read.several(f"{provider.upper()}_WEBHOOK_SECRET"))
+        },
         forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
         sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
         is_target_embedded="SENTRY_URL" not in environ and "SENTRY_URL_FILE" not in environ,
@@ -174,16 +176,6 @@ class _Reader:
             self.fault(name, "holds an empty entry between commas")
             return ()
         return parts
-
-    def webhook_secrets(self, provider: str) -> tuple[str, ...]:
-        """The active secrets of one provider, each as that provider wants it. The fault never shows the secret."""
-        from shared.forges import PROVIDERS  # here, so that a provider may read settings
-
-        name = f"{provider.upper()}_WEBHOOK_SECRET"
-        secrets = self.several(name)
-        for what in dict.fromkeys(filter(None, map(PROVIDERS[provider].check_secret, secrets))):
-            self.fault(name, what)
-        return secrets
 
     def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         found = []

@@ -1,4 +1,4 @@
-"""The commit range of a release as a value, and what a payload alone can say of it. Pure."""
+"""The commit range of a release and the pushes that the log knows, as values; what a payload alone says of a range."""
 
 from __future__ import annotations
 
@@ -36,6 +36,24 @@ class Range:
             "partial": self.partial,
             "proven": self.is_proven,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedPush:
+    """One ref that moved. `commit_ids` as listed, oldest first; `is_forced` is None where the provider does not say."""
+
+    seq: int
+    ref: str
+    before: str
+    sha: str | None
+    commit_ids: tuple[str, ...]
+    total: int | None
+    is_forced: bool | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the list holds every commit of before..sha: nothing cut, and the head among them."""
+        return self.total == len(self.commit_ids) and (self.sha in self.commit_ids or self.sha == self.before)
 
 
 def with_files(found: Range, known: Mapping[str, Commit]) -> Range:

@@ -105,6 +105,11 @@ class Push:
         return is_zero(self.before)
 
 
+def tag_push(repository: Repository, tag: str, sha: str) -> Push:
+    """The push that created this tag on this commit, for a tag whose webhook never came or has expired."""
+    return Push(repository=repository, ref=Ref(f"{_TAG}{tag}"), before="0" * len(sha), after=sha, sha=sha)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
     """An authentic delivery with nothing in it for us. `reason` is a stable code, `detail` one sentence."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from shared.domain.push import Push
+from shared.domain.reasons import Reason
 from shared.domain.versions import Refused, render_version
 
 DEFAULT_RELEASE = {"tag": "{tag}", "branch": "{sha}"}
@@ -128,11 +129,11 @@ class Decision(NamedTuple):
 def decide(push: Push, rules: Rules) -> Decision:
     """What this push becomes under these rules. The first rule that matches decides, unless it says `continue`."""
     if push.is_deleted:
-        return Decision(reason="ref_deleted", detail=f"{push.ref.full} was deleted; a release is never deleted for it")
+        return Decision(reason=Reason.REF_DELETED, detail=f"{push.ref.full} was deleted; a release is never deleted for it")
     if push.ref.kind == "other":
-        return Decision(reason="event_ignored", detail=f"{push.ref.full} is neither a branch nor a tag")
+        return Decision(reason=Reason.EVENT_IGNORED, detail=f"{push.ref.full} is neither a branch nor a tag")
     if push.sha is None:
-        return Decision(reason="event_ignored", detail=f"{push.ref.full} does not point at a commit")
+        return Decision(reason=Reason.EVENT_IGNORED, detail=f"{push.ref.full} does not point at a commit")
     trail: list[Step] = []
     work: dict[str, Work] = {}
     refusal: str | None = None
@@ -194,13 +195,13 @@ def _ref_matches(pattern: str, push: Push) -> bool:
 
 def _why_nothing(push: Push, trail: list[Step], refusal: str | None) -> tuple[str, str]:
     if refusal is not None:
-        return "version_refused", refusal
+        return Reason.VERSION_REFUSED, refusal
     knows_repository = any(step.compared == push.ref.full for step in trail)
     if knows_repository and push.ref.kind == "branch":
-        return "branch_not_matched", f"no rule for {push.repository.key} wants the branch {push.ref.name}"
+        return Reason.BRANCH_NOT_MATCHED, f"no rule for {push.repository.key} wants the branch {push.ref.name}"
     if knows_repository:
-        return "no_rule", f"no rule for {push.repository.key} wants the tag {push.ref.name}"
-    return "no_rule", f"no rule names the repository {push.repository.key}"
+        return Reason.NO_RULE, f"no rule for {push.repository.key} wants the tag {push.ref.name}"
+    return Reason.NO_RULE, f"no rule names the repository {push.repository.key}"
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.domain.reasons import Reason
+
 FAILURES_TO_PAUSE = 5
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(seconds=60)
@@ -57,7 +59,7 @@ def after_attempt(health: Health, seen: Seen, *, job_id: str, now: datetime) -> 
     is_probe = health.state is TargetState.PROBING and health.probe_job == job_id
     is_open = health.state is TargetState.OK or is_probe
     if seen.sign is Sign.BARRED and (is_open or health.paused_until is not None):
-        return Health(state=TargetState.PAUSED, reason="target_auth", detail=seen.detail, failures=health.failures)
+        return Health(state=TargetState.PAUSED, reason=Reason.TARGET_AUTH, detail=seen.detail, failures=health.failures)
     if not is_open:
         return health
     if seen.sign is Sign.WELL:
@@ -74,7 +76,7 @@ def _fallen_ill(health: Health, seen: Seen, now: datetime) -> Health:
     wait = max(pause_length(failures), min(seen.asked or timedelta(0), LONGEST_ASKED))
     return Health(
         state=TargetState.PAUSED,
-        reason="target_paused",
+        reason=Reason.TARGET_PAUSED,
         detail=seen.detail,
         failures=failures,
         paused_until=now + wait,
@@ -101,4 +103,4 @@ def lose_probe(health: Health, job_id: str, now: datetime) -> Health:
 
 
 def pause_by_hand() -> Health:
-    return Health(state=TargetState.PAUSED, reason="target_paused", detail="paused by a person")
+    return Health(state=TargetState.PAUSED, reason=Reason.TARGET_PAUSED, detail="paused by a person")

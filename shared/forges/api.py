@@ -14,9 +14,11 @@ from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from shared.domain.push import is_valid_ref
+from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError
 from shared.forges.call_gate import Limit
-from shared.forges.forge import ForgeAccess, Missing, RateLimited
+from shared.forges.errors import Missing, RateLimited
+from shared.forges.forge import ForgeAccess
 from shared.forges.responses import said
 from shared.infra.http_client import Answer, Deadline, call
 from shared.infra.redaction import mask
@@ -107,12 +109,12 @@ class Api:
         if place is None:
             raise PermanentError(
                 f"{self.host} redirects to another place, which is not followed: check {self._dialect.base_variable}",
-                reason="forge_refused",
+                reason=Reason.FORGE_REFUSED,
                 status=answer.status,
             )
         answer = self._call(place, headers, deadline)
         if answer.status in REDIRECTS:
-            raise PermanentError(f"{self.host} redirects twice", reason="forge_refused", status=answer.status)
+            raise PermanentError(f"{self.host} redirects twice", reason=Reason.FORGE_REFUSED, status=answer.status)
         suffix = url.removeprefix(self._root + repository)
         if suffix != url and place.endswith(suffix) and repository not in self._moved:
             self._moved[repository] = place[: len(place) - len(suffix)]
@@ -156,11 +158,11 @@ class Api:
             return TransientError(f"{where}{said(answer)}", status=status)
         variable = self._dialect.token_variable
         if status in (401, 403):
-            return PermanentError(f"{where}: check {variable}{said(answer)}", reason="forge_auth", status=status)
+            return PermanentError(f"{where}: check {variable}{said(answer)}", reason=Reason.FORGE_AUTH, status=status)
         if status == 404:
             why = f"no such repository, or {variable} is not set or may not read it"
-            return PermanentError(f"{where}: {why}", reason="forge_auth", status=status)
-        return PermanentError(f"{where}{said(answer)}", reason="forge_refused", status=status)
+            return PermanentError(f"{where}: {why}", reason=Reason.FORGE_AUTH, status=status)
+        return PermanentError(f"{where}{said(answer)}", reason=Reason.FORGE_REFUSED, status=status)
 
 
 def _mark(token: str | None) -> str:

@@ -1,6 +1,6 @@
 """What a forge (GitHub's or GitLab's API) is asked and what it answers, as values. Knows no provider and makes no call.
 
-Answers are values. What went wrong is an exception, each with one reaction (docs/forges.md has the table):
+Answers are values. What went wrong is an exception (`errors.py`), each with one reaction (docs/forges.md has the table):
 
     Missing         the sha or ref is not there (yet): passing right after the push, final two minutes later
     RateLimited     no call with this token before `until`
@@ -11,16 +11,16 @@ Answers are values. What went wrong is an exception, each with one reaction (doc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
-
-import httpx2
+from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.push import Commit, FileChange
-from shared.errors import TransientError
 from shared.forges.call_gate import Turns
 from shared.forges.etag_cache import PageCache
-from shared.infra.http_client import Deadline
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from shared.infra.http_client import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +61,6 @@ class Relation:
     base_is_ancestor: bool
     merge_base: str | None
     ahead: int | None
-
-
-class RateLimited(TransientError):
-    """The forge will answer no call of `scope` (one token at one host) before `until`."""
-
-    def __init__(self, message: str, *, scope: str, until: datetime, now: datetime, status: int) -> None:
-        super().__init__(message, reason="rate_limited", status=status, retry_after=until - now)
-        self.scope = scope
-        self.until = until
-
-
-class Missing(TransientError):
-    """The repository can be read, but `name` (a sha, or a tag's name) is not in it."""
-
-    def __init__(self, message: str, *, name: str, status: int | None = None) -> None:
-        super().__init__(message, status=status)
-        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

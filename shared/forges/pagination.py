@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from shared.domain.push import Commit
+from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError
 from shared.forges.forge import Comparison, Tag
 from shared.infra.socket_deadlines import Errand, meanwhile
@@ -93,4 +94,4 @@ def gather_tags(page: Callable[[int], tuple[list[Tag], bool]]) -> Iterable[Tag]:
         if tags and tags == previous:
             raise TransientError("the API repeats the same page of tags")
         previous = tags
-    raise PermanentError(f"the API lists more than {_TAG_PAGES * PAGE} tags", reason="forge_refused")
+    raise PermanentError(f"the API lists more than {_TAG_PAGES * PAGE} tags", reason=Reason.FORGE_REFUSED)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.ids import new_id
 from shared.domain.job_states import JobState, Trigger
-from shared.domain.push import Push
+from shared.domain.push import Push, Repository, tag_push
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
@@ -229,6 +229,11 @@ def job_key(target: str, push: Push) -> str:
     """Jobs are unique by target, repository, ref and commit; a digest, since ref names outgrow what an index may hold."""
     parts = (target, push.repository.provider, push.repository.full_name, push.ref.full, push.sha or "")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def tag_job_key(repository: Repository, tag: str, sha: str, target: str) -> str:
+    """The key under which the ledger has, or would have, the job of this tag."""
+    return job_key(target, tag_push(repository, tag, sha))
 
 
 def refuse(

@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import TRANSITIONS, JobState, Outcome, Trigger
+from shared.domain.reasons import Reason
 from shared.ledger.tables import attempts, jobs
 
 LEASE = timedelta(seconds=180)
 KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect for so long counts as lost
 BUDGET = 12  # attempts before a job fails for good; worker/jobs/retry_policy.py spreads them over about eight hours
-PARTIAL = "commits_partial"  # the reason of a release that is there and lacks some of its commits
+PARTIAL = Reason.COMMITS_PARTIAL  # the reason of a release that is there and lacks some of its commits
 _LONGEST_ERROR = 2_000
 _WAITING = (JobState.QUEUED, JobState.RETRYING)
 

@@ -1,13 +1,12 @@
-"""Stored pushes that are not in the commit log yet: found, read again from their payloads, written into it.
+"""Stored pushes that are not in the commit log yet: found with their payloads, and written into it once they are read.
 
 Takes a connection, never commits.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,9 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.push import Commit, Push
-from shared.domain.webhook import Incoming
-from shared.errors import Rejected
-from shared.forges import PROVIDERS
 from shared.ledger import push_history
 from shared.ledger.tables import deliveries, payloads
 
@@ -65,8 +61,17 @@ _IS_PENDING = sa.select(deliveries.c.seq).where(*_OF_REPOSITORY).limit(1)
 _LOGGED = deliveries.update().where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True))).values(to_log=False)
 
 
-class Unlogged(NamedTuple):
-    """A stored delivery that waits for the log. `push` is None where its payload is gone or tells of none."""
+class PendingDelivery(NamedTuple):
+    """A stored delivery that waits for the log. `headers` and `body` are None where its payload has expired."""
+
+    seq: int
+    at: datetime
+    headers: Mapping[str, str] | None
+    body: bytes | None
+
+
+class PendingPush(NamedTuple):
+    """The same once it is read. `push` is None where its payload is gone or tells of none."""
 
     seq: int
     at: datetime
@@ -74,16 +79,11 @@ class Unlogged(NamedTuple):
     commits: Sequence[Commit]  # all that its push says anything about
 
 
-def write_few(connection: Connection, *, provider: str, repository: str) -> None:
-    """Log the pushes that wait if they are few and small, within a transaction that somebody needs anyway.
-
-    The rest is left to `worker/commits/history_writer.py`, since other writers would wait too long for two thousand commits.
-    """
-    small = itertools.takewhile(
-        lambda row: row.size <= _SMALL, connection.execute(_SMALL_ONES, {"provider": provider, "repository": repository}).all()
-    )
-    if entries := [_read(provider, row) for row in small]:
-        write(connection, entries)
+def read_few(connection: Connection, *, provider: str, repository: str) -> list[PendingDelivery]:
+    """The next deliveries that wait, oldest first, as long as they are few and each is small: for a transaction that somebody
+    needs anyway. Other writers would wait too long for two thousand commits."""
+    rows = connection.execute(_SMALL_ONES, {"provider": provider, "repository": repository}).all()
+    return [_pending(row) for row in itertools.takewhile(lambda row: row.size <= _SMALL, rows)]
 
 
 def is_any_waiting(connection: Connection, *, provider: str, repository: str) -> bool:
@@ -97,12 +97,12 @@ def find(connection: Connection, *, provider: str, repository: str) -> list[tupl
     return [(row.seq, row.size) for row in connection.execute(_PENDING, asked)]
 
 
-def read(connection: Connection, *, provider: str, seqs: Sequence[int]) -> list[Unlogged]:
-    """These deliveries with their pushes, oldest first; their bodies are in memory together."""
-    return [_read(provider, row) for row in connection.execute(_READ, {"seqs": list(seqs)})]
+def read(connection: Connection, seqs: Sequence[int]) -> list[PendingDelivery]:
+    """These deliveries, oldest first; their bodies are in memory together."""
+    return [_pending(row) for row in connection.execute(_READ, {"seqs": list(seqs)})]
 
 
-def write(connection: Connection, entries: Sequence[Unlogged]) -> None:
+def write(connection: Connection, entries: Sequence[PendingPush]) -> None:
     """Log pushes of one repository. What is there already stays as it is."""
     for entry in entries:
         if entry.push is not None:
@@ -116,12 +116,5 @@ def repositories(connection: Connection, limit: int) -> list[tuple[str, str]]:
     return [(row.provider, row.repository) for row in connection.execute(statement)]
 
 
-def _read(provider: str, row: Any) -> Unlogged:
-    content: object = None
-    if row.body is not None:
-        # It was read once at the door: only an older program's payload can be refused here.
-        with contextlib.suppress(Rejected, KeyError):
-            content = PROVIDERS[provider].read(Incoming(row.headers, row.body)).content
-    if not isinstance(content, Push):
-        return Unlogged(row.seq, row.created_at, None, ())
-    return Unlogged(row.seq, row.created_at, content, tuple(push_history.listed_commits(content)))
+def _pending(row: Any) -> PendingDelivery:
+    return PendingDelivery(row.seq, row.created_at, row.headers, row.body)

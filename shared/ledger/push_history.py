@@ -6,7 +6,6 @@ Takes a connection, never commits. Answers facts only; which range they prove is
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
+from shared.domain.commit_range import LoggedPush
 from shared.domain.push import Commit, FileChange, Push
 from shared.infra.database import upsert_for
 from shared.ledger.tables import commits, contributions, pushes
@@ -54,24 +54,6 @@ def _known(dialect: str) -> Any:
         asked = sa.func.json_each(sa.bindparam("ids", type_=sa.JSON)).table_valued("value")
         is_asked = commits.c.id.in_(sa.select(asked.c.value))
     return sa.select(commits).where(commits.c.repository_key == sa.bindparam("repository"), is_asked)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedPush:
-    """One ref that moved. `commit_ids` as listed, oldest first; `is_forced` is None where the provider does not say."""
-
-    seq: int
-    ref: str
-    before: str
-    sha: str | None
-    commit_ids: tuple[str, ...]
-    total: int | None
-    is_forced: bool | None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the list holds every commit of before..sha: nothing cut, and the head among them."""
-        return self.total == len(self.commit_ids) and (self.sha in self.commit_ids or self.sha == self.before)
 
 
 def save_push(connection: Connection, seq: int, push: Push, listed: Iterable[Commit], at: datetime) -> None:

@@ -18,10 +18,11 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import Trigger
 from shared.domain.push import Repository
+from shared.domain.reconcile_report import ReconcileReport
 from shared.infra.database import upsert
+from shared.ledger.deliveries import tag_job_key
 from shared.ledger.reporting_tables import comparisons
 from shared.ledger.tables import jobs
-from shared.reconcile import Comparison, job_key_of
 
 LEASE = timedelta(minutes=15)  # longer than the calls of a comparison may take together
 TRIES = 5  # before a passing fault of the forge or a target ends it
@@ -93,7 +94,7 @@ def claim(connection: Connection, key: str, *, now: datetime) -> Claimed | None:
     return None if row is None else Claimed(**{**row._mapping, "trigger": Trigger(row.trigger)})
 
 
-def save(connection: Connection, mine: Claimed, found: Comparison, *, to_create: int, now: datetime) -> bool:
+def save(connection: Connection, mine: Claimed, found: ReconcileReport, *, to_create: int, now: datetime) -> bool:
     """What the comparison found."""
     return _write(
         connection,
@@ -150,13 +151,13 @@ def entries_of(row: sa.Row[Any]) -> list[dict[str, Any]]:
 
 def find_jobs(connection: Connection, repository: Repository, entries: Sequence[dict[str, Any]]) -> dict[str, sa.Row[Any]]:
     """{job's key: (id, status, reason)} of those entries that have one, as they stand now."""
-    keys = [job_key_of(repository, one["tag"], one["sha"], one["target"]) for one in entries if "sha" in one]
+    keys = [tag_job_key(repository, one["tag"], one["sha"], one["target"]) for one in entries if "sha" in one]
     statement = sa.select(jobs.c.key, jobs.c.id, jobs.c.status, jobs.c.reason).where(jobs.c.key.in_(keys))
     found: list[sa.Row[Any]] = list(connection.execute(statement))
     return {row.key: row for row in found}
 
 
-def _pack(found: Comparison) -> bytes:
+def _pack(found: ReconcileReport) -> bytes:
     newest = [entry.as_json() for entry in found.entries[: -MOST_KEPT - 1 : -1]]
     return zlib.compress(json.dumps(newest, separators=(",", ":")).encode(), _FASTEST)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.reasons import Reason
 from shared.ledger.jobs import move
 from shared.ledger.tables import attempts, jobs
 
@@ -30,7 +31,7 @@ def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[t
     still_lost = (jobs.c.id.in_(expired), jobs.c.lease_until < now)
     lost = "the worker vanished or outlived its lease"
     given_up = move("give_up", *still_lost, jobs.c.attempts >= jobs.c.attempts_allowed).values(
-        lease_until=None, reason="attempts_exhausted", error=f"{lost}; no attempt is left", updated_at=now
+        lease_until=None, reason=Reason.ATTEMPTS_EXHAUSTED, error=f"{lost}; no attempt is left", updated_at=now
     )
     queued = move("rescue", *still_lost, jobs.c.attempts < jobs.c.attempts_allowed).values(
         trigger=Trigger.RESCUE, next_attempt_at=now, knock_at=now, lease_until=None, error=lost, updated_at=now

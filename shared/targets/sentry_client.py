@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic_core import to_json
 
+from shared.domain.reasons import Reason
 from shared.domain.rules import Target
 from shared.errors import PermanentError, TransientError
 from shared.infra.http_client import Answer, Deadline, call, retry_after
@@ -158,7 +159,7 @@ class SentryClient:
         if not isinstance(value, wanted):
             raise TransientError(
                 f"the target {self._target.name!r} answered {answer.status}, but not as a releases endpoint does",
-                reason="target_refused",
+                reason=Reason.TARGET_REFUSED,
                 status=answer.status,
             )
         return value
@@ -187,18 +188,22 @@ def refusal(answer: Answer, target: Target, now: datetime) -> TransientError | P
     status, said = answer.status, _excerpt(answer.body)
     where = f"the target {target.name!r} answered {status}"
     if status >= 500 or status in _PASSING:
-        reason = "rate_limited" if status == 429 else None
+        reason = Reason.RATE_LIMITED if status == 429 else None
         return TransientError(f"{where}{said}", reason=reason, status=status, retry_after=retry_after(answer.headers, now))
     if status in (401, 403):
         what = f"check {target.token_env}" if status == 401 else f"{target.token_env} needs the scope project:releases"
-        return PermanentError(f"{where}: {what}{said}", reason="target_auth", status=status)
+        return PermanentError(f"{where}: {what}{said}", reason=Reason.TARGET_AUTH, status=status)
     if 300 <= status < 400:
         return PermanentError(
-            f"{where}, a redirect, which is not followed: give the target's own URL", reason="target_refused", status=status
+            f"{where}, a redirect, which is not followed: give the target's own URL",
+            reason=Reason.TARGET_REFUSED,
+            status=status,
         )
     if status == 404:
         return PermanentError(
-            f"{where}: no organization {target.org!r} for this token at {target.url}", reason="target_refused", status=status
+            f"{where}: no organization {target.org!r} for this token at {target.url}",
+            reason=Reason.TARGET_REFUSED,
+            status=status,
         )
     return PermanentError(f"{where}{said}", reason=_reason(answer.body), status=status)
 
@@ -208,12 +213,16 @@ def _reason(body: bytes) -> str:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        return "target_refused"
+        return Reason.TARGET_REFUSED
     if isinstance(fields, dict):
-        for field, reason in (("projects", "project_unknown"), ("version", "version_refused"), ("refs", "repository_unknown")):
+        for field, reason in (
+            ("projects", Reason.PROJECT_UNKNOWN),
+            ("version", Reason.VERSION_REFUSED),
+            ("refs", Reason.REPOSITORY_UNKNOWN),
+        ):
             if field in fields:
                 return reason
-    return "target_refused"
+    return Reason.TARGET_REFUSED
 
 
 def _excerpt(body: bytes) -> str:

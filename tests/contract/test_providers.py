@@ -11,9 +11,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from shared.config.settings import WEBHOOK_PROVIDERS
 from shared.domain.push import Ignored, Push
-from shared.domain.webhook import Incoming
+from shared.domain.webhook import PROVIDER_NAMES, Incoming
 from shared.errors import BadPayload, BadSignature
 from shared.forges import PROVIDERS
 from tests.builders import (
@@ -60,7 +59,7 @@ def refusal(name: str, request: Incoming, *secrets: str) -> str:
 
 
 def test_the_settings_read_a_secret_for_every_registered_provider() -> None:
-    assert tuple(PROVIDERS) == WEBHOOK_PROVIDERS
+    assert tuple(PROVIDERS) == PROVIDER_NAMES
 
 
 @EVERY_PROVIDER

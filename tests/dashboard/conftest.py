@@ -17,8 +17,8 @@ from webhook.app import create_app
 def app(engine: Engine) -> Iterator[Flask]:
     made = create_app(ledger.made_settings(engine), ledger.rules())
     yield made
-    made.extensions["door"].knocker.stop()
-    made.extensions["door"].engine.dispose()
+    made.extensions["services"].notifier.stop()
+    made.extensions["services"].engine.dispose()
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.domain.push import Push, Ref, Repository
+from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.domain.rules import decide
 from shared.infra.database import make_engine
 from shared.ledger import reconcile_runs, rollups, target_states
 from shared.ledger.tables import SCHEMA, jobs
-from shared.reconcile import Comparison, Entry
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, ROOT, Visit, find_chromium, opened, served
 from webhook.local.sample_webhooks import sha
@@ -93,14 +93,14 @@ def invent_comparison(engine: Engine, in_force: ledger.Rules) -> None:
         push = Push(repository=repository, ref=Ref(f"refs/tags/{tag}"), before="0" * 40, after=sha(tag), sha=sha(tag))
         decision = decide(push, in_force)
         why = "missed_webhook" if tag > "v2.14" else None
-        entries += [Entry(tag=tag, sha=sha(tag), work=work, why=why) for work in decision.work]
+        entries += [ReconcileEntry(tag=tag, sha=sha(tag), work=work, why=why) for work in decision.work]
         if not decision.work:
-            entries.append(Entry(tag=tag, sha=sha(tag), work=None, why=decision.reason, detail=decision.detail))
+            entries.append(ReconcileEntry(tag=tag, sha=sha(tag), work=None, why=decision.reason, detail=decision.detail))
     with engine.begin() as connection:
         reconcile_runs.want(connection, repository, most_tags=50, creates=False, now=now)
         mine = reconcile_runs.claim(connection, repository.key, now=now)
         assert mine is not None
-        reconcile_runs.save(connection, mine, Comparison(repository, 34, tuple(entries)), to_create=0, now=now)
+        reconcile_runs.save(connection, mine, ReconcileReport(repository, 34, tuple(entries)), to_create=0, now=now)
         reconcile_runs.end(connection, mine, error=None, now=now)
 
 

@@ -189,7 +189,7 @@ def test_without_a_token_the_pages_say_how_to_set_one_and_nothing_else(engine: E
         assert "acme" not in text, address
     assert client.post("/sign-in", data={"token": ""}).status_code == 200
     assert client.get_cookie(COOKIE) is None
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].engine.dispose()
 
 
 def test_with_a_reading_token_alone_nobody_is_operator(engine: Engine) -> None:

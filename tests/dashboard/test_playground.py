@@ -154,8 +154,8 @@ def test_the_form_begins_with_todays_file(engine: Engine, tmp_path: Path) -> Non
     text = client.get("/rules/try").text
     assert "release = &#34;shop@{tag}&#34;" in text
     assert "secret-of-the-target" not in text
-    app.extensions["door"].knocker.stop()
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].notifier.stop()
+    app.extensions["services"].engine.dispose()
 
 
 def test_the_starter_is_the_default_rule() -> None:

@@ -144,7 +144,7 @@ class Steps:
 def statements(app: Flask) -> Iterator[list[tuple[str, Any]]]:
     """What the app sent to its database."""
     sent: list[tuple[str, Any]] = []
-    engine: Engine = app.extensions["door"].engine
+    engine: Engine = app.extensions["services"].engine
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         if statement.startswith(("SELECT", "WITH")):
@@ -165,7 +165,7 @@ def rows_looked_at(plan: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_five_times_the_rows_cost_sqlite_no_more_steps(engine: Engine, app: Flask) -> None:
-    steps, client = Steps(app.extensions["door"].engine), app.test_client()
+    steps, client = Steps(app.extensions["services"].engine), app.test_client()
     ledger.sign_in(client)
 
     def taken() -> dict[str, int]:
@@ -217,7 +217,7 @@ def test_postgresql_walks_the_right_index_also_where_what_matches_stands_far_beh
         with engine.connect() as connection:
             for statement, parameters in list(statements):
                 assert looked_at(connection, statement, parameters) <= MOST_ROWS, (words, statement)
-    with app.extensions["door"].engine.connect() as connection:
+    with app.extensions["services"].engine.connect() as connection:
         statements.clear()
         stats.oldest_waiting_at(connection)
         listings.count_jobs(connection)

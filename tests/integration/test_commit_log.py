@@ -20,7 +20,7 @@ from shared.ledger import contributions, deliveries, pending_pushes, push_histor
 from shared.ledger.tables import SCHEMA, commits, pushes
 from shared.ledger.tables import deliveries as delivery_table
 from webhook.local.sample_webhooks import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
-from worker.commits.history_writer import log_all, log_step
+from worker.commits.history_writer import log_all, log_few, log_step
 from worker.sweeper.history_keeper import LogKeeper
 
 KEY = "github:acme/shop"
@@ -119,7 +119,7 @@ def test_only_what_is_small_comes_with_a_transaction_that_somebody_needs_anyway(
     store(engine, push(MAIN, sha("one"), *(f"many-{number}" for number in range(400))))
     store(engine, push(MAIN, sha("many-399"), "last"))
     with engine.begin() as connection:
-        pending_pushes.write_few(connection, provider="github", repository="acme/shop")
+        log_few(connection, provider="github", repository="acme/shop")
         assert [row.sha for row in connection.execute(sa.select(pushes.c.sha))] == [sha("one")]
     assert write(engine) == 2
 
@@ -261,7 +261,7 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
 
     with engine.begin() as connection:
         sa.event.listen(engine, "before_cursor_execute", listen)
-        pending_pushes.write_few(connection, provider="github", repository="acme/shop")
+        log_few(connection, provider="github", repository="acme/shop")
         pending_pushes.is_any_waiting(connection, provider="github", repository="acme/shop")
         pending_pushes.find(connection, provider="github", repository="acme/shop")
         pending_pushes.repositories(connection, 10)

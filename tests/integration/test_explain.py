@@ -53,8 +53,8 @@ def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
     assert answer is not None
     assert (said.status, said.decision.reason) == (answer["status"], answer.get("reason"))
     assert len(said.releases) == len(answer.get("jobs", []))
-    app.extensions["door"].knocker.stop()
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].notifier.stop()
+    app.extensions["services"].engine.dispose()
     engine.dispose()
 
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from shared.domain.push import FileChange
 from shared.errors import PermanentError, TagshipError, TransientError
 from shared.forges import PROVIDERS
-from shared.forges.forge import Comparison, Forge, ForgeAccess, Missing, RateLimited, Tag, Unrelated
+from shared.forges.errors import Missing, RateLimited
+from shared.forges.forge import Comparison, Forge, ForgeAccess, Tag, Unrelated
 from shared.infra.http_client import Deadline, make_client
 from tests import forge as testing
 from tests.forge.histories import START, long

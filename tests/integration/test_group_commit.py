@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared.broker import Knocker, make_celery
+from shared.broker import Notifier, make_celery
 from shared.domain.push import Ignored, Push, Ref, Repository
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
@@ -28,14 +28,14 @@ from webhook.intake.group_writers import open_store
 ids = itertools.count(1)
 
 
-class Knocks(Knocker):
+class Knocks(Notifier):
     """Keeps what it was handed."""
 
     def __init__(self) -> None:
         super().__init__(make_celery("redis://127.0.0.1:1/0"))
         self.heard: list[str] = []
 
-    def knock(self, job_ids: Any) -> None:
+    def notify(self, job_ids: Any) -> None:
         self.heard += job_ids
 
 

@@ -39,8 +39,8 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ledger.fill(engine, ledger.rules())
     app = create_app(ledger.made_settings(engine), ledger.rules())
     yield app
-    app.extensions["door"].knocker.stop()
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].notifier.stop()
+    app.extensions["services"].engine.dispose()
     engine.dispose()
 
 
@@ -69,7 +69,7 @@ CHECKS = [
 def aim(app: Flask, case: Any) -> None:
     """Half of the calls name something that exists: else nearly all would be a 404."""
     chance = random.Random(repr((case.path_parameters, case.query, case.body)))
-    with app.extensions["door"].engine.begin() as connection:
+    with app.extensions["services"].engine.begin() as connection:
         there = {"job_id": list(connection.execute(sa.select(jobs.c.id)).scalars())}
     there |= {"delivery_id": ["d-failed", "d-ignored", "d-refused"], "name": ["main", "eu", "github"]}
     for name, found in there.items():

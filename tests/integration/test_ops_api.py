@@ -44,8 +44,8 @@ def client(engine: Engine, tmp_path: Path) -> Iterator[FlaskClient]:
     )
     app = create_app(settings)
     yield app.test_client()
-    app.extensions["door"].knocker.stop(0.1)
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].notifier.stop(0.1)
+    app.extensions["services"].engine.dispose()
 
 
 def get(client: FlaskClient, path: str, status: int = 200) -> Any:
@@ -97,7 +97,7 @@ def test_without_any_token_set_the_api_is_shut(engine: Engine) -> None:
     app = create_app(Settings(database_url=engine.url.render_as_string(hide_password=False), sentry_url="http://127.0.0.1:1"))
     for token in ("", "None", " "):
         assert app.test_client().get("/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code == 401
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].engine.dispose()
 
 
 def test_a_job_has_the_keys_of_the_contract_and_its_history(client: FlaskClient, engine: Engine) -> None:

@@ -25,7 +25,7 @@ from shared.ledger import jobs as ledger
 from shared.ledger.tables import deliveries, jobs, payloads
 from webhook.app import create_app
 from webhook.http.client_address import sender_of
-from webhook.intake.receiver import Door, quickly
+from webhook.intake.receiver import Intake, quickly
 from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 
 GITHUB, GITLAB = "first-secret", "gitlab-token"
@@ -49,14 +49,14 @@ def client(
     app = create_app(settings)
     with asyncio.Runner() as runner:
         if request.param != "in a thread":
-            app.wsgi_app = quick(app.wsgi_app, app.extensions["door"], runner)  # type: ignore[method-assign]
+            app.wsgi_app = quick(app.wsgi_app, app.extensions["intake"], runner)  # type: ignore[method-assign]
         yield app.test_client()
-        app.extensions["door"].knocker.stop()
-        app.extensions["door"].engine.dispose()
-        runner.run(app.extensions["door"].group_commit.close())
+        app.extensions["services"].notifier.stop()
+        app.extensions["services"].engine.dispose()
+        runner.run(app.extensions["intake"].group_commit.close())
 
 
-def quick(app: Any, door: Door, runner: asyncio.Runner) -> Any:
+def quick(app: Any, door: Intake, runner: asyncio.Runner) -> Any:
     """A WSGI app that answers as the server's entry does for a webhook."""
     take = quickly(door, sender_of(()))
 

@@ -45,8 +45,8 @@ def settings(engine: Engine, tmp_path: Path) -> Settings:
 def client(settings: Settings) -> Iterator[FlaskClient]:
     app = create_app(settings)
     yield app.test_client()
-    app.extensions["door"].knocker.stop(0.1)
-    app.extensions["door"].engine.dispose()
+    app.extensions["services"].notifier.stop(0.1)
+    app.extensions["services"].engine.dispose()
 
 
 def send_branch(client: FlaskClient, branch: str, delivery_id: str) -> None:

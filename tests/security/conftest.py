@@ -36,8 +36,8 @@ def open_door(engine: Engine) -> Iterator[Callable[..., Door]]:
 
     yield build
     for app in made:
-        app.extensions["door"].knocker.stop()
-        app.extensions["door"].engine.dispose()
+        app.extensions["services"].notifier.stop()
+        app.extensions["services"].engine.dispose()
 
 
 @pytest.fixture

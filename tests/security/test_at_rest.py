@@ -124,7 +124,7 @@ def test_payloads_expire(door: Door) -> None:
 
 
 def test_no_repr_shows_a_secret(open_door: Callable[..., Door]) -> None:
-    made = open_door(sources=(source("SHOP_SECRET", "acme/*"),)).app.extensions["door"]
+    made = open_door(sources=(source("SHOP_SECRET", "acme/*"),)).app.extensions["services"]
     ring = make_keyrings(made.settings, made.rules.sources)["github"]
     shown = f"{made!r} {made.settings!r} {ring!r} {ring._bound!r} {made.rules!r}"
     for secret in (PLAIN, TOKEN, OPERATOR, VIEWER, "shop-secret"):
@@ -132,7 +132,7 @@ def test_no_repr_shows_a_secret(open_door: Callable[..., Door]) -> None:
 
 
 def test_every_secret_of_the_process_is_hidden_from_its_log(open_door: Callable[..., Door]) -> None:
-    made = open_door(sources=(source("SHOP_SECRET", "acme/*"),)).app.extensions["door"]
+    made = open_door(sources=(source("SHOP_SECRET", "acme/*"),)).app.extensions["services"]
     found = made.settings.every_secret(made.rules.secret_names)
     assert {PLAIN, TOKEN, OPERATOR, VIEWER, "shop-secret", "shop-secret-old", "made-up"} <= found
     urls = from_env({"DATABASE_URL": "postgresql://u:p%40ss-word@h/db", "BROKER_URL": "redis://:hush-broker@h"})

@@ -71,7 +71,7 @@ def test_cve_2022_43411_a_gitlab_token_is_compared_in_constant_time(compared: li
 def test_cve_2022_43412_the_tokens_of_the_ops_api_and_the_sign_in_are_compared_in_constant_time(
     compared: list[Any], door: Door
 ) -> None:
-    settings = door.app.extensions["door"].settings
+    settings = door.app.extensions["services"].settings
     assert [role_of(f"Bearer {token}", settings) for token in (OPERATOR, VIEWER, "x")] == ["operator", "viewer", None]
     assert_all_compared(compared, 6)
     compared.clear()

@@ -26,8 +26,8 @@ from webhook.dashboard.sessions import COOKIE
 def app(engine: Engine) -> Iterator[Flask]:
     made = create_app(ledger.made_settings(engine), ledger.rules())
     yield made
-    made.extensions["door"].knocker.stop()
-    made.extensions["door"].engine.dispose()
+    made.extensions["services"].notifier.stop()
+    made.extensions["services"].engine.dispose()
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_nothing_in_the_product_changes_or_deletes_a_line_of_the_audit_log(
 ) -> None:
     """Every page and call that acts is used, then the ledger is cleaned as after ten years: the lines stand."""
     statements: list[str] = []
-    for one in (engine, app.extensions["door"].engine):
+    for one in (engine, app.extensions["services"].engine):
         sa.event.listen(one, "before_cursor_execute", lambda *given: statements.append(given[2]))
     operator = client_of(app, OPERATOR)
     bearer = {"Authorization": f"Bearer {OPERATOR}"}

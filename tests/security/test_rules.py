@@ -61,7 +61,7 @@ def test_several_secrets_are_good_at_once_and_the_log_says_which_was_used(
         "GITHUB_WEBHOOK_SECRET (2 of 2)",
         "SHOP_SECRET (2 of 2)",
     ]
-    keyring = made.app.extensions["door"].keyrings["github"]
+    keyring = made.app.extensions["intake"].keyrings["github"]
     assert [keyring.label(secret) for secret in keyring.secrets] == [
         "GITHUB_WEBHOOK_SECRET (1 of 2)",
         "GITHUB_WEBHOOK_SECRET (2 of 2)",
@@ -246,7 +246,7 @@ def test_what_is_stored_of_the_headers_is_masked_also_when_they_are_many(door: D
 def test_a_plain_token_that_would_arrive_without_tls_is_told_at_the_start(
     open_door: Callable[..., Door], host: str, secrets: dict[str, tuple[str, ...]], is_told: bool
 ) -> None:
-    settings = open_door(webhook_secrets=secrets, host=host).app.extensions["door"].settings
+    settings = open_door(webhook_secrets=secrets, host=host).app.extensions["services"].settings
     said = token_in_the_clear(settings, make_keyrings(settings, ()))
     assert (said is not None) is is_told
     assert said is None or (TOKEN not in said and "HTTPS" in said)

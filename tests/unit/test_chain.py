@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.ledger.push_history import LoggedPush
+from shared.domain.commit_range import LoggedPush
 from worker.commits.push_chain import Chain, find_chain, is_link
 
 ZERO = "0" * 40

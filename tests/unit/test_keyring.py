@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from shared.config.rules_file import load
+from shared.config.settings import from_env
 from shared.domain.rules import Source
 from shared.errors import SettingsError
-from tests.builders import settings
-from webhook.intake.keyring import Keyring, make_keyrings
+from tests.builders import SIGNING_TOKEN, settings
+from webhook.intake.keyring import Keyring, check_config, make_keyrings
 
 SHOP = '[[sources]]\nprovider = "github"\nsecret_env = "SHOP_SECRET"\nrepositories = ["acme/shop", "acme/shop-*"]\n'
 ALL = SHOP.replace("SHOP_SECRET", "ACME_SECRET").replace('"acme/shop", "acme/shop-*"', '"acme/*"')
@@ -126,3 +127,18 @@ def test_a_fault_of_a_source_names_its_field(tmp_path: Path, change: tuple[str, 
         read(tmp_path, SHOP.replace(*change))
     assert any(found.removeprefix("tagship.toml: ").startswith(fault) for found in caught.value.faults), caught.value.faults
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["whsec_", "whsec_not base64", f"{SIGNING_TOKEN},whsec_ä", "plain,whsec_#"])
+def test_a_signing_token_that_is_no_base64_is_an_error_that_does_not_show_it(value: str) -> None:
+    read_settings = from_env({"GITLAB_WEBHOOK_SECRET": value, "SENTRY_AUTH_TOKEN": "token"})
+    for check in (lambda: make_keyrings(read_settings, ()), lambda: check_config(read_settings)):
+        with pytest.raises(SettingsError) as caught:
+            check()
+        assert caught.value.faults == ["GITLAB_WEBHOOK_SECRET begins with whsec_, but what follows is not base64"]
+
+
+def test_a_check_names_missing_tokens_and_bad_secrets_together() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_config(from_env({"GITLAB_WEBHOOK_SECRET": "whsec_!"}))
+    assert [fault.split(" ", 1)[0] for fault in caught.value.faults] == ["SENTRY_AUTH_TOKEN", "GITLAB_WEBHOOK_SECRET"]

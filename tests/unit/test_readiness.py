@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import Knocker, make_celery
+from shared.broker import Notifier, make_celery
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
 from webhook.monitoring.health import Readiness
@@ -19,7 +19,7 @@ def readiness(tmp_path: Path) -> Readiness:
     engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
     SCHEMA.upgrade(engine)
     url = "redis://127.0.0.1:1/0"
-    return Readiness(engine, Knocker(make_celery(url)), url)
+    return Readiness(engine, Notifier(make_celery(url)), url)
 
 
 def test_while_one_looks_the_others_are_told_what_was_found_before(
@@ -47,6 +47,6 @@ def test_while_one_looks_the_others_are_told_what_was_found_before(
 
 def test_a_database_without_schema_is_told(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
-    told = Readiness(engine, Knocker(make_celery(None)), None).look()
+    told = Readiness(engine, Notifier(make_celery(None)), None).look()
     assert (told["status"], told["database"], told["broker"]) == ("unavailable", "ok", "not configured")
     assert "db upgrade" in told["schema"]

@@ -6,16 +6,16 @@ from flask import Flask
 
 from webhook.api import deliveries, dry_runs, jobs, targets
 from webhook.api.request import AnyText, Segment, blueprint
-from webhook.intake.receiver import Door
 from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
+from webhook.services import Services
 
 _ROUTES = (deliveries, jobs, targets, dry_runs)  # importing them is what adds their addresses to the blueprint
 
 
 def register(app: Flask) -> None:
-    door: Door = app.extensions["door"]
+    services: Services = app.extensions["services"]
     app.url_map.converters |= {"any_text": AnyText, "default": Segment}
     app.extensions["kept_counts"] = KeptCounts()
-    roles.guard(app, door.settings)
+    roles.guard(app, services.settings)
     app.register_blueprint(blueprint)

@@ -13,7 +13,7 @@ from shared.errors import NotFound
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
+from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
@@ -40,7 +40,7 @@ _MISSING = "There is no delivery of this id."
 def list_deliveries() -> Response:
     given = words(filters.DELIVERY_WORDS + filters.PAGE_WORDS)
     wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
-    with reading(door().engine).begin() as connection:
+    with reading(services().engine).begin() as connection:
         found = listings.list_deliveries(connection, wanted, page)
     return jsonify({"items": serializers.list_deliveries(found.rows), "next_cursor": found.next_cursor})
 
@@ -57,7 +57,7 @@ def list_deliveries() -> Response:
     )
 )
 def show_delivery(delivery_id: str) -> Response:
-    with reading(door().engine).begin() as connection:
+    with reading(services().engine).begin() as connection:
         return jsonify(serializers.whole_delivery(_find_delivery(connection, delivery_id)))
 
 
@@ -82,12 +82,12 @@ def replay_delivery(delivery_id: str) -> tuple[Response, int]:
 
     def do(connection: Connection, now: datetime) -> Json:
         row = _find_delivery(connection, delivery_id)
-        made.extend(replays.replay_delivery(connection, row, door().rules, now=now))
-        why = None if made else replays.why_nothing(row, door().rules)
+        made.extend(replays.replay_delivery(connection, row, services().rules, now=now))
+        why = None if made else replays.why_nothing(row, services().rules)
         return {"jobs": list(made)} if why is None else {"jobs": [], "detail": why}
 
     answer = act(do)
-    door().knocker.knock(made)
+    services().notifier.notify(made)
     logger.info("ops.delivery_replayed", delivery=delivery_id, jobs=made)
     return jsonify(answer), 202
 

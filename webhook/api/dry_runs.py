@@ -12,13 +12,12 @@ from shared.domain.rules import Rules
 from shared.errors import BadParameter, BadPayload
 from shared.forges import PROVIDERS
 from shared.forges.json_fields import Fields
-from webhook.api.request import WRONG, blueprint, door, read_body
+from webhook.api.request import WRONG, blueprint, read_body, services
 from webhook.openapi.operation import Answer, Call, described
 from webhook.openapi.schema_helpers import PROVIDER, ref, shape, told
 from webhook.ops import config_preview, explain, what_if
+from webhook.ops.what_if import MOST, SECONDS, USUAL
 
-MOST, USUAL = 1_000, 500  # deliveries of one what-if
-SECONDS = 5.0  # a what-if has a thread of the receiver for so long
 ROOM = 4_000_000  # characters of verdicts in its answer
 LONGEST_PAYLOAD = 5_000_000  # bytes; it comes back once for each target
 
@@ -102,10 +101,10 @@ def ask_what_if() -> Response:
     if last is not None and not 1 <= last <= MOST:
         raise BadParameter(f"last must be a whole number from 1 to {MOST}")
     end = time.monotonic() + SECONDS
-    compared = what_if.compare(door().engine, rules, last or USUAL)
+    compared = what_if.compare(services().engine, rules, last or USUAL)
     return jsonify(what_if.summarise(compared, lambda: time.monotonic() < end, ROOM).as_json())
 
 
 def _rules(text: str | None) -> Rules:
     """Those of the text that was given, else those in force."""
-    return door().rules if text is None else config_preview.read_config(text, door().settings)
+    return services().rules if text is None else config_preview.read_config(text, services().settings)

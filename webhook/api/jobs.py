@@ -14,7 +14,7 @@ from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import jobs, target_states
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, door, read_body, words
+from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
@@ -40,7 +40,7 @@ _MISSING = "There is no job of this id."
 def list_jobs() -> Response:
     given = words(filters.JOB_WORDS + filters.PAGE_WORDS)
     wanted, page = filters.read_job_filter(given, datetime.now(UTC)), filters.read_page(given, "job")
-    with reading(door().engine).begin() as connection:
+    with reading(services().engine).begin() as connection:
         found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
     return jsonify({"items": serializers.list_jobs(found.rows, healths), "next_cursor": found.next_cursor})
@@ -57,7 +57,7 @@ def list_jobs() -> Response:
     )
 )
 def show_job(job_id: str) -> Response:
-    with reading(door().engine).begin() as connection:
+    with reading(services().engine).begin() as connection:
         history = [serializers.attempt(row) for row in lookup.find_attempts(connection, job_id)]
         return jsonify({**_show_job(connection, job_id), "history": history})
 
@@ -80,7 +80,7 @@ def _moving(summary: str, allowed: str) -> Call:
 @described(_moving("Queue a job again", "Allowed for failed and cancelled jobs; it gets a fresh budget of attempts."))
 def replay_job(job_id: str) -> tuple[Response, int]:
     answer = _move(job_id, jobs.replay, "replayed")
-    door().knocker.knock([job_id])
+    services().notifier.notify([job_id])
     return answer
 
 
@@ -127,7 +127,7 @@ def replay_jobs() -> tuple[Response, int]:
     if not isinstance(is_dry, bool):
         raise BadParameter("dry_run must be true or false")
     if is_dry:
-        with reading(door().engine).begin() as connection:
+        with reading(services().engine).begin() as connection:
             return jsonify({"matched": replays.count(connection, wanted)}), 200
 
     def do(connection: Connection, now: datetime) -> Json:

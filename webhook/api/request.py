@@ -17,9 +17,9 @@ from shared.forges.json_fields import read_object
 from shared.ledger import idempotency
 from shared.ledger.queries.listings import SCAN
 from webhook.api import audit_trail
-from webhook.intake.receiver import Door
 from webhook.openapi.operation import Parameter
 from webhook.openapi.schema_helpers import shape
+from webhook.services import Services
 
 blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")
 
@@ -54,8 +54,8 @@ class Segment(UnicodeConverter):
         self.regex = r"[^/\x00]+"
 
 
-def door() -> Door:
-    found: Door = current_app.extensions["door"]
+def services() -> Services:
+    found: Services = current_app.extensions["services"]
     return found
 
 
@@ -81,7 +81,7 @@ def act(do: Callable[[Connection, datetime], Json]) -> Json:
     now, key = datetime.now(UTC), request.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
         raise BadParameter("Idempotency-Key must be 1 to 200 visible ASCII characters")
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
 
         def noted() -> Json:
             answer = do(connection, now)

@@ -13,7 +13,7 @@ from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import stats as counts
-from webhook.api.request import NO_BODY, ONCE, WRONG, Json, act, blueprint, door, read_body
+from webhook.api.request import NO_BODY, ONCE, WRONG, Json, act, blueprint, read_body, services
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import TEXT, ref, several, shape
 from webhook.ops import serializers
@@ -32,8 +32,8 @@ logger = logs.get(__name__)
     )
 )
 def list_targets() -> Response:
-    with reading(door().engine).begin() as connection:
-        return jsonify({"items": all_targets(connection, door().rules)})
+    with reading(services().engine).begin() as connection:
+        return jsonify({"items": all_targets(connection, services().rules)})
 
 
 def _setting(summary: str) -> Call:
@@ -70,10 +70,10 @@ def _set_target(name: str, verb: Callable[..., None], done: str) -> tuple[Respon
     read_body(())
 
     def do(connection: Connection, now: datetime) -> Json:
-        if not is_target(connection, door().rules, name):
+        if not is_target(connection, services().rules, name):
             raise NotFound(f"there is no target {name!r}")
         verb(connection, name, now=now)
-        return one_target(connection, door().rules, name)
+        return one_target(connection, services().rules, name)
 
     answer = act(do)
     logger.info("ops.target_changed", target=name, change=done)
@@ -91,7 +91,7 @@ def _set_target(name: str, verb: Callable[..., None], done: str) -> tuple[Respon
     )
 )
 def stats() -> Response:
-    with reading(door().engine).begin() as connection:
+    with reading(services().engine).begin() as connection:
         kept: KeptCounts = current_app.extensions["kept_counts"]
         counted = kept.read(lambda: counts.count_by_status(connection))
         return jsonify({**counted, "oldest_waiting_at": serializers.moment(counts.oldest_waiting_at(connection))})

@@ -16,7 +16,9 @@ from shared.config import rules_file
 from shared.config.env_files import completed
 from shared.config.settings import Settings, from_env
 from shared.domain.job_states import Trigger
+from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
+from shared.forges.repository_key import read_repository
 from shared.infra.database import make_engine
 from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.infra.http_client import make_client
@@ -117,7 +119,7 @@ def _print_summary(summary: trying.Summary) -> None:
 
 def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bool, as_json: bool) -> None:
     try:
-        where = comparing.read_repository(repository)
+        where = read_repository(repository)
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
     settings = _settings()
@@ -145,7 +147,7 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
         sys.exit(NOTHING_MATCHED)
 
 
-def _print_comparison(key: str, found: comparing.Comparison, queued: Sequence[str], dry_run: bool) -> None:
+def _print_comparison(key: str, found: ReconcileReport, queued: Sequence[str], dry_run: bool) -> None:
     for item in (entry.as_json() for entry in found.missing):
         click.echo(printable(f"missing  {item['tag']}  {item['version']} at {item['target']}  ({item['why']})"))
     for reason, entries in _by_reason(found.refused).items():
@@ -157,9 +159,9 @@ def _print_comparison(key: str, found: comparing.Comparison, queued: Sequence[st
         click.echo(f"queued: {len(queued)}; the sweeper feeds them out at the target's pace")
 
 
-def _by_reason(refused: Sequence[comparing.Entry]) -> dict[str, list[comparing.Entry]]:
+def _by_reason(refused: Sequence[ReconcileEntry]) -> dict[str, list[ReconcileEntry]]:
     """{reason: tags that make no release}."""
-    found: dict[str, list[comparing.Entry]] = {}
+    found: dict[str, list[ReconcileEntry]] = {}
     for entry in refused:
         found.setdefault(str(entry.why), []).append(entry)
     return found

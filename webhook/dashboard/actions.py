@@ -15,7 +15,7 @@ from shared.ledger import audit, jobs, target_states
 from shared.ledger.queries import lookup
 from shared.ledger.tables import jobs as job_table
 from webhook.dashboard import formatting
-from webhook.dashboard.blueprint import blueprint, door, note
+from webhook.dashboard.blueprint import blueprint, note, services
 from webhook.dashboard.queries import read_targets
 from webhook.ops import replays
 
@@ -25,7 +25,7 @@ logger = logs.get(__name__)
 @blueprint.post("/jobs/<job_id>/replay")
 def replay_job(job_id: str) -> AnyResponse:
     _move(job_id, jobs.replay, "job_replay", "replayed")
-    door().knocker.knock([job_id])
+    services().notifier.notify([job_id])
     return redirect(url_for(".show_job", job_id=job_id), 303)
 
 
@@ -36,7 +36,7 @@ def cancel_job(job_id: str) -> AnyResponse:
 
 
 def _move(job_id: str, verb: Callable[..., bool], action: str, done: str) -> None:
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         if not verb(connection, job_id, now=formatting.now()):
             row = lookup.find_job(connection, job_id)
             if row is None:
@@ -49,13 +49,13 @@ def _move(job_id: str, verb: Callable[..., bool], action: str, done: str) -> Non
 @blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)
 def replay_delivery(delivery_id: str) -> AnyResponse:
     provider = request.form.get("provider") or None
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         row = lookup.find_delivery(connection, delivery_id, provider)
         if row is None:
             raise NotFound("there is no delivery of this id")
-        made = replays.replay_delivery(connection, row, door().rules, now=formatting.now())
+        made = replays.replay_delivery(connection, row, services().rules, now=formatting.now())
         note(connection, "delivery_replay", delivery_id, jobs=made)
-    door().knocker.knock(made)
+    services().notifier.notify(made)
     logger.info("ops.delivery_replayed", delivery=delivery_id, jobs=made)
     return redirect(url_for(".show_delivery", delivery_id=delivery_id, provider=provider, replayed=len(made)), 303)
 
@@ -67,7 +67,7 @@ def replay_jobs() -> AnyResponse:
     if not given:
         raise BadParameter("a bulk replay needs at least one word of the filter")
     wanted, now = filters.read_job_filter(given, formatting.now()), formatting.now()
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         seq = note(connection, "jobs_replay", None, filter=given)
         statement = jobs.requeue(now).values(replay_seq=seq).where(*replays.matching(wanted))
         replayed = connection.execute(statement).rowcount
@@ -79,7 +79,7 @@ def replay_jobs() -> AnyResponse:
 @blueprint.post("/replays/<int:seq>/cancel")
 def cancel_replay(seq: int) -> AnyResponse:
     """Cancel what has not begun of a bulk replay."""
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         statement = jobs.move("cancel", job_table.c.replay_seq == seq).values(waiting=None, updated_at=formatting.now())
         cancelled = connection.execute(statement).rowcount
         note(connection, "jobs_cancel", str(seq), cancelled=cancelled)
@@ -98,7 +98,7 @@ def resume_target(name: str) -> AnyResponse:
 
 
 def _set_target(name: str, verb: Callable[..., None], action: str) -> AnyResponse:
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         _check_target(connection, name)
         verb(connection, name, now=formatting.now())
         note(connection, action, name)
@@ -107,5 +107,5 @@ def _set_target(name: str, verb: Callable[..., None], action: str) -> AnyRespons
 
 
 def _check_target(connection: Connection, name: str) -> None:
-    if name not in {target["name"] for target in read_targets(connection, door().rules)}:
+    if name not in {target["name"] for target in read_targets(connection, services().rules)}:
         raise NotFound("there is no such target")

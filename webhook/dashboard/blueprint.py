@@ -22,7 +22,7 @@ from shared.ledger.queries import listings
 from shared.ledger.tables import jobs
 from webhook.dashboard import formatting
 from webhook.dashboard.sessions import COOKIE, Brake, Sessions
-from webhook.intake.receiver import Door
+from webhook.services import Services
 
 blueprint = Blueprint(
     "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/dashboard-static"
@@ -48,14 +48,14 @@ def gate() -> Gate:
     return found
 
 
-def door() -> Door:
-    found: Door = current_app.extensions["door"]
+def services() -> Services:
+    found: Services = current_app.extensions["services"]
     return found
 
 
 @contextmanager
 def looking() -> Iterator[Connection]:
-    with reading(door().engine).begin() as connection:
+    with reading(services().engine).begin() as connection:
         yield connection
 
 

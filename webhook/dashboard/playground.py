@@ -16,10 +16,10 @@ from shared.domain.rules import Rules
 from shared.errors import BadParameter, Rejected
 from shared.forges import PROVIDERS
 from shared.ledger.queries import listings, lookup
-from webhook.api.dry_runs import MOST, SECONDS, USUAL
 from webhook.dashboard import formatting
-from webhook.dashboard.blueprint import blueprint, door, looking, page
+from webhook.dashboard.blueprint import blueprint, looking, page, services
 from webhook.ops import config_preview, explain, serializers, what_if
+from webhook.ops.what_if import MOST, SECONDS, USUAL
 
 _LONGEST_LOADED = 300_000  # characters of a stored payload that are put into the form
 _ROOM = 300_000  # characters of verdicts on the page
@@ -48,7 +48,9 @@ def try_rules() -> Response:
     """The same form with its answer below; a fault keeps what was typed."""
     given = {name: request.form.get(name, "") for name in ("config", "provider", "event", "payload", "last")}
     try:
-        rules = config_preview.read_config(given["config"], door().settings) if given["config"].strip() else door().rules
+        rules = (
+            config_preview.read_config(given["config"], services().settings) if given["config"].strip() else services().rules
+        )
         if request.form.get("ask") == "what-if":
             return _playground(given, summary=_what_if(rules, given["last"]))
         return _playground(given, said=_explain(rules, given))
@@ -68,7 +70,7 @@ def _what_if(rules: Rules, last: str) -> what_if.Summary:
     if not (last.isascii() and last.isdigit() and 1 <= int(last[:9]) <= MOST):
         raise BadParameter(f"the number of deliveries must be between 1 and {MOST}")
     end = time.monotonic() + SECONDS
-    return what_if.summarise(what_if.compare(door().engine, rules, int(last)), lambda: time.monotonic() < end, _ROOM)
+    return what_if.summarise(what_if.compare(services().engine, rules, int(last)), lambda: time.monotonic() < end, _ROOM)
 
 
 def _load(delivery_id: str, provider: str | None, given: dict[str, str]) -> str | None:
@@ -88,7 +90,7 @@ def _load(delivery_id: str, provider: str | None, given: dict[str, str]) -> str 
 
 def _config_text() -> str:
     """Today's file, which may be newer than the rules in force."""
-    path = door().settings.config_path
+    path = services().settings.config_path
     if path is None:
         return STARTER
     try:
@@ -120,5 +122,5 @@ def _playground(
         providers=list(PROVIDERS),
         most=MOST,
         seconds=SECONDS,
-        has_file=door().settings.config_path is not None,
+        has_file=services().settings.config_path is not None,
     )

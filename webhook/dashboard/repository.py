@@ -8,17 +8,19 @@ import sqlalchemy as sa
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from shared import reconcile
 from shared.domain.push import Repository
+from shared.domain.reasons import Reason
 from shared.errors import BadParameter, Conflict
+from shared.forges.repository_key import read_repository
 from shared.infra import logs
 from shared.ledger import reconcile_runs, repositories
+from shared.ledger.deliveries import tag_job_key
 from shared.reconcile import RECENT_TAGS
 from webhook.dashboard import formatting
-from webhook.dashboard.blueprint import blueprint, door, looking, note, page
+from webhook.dashboard.blueprint import blueprint, looking, note, page, services
 
 SCOPES = {"newest": RECENT_TAGS, "all": None}  # how many tags, newest first
-_WAS_DONE = ("succeeded", "commits_partial")  # what a comparison says of a job whose release the target does not have
+_WAS_DONE = ("succeeded", Reason.COMMITS_PARTIAL)  # what a comparison says of a job whose release the target does not have
 
 logger = logs.get(__name__)
 
@@ -26,13 +28,13 @@ logger = logs.get(__name__)
 @blueprint.get("/repositories/find")
 def find_repository() -> AnyResponse:
     """By its full name with the provider, also one that never pushed."""
-    found = reconcile.read_repository(request.args.get("repository", "").strip())
+    found = read_repository(request.args.get("repository", "").strip())
     return redirect(url_for(".show_repository", provider=found.provider, name=found.full_name))
 
 
 @blueprint.get("/repositories/<provider>/<path:name>")
 def show_repository(provider: str, name: str) -> Response:
-    repository = reconcile.read_repository(f"{provider}:{name}")
+    repository = read_repository(f"{provider}:{name}")
     with looking() as connection:
         known = repositories.find(connection, repository.key)
         last = reconcile_runs.find(connection, repository)
@@ -48,7 +50,7 @@ def show_repository(provider: str, name: str) -> Response:
         is_at_work=last is not None and last.state in ("wanted", "running"),
         scope="all" if last is not None and last.most_tags is None else "newest",
         recent=RECENT_TAGS,
-        is_switched_off=provider not in door().settings.forges,
+        is_switched_off=provider not in services().settings.forges,
     )
 
 
@@ -56,7 +58,7 @@ def _shown(repository: Repository, entry: dict[str, Any], made: dict[str, sa.Row
     """The entry and how its job stands now. `state`: none (no release is wanted), there, gone, job, missing."""
     if "reason" in entry:
         return {**entry, "state": "none", "job": None}
-    job = made.get(reconcile.job_key_of(repository, entry["tag"], entry["sha"], entry["target"]))
+    job = made.get(tag_job_key(repository, entry["tag"], entry["sha"], entry["target"]))
     if entry["why"] is None:
         state = "there"
     elif job is None:
@@ -69,11 +71,11 @@ def _shown(repository: Repository, entry: dict[str, Any], made: dict[str, sa.Row
 @blueprint.post("/repositories/<provider>/<path:name>/compare")
 def compare_repository(provider: str, name: str) -> AnyResponse:
     """Compare; with `creates`, also queue what is missing. A sweeper takes it up within seconds."""
-    repository = reconcile.read_repository(f"{provider}:{name}")
+    repository = read_repository(f"{provider}:{name}")
     scope, creates = request.form.get("tags", "newest"), request.form.get("creates", "") == "1"
     if scope not in SCOPES:
         raise BadParameter(f"tags must be one of {', '.join(SCOPES)}")
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         if not reconcile_runs.want(connection, repository, most_tags=SCOPES[scope], creates=creates, now=formatting.now()):
             raise Conflict("a comparison of this repository is under way")
         note(connection, "repository_create" if creates else "repository_compare", repository.key, tags=scope)

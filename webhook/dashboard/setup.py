@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from webhook.dashboard import actions, api_reference, formatting, playground, repository, sign_in, views
-from webhook.dashboard.blueprint import Gate, blueprint, door
+from webhook.dashboard.blueprint import Gate, blueprint, services
 from webhook.dashboard.chart_cache import Figures
 from webhook.dashboard.sessions import Sessions
 from webhook.ops.advice import ADVICE
@@ -36,7 +36,7 @@ _FILTERS = (
 
 def register(app: Flask) -> None:
     with app.app_context():
-        app.extensions["dashboard"] = Gate(Sessions(door().settings))
+        app.extensions["dashboard"] = Gate(Sessions(services().settings))
         app.extensions["dashboard.figures"] = Figures()
     for filter_ in _FILTERS:
         app.jinja_env.filters[filter_.__name__] = filter_

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from webhook.dashboard.blueprint import blueprint, door, gate, note, page
+from webhook.dashboard.blueprint import blueprint, gate, note, page, services
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Session
 from webhook.http.client_address import group
 
@@ -58,18 +58,18 @@ def sign_in() -> AnyResponse:
     role = gate().sessions.role_of(request.form.get("token", ""))
     if role is None:
         if gate().brake.note_wrong(address):
-            with door().engine.begin() as connection:
+            with services().engine.begin() as connection:
                 note(connection, "sign_in_refused")
         return _form(403, "This is not the token. It is the value of OPS_TOKEN or OPS_READ_TOKEN.")
     g.session = gate().sessions.open(role)  # never the session that was there before
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         note(connection, "sign_in")
     return _keep(redirect(_way_back(), 303), g.session)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> AnyResponse:
-    with door().engine.begin() as connection:
+    with services().engine.begin() as connection:
         note(connection, "sign_out")
     response: Response = make_response(redirect(url_for("dashboard.show_sign_in"), 303))
     response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=_is_secure())

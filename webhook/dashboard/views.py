@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from shared.domain import filters
@@ -14,7 +14,8 @@ from shared.errors import BadParameter, NotFound
 from shared.ledger import audit, jobs, reconcile_runs, repositories, target_states
 from shared.ledger.queries import listings, lookup
 from webhook.dashboard import chart_cache, charts, formatting, queries
-from webhook.dashboard.blueprint import blueprint, door, looking, page
+from webhook.dashboard.blueprint import blueprint, looking, page, services
+from webhook.intake.receiver import Intake
 from webhook.ops import replays, serializers
 
 PAGE = "25"
@@ -40,13 +41,14 @@ def older(endpoint: str, given: dict[str, str], cursor: object) -> str | None:
 
 def providers(given: dict[str, str]) -> list[str]:
     """Those that may send, and the one that was asked for."""
-    return sorted({*door().keyrings, *filter(None, [given.get("provider")])})
+    intake: Intake = current_app.extensions["intake"]
+    return sorted({*intake.keyrings, *filter(None, [given.get("provider")])})
 
 
 @blueprint.get("/")
 def overview() -> Response:
     with looking() as connection:
-        shown = queries.read_overview(connection, door().rules, formatting.now())
+        shown = queries.read_overview(connection, services().rules, formatting.now())
         day = chart_cache.kept().read(connection, formatting.now())
     return page("overview.html", figures=day.html, sums=day.sums, received=day.received, as_of=day.as_of, **shown)
 
@@ -77,7 +79,7 @@ def show_delivery(delivery_id: str) -> Response:
     whole = serializers.whole_delivery(row)
     payload = formatting.pretty(whole["payload"]) if whole["payload"] is not None else None
     is_idle = request.args.get("replayed") == "0" and row.body is not None
-    nothing = replays.why_nothing(row, door().rules) if is_idle else None
+    nothing = replays.why_nothing(row, services().rules) if is_idle else None
     return page("delivery.html", row=row, whole=whole, jobs=made, payload=payload, nothing=nothing)
 
 
@@ -98,7 +100,7 @@ def list_jobs() -> Response:
         counted=counted,
         failed_jobs=counted["failed"],
         waits={row.id: serializers.waiting(row, healths) for row in found.rows if row.status in ("queued", "retrying")},
-        targets=list(door().rules.targets),
+        targets=list(services().rules.targets),
         providers=providers(given),
         filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
         older=older(".list_jobs", given, found.next_cursor),
@@ -161,7 +163,7 @@ def list_releases() -> Response:
         given=given,
         found=found,
         unfinished=unfinished,
-        targets=list(door().rules.targets),
+        targets=list(services().rules.targets),
         older=older(".list_releases", given, found.next_cursor),
     )
 
@@ -180,7 +182,7 @@ def list_repositories() -> Response:
 @blueprint.get("/targets")
 def list_targets() -> Response:
     with looking() as connection:
-        found = queries.read_targets(connection, door().rules)
+        found = queries.read_targets(connection, services().rules)
     return page("targets.html", targets=found)
 
 
@@ -188,8 +190,8 @@ def list_targets() -> Response:
 def list_rules() -> Response:
     with looking() as connection:
         hits = queries.read_rule_hits(connection)
-    source = door().settings.config_path
-    return page("rules.html", rules=door().rules, hits=hits, source=source.name if source else None)
+    source = services().settings.config_path
+    return page("rules.html", rules=services().rules, hits=hits, source=source.name if source else None)
 
 
 @blueprint.get("/audit")

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.broker import Knocker
+from shared.broker import Notifier
 from shared.errors import CannotStore
 from shared.ledger import deliveries
 from shared.ledger.bulk_insert import NotAllNew
@@ -39,11 +39,11 @@ class GroupCommit:
     """One event loop's way into the ledger. `engine` is for what is not plainly new: redeliveries, and jobs that are there."""
 
     def __init__(
-        self, store: Store, engine: Engine, knocker: Knocker, after_each: Callable[[], Awaitable[object]] | None = None
+        self, store: Store, engine: Engine, notifier: Notifier, after_each: Callable[[], Awaitable[object]] | None = None
     ) -> None:
         self._store = store
         self._engine = engine
-        self._knocker = knocker
+        self._knocker = notifier
         self._after_each = after_each
         self._waiting: list[tuple[Arrival, asyncio.Future[Outcome]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +72,7 @@ class GroupCommit:
             size = _largest_group([len(arrival.body) for arrival, _ in self._waiting[:LARGEST_GROUP]])
             group, self._waiting = self._waiting[:size], self._waiting[size:]
             outcomes = await self._commit([arrival for arrival, _ in group])
-            self._knocker.knock(job for outcome in outcomes if isinstance(outcome, Receipt) for job in outcome.knock)
+            self._knocker.notify(job for outcome in outcomes if isinstance(outcome, Receipt) for job in outcome.knock)
             for (_, future), outcome in zip(group, outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcome)

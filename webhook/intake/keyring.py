@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from shared.config import rules_file
 from shared.config.settings import Settings
-from shared.domain.rules import Source, matches
+from shared.domain.rules import Rules, Source, matches
 from shared.errors import SettingsError
 from shared.forges import PROVIDERS
 
@@ -61,7 +62,11 @@ class Keyring:
 
 def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str, Keyring]:
     """provider -> its keyring; one without any secret is absent, its door shut. Raises SettingsError with every fault."""
-    faults: list[str] = []
+    faults = [
+        f"{name.upper()}_WEBHOOK_SECRET {what}"
+        for name, secrets in settings.webhook_secrets.items()
+        for what in dict.fromkeys(filter(None, map(PROVIDERS[name].check_secret, secrets)))
+    ]
     found: dict[str, list[tuple[Source, tuple[str, ...]]]] = {}
     file = settings.config_path.name if settings.config_path else "sources"
     for index, source in enumerate(sources):
@@ -81,6 +86,19 @@ def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str,
         for name in PROVIDERS
         if name in found or settings.webhook_secrets.get(name)
     }
+
+
+def check_config(settings: Settings) -> Rules:
+    """The rules in force. Raises SettingsError with every fault of the file, its tokens and the webhook secrets."""
+    rules = rules_file.load(settings)
+    faults = rules_file.missing_tokens(rules, settings)
+    try:
+        make_keyrings(settings, rules.sources)
+    except SettingsError as problem:
+        faults += problem.faults
+    if faults:
+        raise SettingsError(faults)
+    return rules
 
 
 def token_in_the_clear(settings: Settings, keyrings: Mapping[str, Keyring]) -> str | None:

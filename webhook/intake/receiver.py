@@ -14,8 +14,6 @@ from flask import Blueprint, Response, current_app, request
 from pydantic_core import to_json
 from sqlalchemy.engine import Engine
 
-from shared.broker import Knocker
-from shared.config.settings import Settings
 from shared.domain.push import Push
 from shared.domain.rules import Decision, Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
@@ -34,6 +32,7 @@ from webhook.intake.rejections import Refusals
 from webhook.intake.throttle import Throttle
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import PROVIDER, ref
+from webhook.services import Notifier
 
 blueprint = Blueprint("receive", __name__)
 logger = logs.get(__name__)
@@ -43,13 +42,12 @@ _PATH = "/webhooks/"
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Intake:
     """What the receiver works with; built once by `create_app`."""
 
-    settings: Settings
     rules: Rules
     engine: Engine
-    knocker: Knocker
+    notifier: Notifier
     group_commit: GroupCommit
     refusals: Refusals
     times: AcceptTimes
@@ -87,24 +85,24 @@ _UNKNOWN = "No such provider is configured here."
 def receive(name: str) -> Response:
     """A webhook: 202, 200, or the refusal that its fault asks for."""
     started = time.perf_counter()
-    door: Door = current_app.extensions["door"]
-    if name not in door.keyrings:
-        door.throttle.note(request.remote_addr)
+    intake: Intake = current_app.extensions["intake"]
+    if name not in intake.keyrings:
+        intake.throttle.note(request.remote_addr)
         raise UnknownProvider("no such provider is configured here")
     headers = request.environ.get(HEADERS) or {key.lower(): value for key, value in request.headers.items()}
-    admitted = _admit(door, name, Incoming(headers, request.get_data(cache=False)), request.remote_addr)
+    admitted = _admit(intake, name, Incoming(headers, request.get_data(cache=False)), request.remote_addr)
     if isinstance(admitted, _Denied):
         if admitted.write is not None:
             admitted.write()
         raise admitted.fault
-    with door.engine.begin() as connection:
+    with intake.engine.begin() as connection:
         receipt = deliveries.accept(connection, admitted.arrival)
-    door.knocker.knock(receipt.knock)
-    status, content_headers, body = _finish(door, admitted, receipt, started)
+    intake.notifier.notify(receipt.knock)
+    status, content_headers, body = _finish(intake, admitted, receipt, started)
     return Response(body, status=status, headers=content_headers)
 
 
-def quickly(door: Door, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
+def quickly(intake: Intake, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
     """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook.
 
     `sender_of` (peer's address, headers) says whose request it is. Bodies that would hold up the loop are read beside it, one
@@ -116,26 +114,26 @@ def quickly(door: Door, sender_of: Callable[[str, Mapping[str, str]], str]) -> Q
         if len(body) > _GROUP_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
             return None
         name = scope["path"][len(_PATH) :].removesuffix("/")
-        if name not in door.keyrings:
+        if name not in intake.keyrings:
             return None
         sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)
-        return _take(door, name, incoming, sender, beside if len(body) > _QUICK_BYTES else None)
+        return _take(intake, name, incoming, sender, beside if len(body) > _QUICK_BYTES else None)
 
     return take
 
 
-async def _take(door: Door, name: str, incoming: Incoming, sender: str, beside: ThreadPoolExecutor | None) -> asgi.Answer:
+async def _take(intake: Intake, name: str, incoming: Incoming, sender: str, beside: ThreadPoolExecutor | None) -> asgi.Answer:
     started = time.perf_counter()
     try:
         if beside is None:
-            admitted = _admit(door, name, incoming, sender)
+            admitted = _admit(intake, name, incoming, sender)
         else:
-            admitted = await asyncio.get_running_loop().run_in_executor(beside, _admit, door, name, incoming, sender)
+            admitted = await asyncio.get_running_loop().run_in_executor(beside, _admit, intake, name, incoming, sender)
         if isinstance(admitted, _Denied):
             if admitted.write is not None:  # before the answer goes out: whoever is refused may look for it at once
                 await asyncio.to_thread(admitted.write)
             return problems.as_answer(problems.answer_to(admitted.fault))
-        return _finish(door, admitted, await door.group_commit.submit(admitted.arrival), started)
+        return _finish(intake, admitted, await intake.group_commit.submit(admitted.arrival), started)
     except Exception as fault:
         return problems.as_answer(problems.answer_to(fault))
 
@@ -154,9 +152,9 @@ class _Denied(NamedTuple):
     write: Callable[[], None] | None = None
 
 
-def _admit(door: Door, name: str, incoming: Incoming, sender: str | None) -> _Admitted | _Denied:
+def _admit(intake: Intake, name: str, incoming: Incoming, sender: str | None) -> _Admitted | _Denied:
     """Verify, read and decide. Touches nothing but the counts of refused requests."""
-    provider, keyring, now = PROVIDERS[name], door.keyrings[name], datetime.now(UTC)
+    provider, keyring, now = PROVIDERS[name], intake.keyrings[name], datetime.now(UTC)
     vouching: Sequence[str] = ()
     try:
         _check_body(provider, incoming.headers)
@@ -165,14 +163,14 @@ def _admit(door: Door, name: str, incoming: Incoming, sender: str | None) -> _Ad
     except Rejected as fault:
         try:
             if not vouching or isinstance(fault, BadSignature):
-                door.throttle.note(sender)
+                intake.throttle.note(sender)
         except TooManyRefusals as too_many:
             return _Denied(too_many)
-        return _Denied(fault, door.refusals.remember(name, incoming.headers, fault, now))
+        return _Denied(fault, intake.refusals.remember(name, incoming.headers, fault, now))
     arrival = deliveries.Arrival(
         provider=name,
         hook=hook,
-        decision=_decide(hook, door.rules),
+        decision=_decide(hook, intake.rules),
         headers=incoming.headers,
         body=incoming.body,
         now=now,
@@ -180,12 +178,12 @@ def _admit(door: Door, name: str, incoming: Incoming, sender: str | None) -> _Ad
     return _Admitted(arrival, keyring.label(vouching[0]))
 
 
-def _finish(door: Door, admitted: _Admitted, outcome: Outcome, started: float) -> asgi.Answer:
+def _finish(intake: Intake, admitted: _Admitted, outcome: Outcome, started: float) -> asgi.Answer:
     """The answer, now that the delivery is stored or could not be."""
     if not isinstance(outcome, deliveries.Receipt):
         return problems.as_answer(problems.answer_to(outcome))
     arrival = admitted.arrival
-    door.times.note(arrival.now, time.perf_counter() - started)
+    intake.times.note(arrival.now, time.perf_counter() - started)
     content = arrival.hook.content
     logger.info(
         "delivery.stored",
@@ -247,7 +245,7 @@ def _decide(hook: Hook, rules: Rules) -> Decision:
         problems={404: _UNKNOWN, 405: "Webhooks are POSTed here; detail says where the provider wants the address."},
     )
 )
-def explain_door(name: str) -> Response:
+def explain_address(name: str) -> Response:
     """A person who opens the address in a browser learns how to point the provider at it."""
     provider = PROVIDERS.get(name)
     if provider is None:

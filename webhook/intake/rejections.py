@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.domain.reasons import Reason
 from shared.errors import BadSignature, Rejected
 from shared.infra import logs
 from shared.ledger import deliveries
@@ -37,7 +38,7 @@ class Refusals:
         self, provider: str, headers: Mapping[str, str], problem: Rejected, now: datetime
     ) -> Callable[[], None] | None:
         """What writes it down, to be called where one may wait; None when too many came at once."""
-        reason = "signature_wrong" if isinstance(problem, BadSignature) else "payload_refused"
+        reason = Reason.SIGNATURE_WRONG if isinstance(problem, BadSignature) else Reason.PAYLOAD_REFUSED
         delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
         if not self._take():
             return None

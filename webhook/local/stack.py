@@ -12,12 +12,12 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from shared.config import rules_file
 from shared.config.env_files import is_set
 from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
+from webhook.intake.keyring import check_config
 from webhook.local.broker import broker_command
 from webhook.local.environment import free_port, why_not_bound, with_secrets
 from webhook.local.supervisor import Part
@@ -53,9 +53,7 @@ def build(environ: Mapping[str, str], *, is_terminal: bool, endpoint_url: str | 
         environ["SENTRY_URL"] = endpoint_url
     settings = from_env(environ)
     _check_ports(settings, has_target=has_target)
-    faults = rules_file.missing_tokens(rules_file.load(settings), settings)
-    if faults:
-        raise SettingsError(faults)
+    check_config(settings)
     run_folder = folder / "run"
     run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     notes = [f"data        {folder} (database, generated secrets: secrets.env)"]

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.broker import Knocker, queue_length
+from shared.broker import Notifier, queue_length
 from shared.errors import SchemaError
 from shared.ledger.tables import SCHEMA
 from webhook.openapi.operation import Answer, Call, described
@@ -58,9 +58,9 @@ def readyz() -> Response:
 class Readiness:
     """Looks at what the receiver needs, one look at a time: a broker that hangs takes seconds, and anyone may ask."""
 
-    def __init__(self, engine: Engine, knocker: Knocker, broker_url: str | None) -> None:
+    def __init__(self, engine: Engine, notifier: Notifier, broker_url: str | None) -> None:
         self._engine = engine
-        self._knocker = knocker
+        self._knocker = notifier
         self._broker_url = broker_url
         self._looking = threading.Lock()
         self._last: dict[str, str] | None = None

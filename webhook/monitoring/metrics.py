@@ -24,10 +24,10 @@ from shared.ledger import rollups, target_states
 from shared.ledger.queries import stats
 from webhook.http.problems import problem
 from webhook.intake.accept_latency import AcceptTimes
-from webhook.intake.receiver import Door
 from webhook.openapi.operation import Answer, Call, described
 from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
+from webhook.services import Services
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _DELIVERY_STATUSES = ("accepted", "ignored", "refused")
@@ -39,7 +39,7 @@ _HISTOGRAMS = {
 
 
 def register(app: Flask, times: AcceptTimes) -> None:
-    door: Door = app.extensions["door"]
+    services: Services = app.extensions["services"]
 
     @app.get("/metrics", endpoint="metrics")
     @described(
@@ -50,13 +50,13 @@ def register(app: Flask, times: AcceptTimes) -> None:
         )
     )
     def show_metrics() -> Response:
-        if roles.role_of(request.headers.get("Authorization"), door.settings) is None:
+        if roles.role_of(request.headers.get("Authorization"), services.settings) is None:
             return problem(401, "send Authorization: Bearer with the ops token", {"WWW-Authenticate": 'Bearer realm="tagship"'})
         times.flush()
-        with reading(door.engine).begin() as connection:
+        with reading(services.engine).begin() as connection:
             kept: KeptCounts = app.extensions["kept_counts"]
             counted = kept.read(lambda: stats.count_by_status(connection))
-            lines = list(render(connection, door.rules, counted["jobs"], datetime.now(UTC)))
+            lines = list(render(connection, services.rules, counted["jobs"], datetime.now(UTC)))
         return Response("\n".join(lines) + "\n", content_type=MEDIA_TYPE)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shared.forges import PROVIDERS
-from webhook.ops.advice import ADVICE
+from shared.domain.reasons import Reason
+from shared.domain.webhook import PROVIDER_NAMES
 
 Json = dict[str, Any]
 
@@ -54,6 +54,6 @@ def page_of(name: str) -> Json:
     return shape({"items": several(ref(name)), "next_cursor": told(maybe(TEXT), "null on the last page")})
 
 
-PROVIDER = one_of(PROVIDERS)
-REASON = one_of(ADVICE)
+PROVIDER = one_of(PROVIDER_NAMES)
+REASON = one_of(Reason)
 DELIVERY_ID: Json = {"type": "string", "minLength": 1, "maxLength": 200}

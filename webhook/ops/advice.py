@@ -1,34 +1,35 @@
-"""Every reason code, the same word in pages, API, command line and ledger, and what a person can do about it. Pure."""
+"""What a person can do about each reason code, the same sentence in pages, API and command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What a person can do, by reason code (contract section 4).
+from shared.domain.reasons import Reason
+
 ADVICE: Mapping[str, str] = {
-    "ping": "Nothing: the provider only tried the address out.",
-    "event_ignored": "Nothing: this kind of event never makes a release. Leave it out at the provider if you like.",
-    "branch_not_matched": "If this branch should make releases, add it to a rule's refs in tagship.toml, restart, then replay.",
-    "no_rule": "If it should make a release, add a rule to tagship.toml, restart, and replay the delivery.",
-    "ref_deleted": "Nothing: a release is never deleted for a deleted tag or branch.",
-    "signature_wrong": "Set the same secret here and at the provider, then redeliver there.",
-    "payload_refused": "The sender is authentic, its request is not readable: check content type and events at the provider.",
-    "version_refused": "Sentry refuses this name: change the rule's release template, restart, then replay the delivery.",
-    "repository_unknown": "Add the repository at the target, or name it under [targets.NAME.repositories], then replay.",
-    "project_unknown": "Create the project at the target or mend the rule's projects, then replay.",
-    "target_auth": "The target refused the token: renew it (scope project:releases), restart, resume the target, then replay.",
-    "target_paused": "The target is paused: it is tried again by itself, or when someone resumes it.",
-    "target_refused": "The target refused the request for good: read its answer above, mend the cause, then replay.",
-    "rate_limited": "Nothing: it goes on by itself when the limit ends. More calls need a token for the provider's API.",
-    "forge_unreachable": "Nothing yet: the provider's API is asked again by itself, and the release goes out in any case.",
-    "forge_behind": "Nothing: the provider's API does not know the commit yet. It is asked again for two minutes.",
-    "forge_auth": "The provider's API refused the token: renew GITHUB_TOKEN or GITLAB_TOKEN, restart, then replay.",
-    "forge_refused": "The provider's API refused the question for good: read its answer, mend the cause, then replay.",
-    "broker_down": "Start the broker again; jobs wait in the database and start by themselves.",
-    "commits_partial": "The release is there. Its list is completed when the provider's API answers; give it a token to help.",
-    "missed_webhook": "The stored payload cannot be used any more: push or redeliver the tag again at the provider.",
-    "attempts_exhausted": "Every attempt failed. Read the last error, mend its cause, then replay.",
-    "worker_stopping": "Nothing: another worker goes on with it at once.",
-    "deploy_unclear": "Nothing: the release is there. Its deploy is looked for, and sent again if it does not turn up.",
-    "log_behind": "Nothing: it goes on once every push of the repository has been read.",
+    Reason.PING: "Nothing to do: the provider only tested the URL.",
+    Reason.EVENT_IGNORED: "Nothing to do: this kind of event never makes a release. You may unsubscribe from it.",
+    Reason.BRANCH_NOT_MATCHED: "To release this branch, add it to a rule's refs, restart, and replay the delivery.",
+    Reason.NO_RULE: "To release it, add a rule to tagship.toml, restart, and replay the delivery.",
+    Reason.REF_DELETED: "Nothing to do: deleting a tag or branch never deletes a release.",
+    Reason.SIGNATURE_WRONG: "Set the same secret here and at the provider, then redeliver there.",
+    Reason.PAYLOAD_REFUSED: "The sender is authentic but its request is not readable: check content type and events there.",
+    Reason.VERSION_REFUSED: "Sentry rejects this name: change the rule's release template, restart, and replay the delivery.",
+    Reason.REPOSITORY_UNKNOWN: "Add the repository at the target, or name it under [targets.NAME.repositories], then replay.",
+    Reason.PROJECT_UNKNOWN: "Create the project at the target, or fix the rule's projects, then replay.",
+    Reason.TARGET_AUTH: "The target rejected the token: renew it (scope project:releases), restart, resume, replay.",
+    Reason.TARGET_PAUSED: "No action needed unless an operator paused the target: Tagship probes it automatically.",
+    Reason.TARGET_REFUSED: "The target permanently rejected the request: read its answer above, fix the cause, then replay.",
+    Reason.RATE_LIMITED: "No action needed: resumes automatically when the limit ends. A token raises the limit.",
+    Reason.FORGE_UNREACHABLE: "No action needed yet: Tagship retries the provider's API; the release goes out in any case.",
+    Reason.FORGE_BEHIND: "No action needed: the provider's API does not know the commit yet. Tagship retries for two minutes.",
+    Reason.FORGE_AUTH: "The provider's API rejected the token: renew GITHUB_TOKEN or GITLAB_TOKEN, restart, then replay.",
+    Reason.FORGE_REFUSED: "The provider's API permanently rejected the request: read its answer, fix the cause, then replay.",
+    Reason.BROKER_DOWN: "Start the broker; jobs wait in the database and start automatically.",
+    Reason.COMMITS_PARTIAL: "The release exists. Its list is completed when the provider's API answers; a token for it helps.",
+    Reason.MISSED_WEBHOOK: "The stored payload is no longer usable: push or redeliver the tag at the provider.",
+    Reason.ATTEMPTS_EXHAUSTED: "Every attempt failed: read the last error, fix its cause, then replay.",
+    Reason.WORKER_STOPPING: "No action needed: another worker takes the job immediately.",
+    Reason.DEPLOY_UNCLEAR: "No action needed: the release exists. Tagship sends its deploy again if it is missing.",
+    Reason.LOG_BEHIND: "No action needed: resumes once every push of the repository has been read.",
 }

@@ -12,9 +12,8 @@ from shared.domain.filters import JobFilter
 from shared.domain.job_states import JobState
 from shared.domain.push import Push
 from shared.domain.rules import Decision, Rules, decide
-from shared.domain.webhook import Incoming
 from shared.errors import Conflict, Rejected
-from shared.forges import PROVIDERS
+from shared.forges.stored_payload import read_stored_push
 from shared.ledger import deliveries as ledger
 from shared.ledger import jobs as job_ledger
 from shared.ledger.queries.lookup import job_conditions
@@ -63,10 +62,9 @@ def read_push(row: sa.Row[Any]) -> Push | None:
         gone = "was refused, so nothing of it was kept" if row.status == "refused" else "has expired"
         raise Conflict(f"the payload of this delivery {gone}")
     try:
-        hook = PROVIDERS[row.provider].read(Incoming(row.headers, row.body))
-    except (Rejected, KeyError) as problem:
+        return read_stored_push(row.provider, row.headers, row.body)
+    except Rejected as problem:
         raise Conflict(f"the stored payload cannot be read: {problem}") from None
-    return hook.content if isinstance(hook.content, Push) else None
 
 
 def _decided(decision: Decision) -> dict[str, Any]:

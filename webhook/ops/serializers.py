@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import sqlalchemy as sa
 
 from shared.domain.job_states import JobState
+from shared.domain.reasons import Reason
 from shared.domain.target_health import Health, TargetState
 from shared.targets.http_exchanges import unpack
 
@@ -72,7 +73,7 @@ def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
     if health is None or health.state is TargetState.OK or health.probe_job == row.id:
         return None
     why = health.detail or "its target is paused"
-    return {"code": "target_paused", "detail": why, "until": moment(health.paused_until)}
+    return {"code": Reason.TARGET_PAUSED, "detail": why, "until": moment(health.paused_until)}
 
 
 def attempt(row: sa.Row[Any]) -> Json:

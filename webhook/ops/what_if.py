@@ -21,6 +21,8 @@ from shared.ledger.queries import lookup
 from shared.ledger.tables import deliveries, payloads
 from webhook.ops import replays, serializers
 
+MOST, USUAL = 1_000, 500  # deliveries of one what-if that somebody waits for
+SECONDS = 5.0  # one has a thread of the receiver for so long
 STEP = 200  # deliveries whose numbers are read at once; their payloads are read one by one
 
 

@@ -12,7 +12,8 @@ from shared.config.settings import ForgeSettings
 from shared.domain.push import Repository
 from shared.errors import PermanentError, TransientError
 from shared.forges import PROVIDERS
-from shared.forges.forge import Forge, ForgeAccess, Missing, RateLimited
+from shared.forges.errors import Missing, RateLimited
+from shared.forges.forge import Forge, ForgeAccess
 
 _LEFT_ALONE_SECONDS = 300.0
 

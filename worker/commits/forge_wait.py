@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError
-from shared.forges.forge import Missing, RateLimited
+from shared.forges.errors import Missing, RateLimited
 
 FRESH = timedelta(minutes=2)  # the API may lag the webhook: a commit not found is news for this long, then a fact
 ASK_AGAIN = timedelta(seconds=15)
@@ -55,19 +56,19 @@ def decide_wait(
     if isinstance(problem, PermanentError):
         return SendPartial(why, None)
     if isinstance(problem, Missing):
-        return snooze(now + ASK_AGAIN, "forge_behind", why) if now - pushed_at < FRESH else SendPartial(why, None)
+        return snooze(now + ASK_AGAIN, Reason.FORGE_BEHIND, why) if now - pushed_at < FRESH else SendPartial(why, None)
     if isinstance(problem, RateLimited):
-        at, code = problem.until, "rate_limited"
+        at, code = problem.until, Reason.RATE_LIMITED
     else:
-        at, code = now + ASK_AGAIN, "forge_unreachable"
+        at, code = now + ASK_AGAIN, Reason.FORGE_UNREACHABLE
         if not is_named:
             return SendPartial(why, None)
-    is_worth_waiting_for = is_named and not (is_whole and code == "forge_unreachable")
+    is_worth_waiting_for = is_named and not (is_whole and code == Reason.FORGE_UNREACHABLE)
     if is_worth_waiting_for and not was_sent and at - asked_at <= limit:
         return snooze(at, code, why)
     if now - asked_at > COMPLETE_FOR:
         return SendPartial(why, None)
-    return SendPartial(why, max(at, now + COMPLETE_AGAIN) if code == "forge_unreachable" else at)
+    return SendPartial(why, max(at, now + COMPLETE_AGAIN) if code == Reason.FORGE_UNREACHABLE else at)
 
 
 def snooze(at: datetime, code: str, detail: str) -> Snooze:

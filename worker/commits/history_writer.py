@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from shared.errors import Rejected
+from shared.forges.stored_payload import read_stored_push
 from shared.infra.database import reading
 from shared.ledger import pending_pushes, push_history
-from shared.ledger.pending_pushes import Unlogged
-from shared.ledger.push_history import MOST_COMMITS
+from shared.ledger.pending_pushes import PendingDelivery, PendingPush
+from shared.ledger.push_history import MOST_COMMITS, listed_commits
 
 _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 
@@ -24,10 +27,16 @@ def log_step(engine: Engine, *, provider: str, repository: str) -> int:
         waiting = pending_pushes.find(connection, provider=provider, repository=repository)
         together = itertools.accumulate(size for _, size in waiting)
         count = max(1, sum(1 for size in together if size <= _MOST_BYTES))
-        entries = pending_pushes.read(connection, provider=provider, seqs=[seq for seq, _ in waiting[:count]])
-    for portion in _portions(entries):
+        found = pending_pushes.read(connection, [seq for seq, _ in waiting[:count]])
+    for portion in _portions([_read(provider, delivery) for delivery in found]):
         _write(engine, portion)
-    return len(entries)
+    return len(found)
+
+
+def log_few(connection: Connection, *, provider: str, repository: str) -> None:
+    """Log the pushes that wait if they are few and small, within the caller's transaction; `log_all` takes the rest."""
+    if few := pending_pushes.read_few(connection, provider=provider, repository=repository):
+        pending_pushes.write(connection, [_read(provider, delivery) for delivery in few])
 
 
 def log_all(engine: Engine, *, provider: str, repository: str, seconds: float) -> bool:
@@ -39,7 +48,16 @@ def log_all(engine: Engine, *, provider: str, repository: str, seconds: float) -
     return True
 
 
-def _write(engine: Engine, portion: Sequence[Unlogged]) -> None:
+def _read(provider: str, delivery: PendingDelivery) -> PendingPush:
+    push = None
+    if delivery.headers is not None and delivery.body is not None:
+        # It was read once when it came: only an older program's payload can be refused here.
+        with contextlib.suppress(Rejected):
+            push = read_stored_push(provider, delivery.headers, delivery.body)
+    return PendingPush(delivery.seq, delivery.at, push, () if push is None else tuple(listed_commits(push)))
+
+
+def _write(engine: Engine, portion: Sequence[PendingPush]) -> None:
     """The push comes last: a chain of pushes must find all their commits."""
     ready = []
     for entry in portion:
@@ -53,9 +71,9 @@ def _write(engine: Engine, portion: Sequence[Unlogged]) -> None:
         pending_pushes.write(connection, ready)
 
 
-def _portions(entries: Sequence[Unlogged]) -> Iterator[list[Unlogged]]:
+def _portions(entries: Sequence[PendingPush]) -> Iterator[list[PendingPush]]:
     """Neighbours with at most MOST_COMMITS commits together; a larger one alone."""
-    portion: list[Unlogged] = []
+    portion: list[PendingPush] = []
     held = 0
     for entry in entries:
         size = len(entry.commits)

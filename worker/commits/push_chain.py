@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from shared.domain.commit_range import LoggedPush
 from shared.domain.push import is_zero
-from shared.ledger.push_history import LoggedPush
 
 MOST_LINKS = 2_000
 

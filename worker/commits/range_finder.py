@@ -16,7 +16,8 @@ from shared.domain.push import Commit, Push
 from shared.domain.rules import CommitRules
 from shared.domain.tag_order import read_tag
 from shared.errors import TransientError
-from shared.forges.forge import Comparison, Forge, Missing, RateLimited, Unrelated
+from shared.forges.errors import Missing, RateLimited
+from shared.forges.forge import Comparison, Forge, Unrelated
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import push_history

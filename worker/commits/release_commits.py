@@ -16,10 +16,12 @@ from sqlalchemy.engine import Engine
 
 from shared.domain.commit_range import Range, payload_range
 from shared.domain.push import Push
+from shared.domain.reasons import Reason
 from shared.domain.release_plan import Listed
 from shared.domain.rules import CommitRules, Target
 from shared.errors import PermanentError, TransientError
-from shared.forges.forge import Forge, RateLimited
+from shared.forges.errors import RateLimited
+from shared.forges.forge import Forge
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import claims, contributions
@@ -108,7 +110,7 @@ class Gatherer:
         name = push.repository.full_name
         if not log_all(self.engine, provider=provider, repository=name, seconds=COLLECT_SECONDS / 2):
             # A range from half a log could count from the wrong release.
-            raise Wait(snooze(now + ASK_AGAIN, "log_behind", f"many pushes of {name} are still to be read"))
+            raise Wait(snooze(now + ASK_AGAIN, Reason.LOG_BEHIND, f"many pushes of {name} are still to be read"))
         forge = self.forges.open(push.repository)
         try:
             if forge is not None:
@@ -116,7 +118,7 @@ class Gatherer:
             return self._collector(push, forge, deadline, now).collect(), None
         except (TransientError, PermanentError) as problem:
             if self.stopping.is_set():
-                raise Wait(snooze(now, "worker_stopping", "its worker was asked to stop; another one takes it")) from None
+                raise Wait(snooze(now, Reason.WORKER_STOPPING, "its worker was asked to stop; another one takes it")) from None
             if isinstance(problem, RateLimited):
                 self._hold(problem)
             is_named = self.forges.is_named(provider)
@@ -139,7 +141,7 @@ class Gatherer:
             raise Wait(decision)
         if job.release_url is not None and decision.complete_at is not None:
             # What is known has been sent already; sending it again would change nothing.
-            raise Wait(snooze(decision.complete_at, "commits_partial", decision.why))
+            raise Wait(snooze(decision.complete_at, Reason.COMMITS_PARTIAL, decision.why))
         if known.is_proven:
             return known, None
         partial = f"{known.partial}; {decision.why}" if known.partial else decision.why

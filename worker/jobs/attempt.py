@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx2
 
-from shared.domain.push import Push, Ref, Repository
+from shared.domain.push import Push, Ref, Repository, tag_push
+from shared.domain.reasons import Reason
 from shared.domain.release_plan import plan_release, smaller
 from shared.domain.rules import Rules, Target
-from shared.domain.webhook import Incoming
 from shared.errors import PermanentError, Rejected, TransientError
-from shared.forges import PROVIDERS
+from shared.forges.stored_payload import read_stored_push
 from shared.infra.http_client import Deadline
 from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
@@ -99,7 +99,7 @@ def _target(job: Claimed, tools: Tools) -> Target:
         raise PermanentError(
             f"the target {job.target!r} is not in the worker's configuration: if it is new, restart the worker, then replay; "
             "if it was taken out, put it back",
-            reason="no_rule",
+            reason=Reason.NO_RULE,
         )
     return target
 
@@ -107,7 +107,9 @@ def _target(job: Claimed, tools: Tools) -> Target:
 def _open(target: Target, tools: Tools, kept: Exchanges) -> SentryClient:
     token = tools.token(target.token_env)
     if token is None:
-        raise PermanentError(f"{target.token_env}, the token of the target {target.name!r}, is not set", reason="target_auth")
+        raise PermanentError(
+            f"{target.token_env}, the token of the target {target.name!r}, is not set", reason=Reason.TARGET_AUTH
+        )
     return SentryClient(tools.client, target, token, kept)
 
 
@@ -115,17 +117,16 @@ def read_push(job: Claimed) -> Push:
     """The push of the stored payload, read again as the door read it. A tag needs none: its row says all there is."""
     ref = Ref(job.ref)
     if job.body is None and ref.kind == "tag":  # made by reconcile or backfill, or older than payloads are kept
-        repository = Repository(job.provider, job.repository)
-        return Push(repository=repository, ref=ref, before="0" * len(job.sha), after=job.sha, sha=job.sha)
+        return tag_push(Repository(job.provider, job.repository), ref.name, job.sha)
     if job.body is None or job.headers is None:
-        raise PermanentError("the payload of this delivery has expired; push again or backfill", reason="missed_webhook")
+        raise PermanentError("the payload of this delivery has expired; push again or backfill", reason=Reason.MISSED_WEBHOOK)
     try:
-        hook = PROVIDERS[job.provider].read(Incoming(job.headers, job.body))
-    except (Rejected, KeyError) as problem:
-        raise PermanentError(f"the stored payload cannot be read: {problem}", reason="missed_webhook") from None
-    if not isinstance(hook.content, Push):
-        raise PermanentError("the stored payload is no push", reason="missed_webhook")
-    return hook.content
+        push = read_stored_push(job.provider, job.headers, job.body)
+    except Rejected as problem:
+        raise PermanentError(f"the stored payload cannot be read: {problem}", reason=Reason.MISSED_WEBHOOK) from None
+    if push is None:
+        raise PermanentError("the stored payload is no push", reason=Reason.MISSED_WEBHOOK)
+    return push
 
 
 def _record_deploy(
@@ -144,7 +145,7 @@ def _record_deploy(
         until = datetime.fromisoformat(job.deploy.get("asked_at", job.deploy["finished_at"])) + wait
         if until > asked_at:
             why = "whether the target has the deploy is unclear: it is looked for, and sent again only if it does not turn up"
-            raise Wait(snooze(until, "deploy_unclear", why))
+            raise Wait(snooze(until, Reason.DEPLOY_UNCLEAR, why))
     kept = {"finished_at": finished_at.isoformat(), "asked_at": asked_at.isoformat()}
     if not note(deploy={"state": "sending", **kept}):
         raise LostLease

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.reasons import Reason
 from shared.domain.target_health import Seen, Sign
 from shared.errors import PermanentError, TransientError
 
@@ -47,7 +48,7 @@ def decide_retry(
     status = error.status if isinstance(error, TransientError) else None
     if tried >= allowed:
         return GiveUp(
-            reason="attempts_exhausted", error=f"gave up after {tried} attempts; the last: {text}", http_status=status
+            reason=Reason.ATTEMPTS_EXHAUSTED, error=f"gave up after {tried} attempts; the last: {text}", http_status=status
         )
     asked = error.retry_after if isinstance(error, TransientError) else None
     return RetryAt(at=now + wait(tried, asked, random(), policy), reason=reason, error=text, http_status=status)
@@ -65,7 +66,7 @@ def read_sign(error: Exception | None) -> Seen:
     if error is None:
         return Seen(Sign.WELL)
     if isinstance(error, PermanentError):
-        if error.reason == "target_auth" and error.status in (401, 403):
+        if error.reason == Reason.TARGET_AUTH and error.status in (401, 403):
             return Seen(Sign.BARRED, str(error))
         return Seen(Sign.NONE if error.status is None else Sign.WELL)
     if isinstance(error, TransientError):

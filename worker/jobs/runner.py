@@ -15,10 +15,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from shared.domain.target_health import Seen, Sign, TargetState
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
-from shared.ledger import claims, jobs, pending_pushes, target_states
+from shared.ledger import claims, jobs, target_states
 from shared.ledger.contributions import Contribution, contribute
 from shared.targets.http_exchanges import Exchanges
 from worker.commits.forge_wait import Snooze, snooze
+from worker.commits.history_writer import log_few
 from worker.commits.release_commits import Wait
 from worker.jobs.attempt import Done, LostLease, Tools, process
 from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
@@ -252,6 +253,6 @@ def _log_pushes(connection: Connection, job: claims.Claimed) -> None:
     """
     try:
         with connection.begin_nested():
-            pending_pushes.write_few(connection, provider=job.provider, repository=job.repository)
+            log_few(connection, provider=job.provider, repository=job.repository)
     except SQLAlchemyError as problem:
         logger.warning("commits.unlogged", error=type(problem).__name__)

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 
 from shared.broker import publish, queue_length
 from shared.domain.job_states import JobState
+from shared.domain.reasons import Reason
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import due_jobs
@@ -80,7 +81,7 @@ class Sweeper:
             publish(self._app, chosen, is_busy=False)
         except Exception as problem:  # whatever the broker's client raises: the rows stay due
             if not self._broker_is_down:
-                logger.warning("sweep.broker_down", reason="broker_down", error=type(problem).__name__)
+                logger.warning("sweep.broker_down", reason=Reason.BROKER_DOWN, error=type(problem).__name__)
             self._broker_is_down = True
             return 0
         if self._broker_is_down:
@@ -101,4 +102,4 @@ class Sweeper:
             moved = rescue(connection, now=now)
         for job_id, state in moved:
             event = "job.rescued" if state is JobState.QUEUED else "job.failed"
-            logger.warning(event, job=job_id, reason=None if state is JobState.QUEUED else "attempts_exhausted")
+            logger.warning(event, job=job_id, reason=None if state is JobState.QUEUED else Reason.ATTEMPTS_EXHAUSTED)

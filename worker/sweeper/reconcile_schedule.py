@@ -10,10 +10,11 @@ from sqlalchemy.engine import Engine
 from shared.domain.push import Repository
 from shared.domain.rules import ReconcileRules, matches
 from shared.errors import BadParameter
+from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.ledger import reconcile_runs
 from shared.ledger.reporting_tables import known_repositories
-from shared.reconcile import RECENT_TAGS, read_repository
+from shared.reconcile import RECENT_TAGS
 
 PLAN_EVERY = timedelta(minutes=1)
 _PAGE = 500  # repositories a query

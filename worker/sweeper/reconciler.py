@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection, Engine
 
+from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.errors import PermanentError, TransientError
-from shared.forges.forge import RateLimited
+from shared.forges.errors import RateLimited
+from shared.forges.repository_key import read_repository
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import reconcile_runs
 from shared.ledger.reconcile_runs import Claimed
-from shared.reconcile import NO_JOB, Comparer, Comparison, Entry, queue, read_repository
+from shared.reconcile import NO_JOB, Comparer, queue
 from worker.sweeper.reconcile_schedule import Timer
 
 LOOK_EVERY = timedelta(seconds=2)
@@ -136,7 +138,7 @@ class Comparing:
             return write(connection, self._clock())
 
 
-def wanted_of(found: Comparison, mine: Claimed) -> tuple[Entry, ...]:
+def wanted_of(found: ReconcileReport, mine: Claimed) -> tuple[ReconcileEntry, ...]:
     """What this comparison is to queue. The timer leaves alone what has a job: a person may have cancelled it."""
     if not mine.creates:
         return ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from shared.domain.push import Commit, FileChange
+from shared.domain.reasons import Reason
 from shared.errors import PermanentError
 from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
@@ -139,7 +140,7 @@ class GitHubForge:
             if kind != "tag":
                 break
             path = f"/git/tags/{sha}"
-        raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason="forge_refused")
+        raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason=Reason.FORGE_REFUSED)
 
     def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:
         """300 files a page, 3,000 at most: https://docs.github.com/en/rest/commits/commits#get-a-commit"""
@@ -160,7 +161,9 @@ class GitHubForge:
         if message(answer).startswith("No common ancestor"):
             return Unrelated()
         if answer.status == 422 and not is_unknown_commit(answer):
-            raise PermanentError(f"{self._api.host} does not compare these{said(answer)}", reason="forge_refused", status=422)
+            raise PermanentError(
+                f"{self._api.host} does not compare these{said(answer)}", reason=Reason.FORGE_REFUSED, status=422
+            )
         # The answer does not say which of the two it lacks. The head is the one that may still come.
         self._of_commit(repository, f"/git/commits/{head}", (), head, deadline)
         raise self._api.missing(_path(repository), base, deadline)

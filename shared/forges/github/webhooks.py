@@ -11,6 +11,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl
 
 from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
+from shared.domain.reasons import Reason
 from shared.domain.webhook import Hook, Incoming, check_delivery_id, media_type
 from shared.errors import BadPayload, BadSignature
 from shared.forges.json_fields import Fields, check_commit, check_commits, read_commit, read_commits, read_json
@@ -54,9 +55,11 @@ def read(incoming: Incoming, with_commits: bool = True) -> Hook:
     if event == "push":
         content = _read_push(fields, with_commits)
     elif event == "ping":
-        content = Ignored(reason="ping", detail=_ping_detail(fields), repository=_repository(fields))
+        content = Ignored(reason=Reason.PING, detail=_ping_detail(fields), repository=_repository(fields))
     else:
-        content = Ignored(reason="event_ignored", detail="only the push event makes releases", repository=_repository(fields))
+        content = Ignored(
+            reason=Reason.EVENT_IGNORED, detail="only the push event makes releases", repository=_repository(fields)
+        )
     return Hook(event=event, delivery_id=delivery_id, content=content)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from shared.domain.push import Commit, FileChange
+from shared.domain.reasons import Reason
 from shared.errors import PermanentError
 from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
-from shared.forges.forge import Comparison, ForgeAccess, Missing, Relation, Tag, Unrelated
+from shared.forges.errors import Missing
+from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
 from shared.forges.gitlab.responses import (
     has_more,
     held_until,
@@ -100,7 +102,7 @@ class GitLabForge:
         for sha in (b, a):  # the second is the head, which may still come
             if sha in text:
                 raise Missing(f"{self._api.host} has no {sha} (yet)", name=sha, status=400)
-        raise PermanentError(f"{self._api.host} finds no merge base{said(answer)}", reason="forge_refused", status=400)
+        raise PermanentError(f"{self._api.host} finds no merge base{said(answer)}", reason=Reason.FORGE_REFUSED, status=400)
 
     def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
         """https://docs.gitlab.com/api/commits/#list-repository-commits ; an unknown sha gives an empty list."""
@@ -134,7 +136,7 @@ class GitLabForge:
             raise self._api.missing(_path(repository), name, deadline)
         sha = read_object(answer, read_tag_commit)
         if sha is None:
-            raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason="forge_refused")
+            raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason=Reason.FORGE_REFUSED)
         return Tag(name, sha)
 
     def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
+from shared.domain.reasons import Reason
 from shared.domain.webhook import Hook, Incoming, check_delivery_id
 from shared.errors import BadPayload, BadSignature
 from shared.forges.json_fields import Fields, check_commits, read_commits, read_json
@@ -119,7 +120,7 @@ def _read_content(event: str, fields: Fields, with_commits: bool) -> Push | Igno
         if kind in _PUSH_KINDS:
             return _read_push(fields, with_commits)
     return Ignored(
-        reason="event_ignored",
+        reason=Reason.EVENT_IGNORED,
         detail="only push and tag push events make releases",
         repository=_repository(fields),
     )
