@@ -14,7 +14,7 @@ from shared.config.settings import Settings
 from shared.errors import SettingsError
 from shared.infra.database import Schema, make_engine
 
-SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version")
+SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version", remedy="python -m releases serve")
 
 
 def open_database(settings: Settings) -> Engine:

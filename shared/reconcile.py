@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx2
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from shared.config.settings import Settings
 from shared.domain.job_states import JobState, Trigger
@@ -25,15 +26,18 @@ from shared.errors import PermanentError
 from shared.forges import PROVIDERS
 from shared.forges.errors import RateLimited
 from shared.forges.forge import Forge, ForgeAccess, Tag
+from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
-from shared.ledger import deliveries
+from shared.ledger import deliveries, reconcile_runs
 from shared.ledger.forge_limits import held, hold
+from shared.ledger.reconcile_runs import Claimed
 from shared.ledger.tables import jobs
 from shared.targets.sentry_client import SentryClient
 
 NO_JOB = Reason.MISSED_WEBHOOK
 RECENT_TAGS = 50  # that a reconcile looks at; a backfill takes all
+STEP = 25  # jobs queued in a row
 _LIST_SECONDS = 300.0
 
 
@@ -124,6 +128,75 @@ def queue(
             push = tag_push(repository, item.tag, item.sha)
             job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now())
         yield job_id if waits else None
+
+
+class LostRun(Exception):
+    """The lease ran out, and another process has the run now."""
+
+
+class ReconcileRun:
+    """One claimed run: compares, writes down what is missing, and queues it where the run creates releases.
+
+    `pause` is called between two steps of STEP jobs, so that other writers come in between; it may raise to stop the run,
+    which another process then takes up.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        comparer: Comparer,
+        mine: Claimed,
+        *,
+        pause: Callable[[], object] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._comparer = comparer
+        self._mine = mine
+        self._pause = pause
+        self._clock = clock
+        self.queued: list[str] = []  # ids of jobs that now wait
+
+    def compare(self) -> ReconcileReport:
+        """The report, also written to the run. Raises what `Comparer.compare` raises, LostRun."""
+        found = self._comparer.compare(
+            read_repository(self._mine.key), self._mine.most_tags, believes_ledger=self._mine.is_by_timer
+        )
+        to_create = len(entries_to_create(found, self._mine))
+        self._write(lambda connection, now: reconcile_runs.save(connection, self._mine, found, to_create=to_create, now=now))
+        return found
+
+    def create(self, found: ReconcileReport) -> Iterator[int]:
+        """Queue what the run is to create; yields how many entries each step has handled, and ends the run. Raises LostRun."""
+        entries = entries_to_create(found, self._mine)
+        for start in range(0, len(entries), STEP):
+            if start:
+                self._pause()
+            step = entries[start : start + STEP]
+            made = queue(found.repository, step, self._engine, self._mine.trigger, self._clock)
+            self.queued += [job_id for job_id in made if job_id is not None]
+            self._write(partial(self._advance, start + len(step)))
+            yield len(step)
+        self._write(lambda connection, now: reconcile_runs.end(connection, self._mine, error=None, now=now))
+
+    def _advance(self, handled: int, connection: Connection, now: datetime) -> bool:
+        return reconcile_runs.advance(connection, self._mine, handled=handled, queued=len(self.queued), now=now)
+
+    def fail(self, error: str) -> None:
+        """End the run with this error."""
+        self._write(lambda connection, now: reconcile_runs.end(connection, self._mine, error=error, now=now))
+
+    def _write(self, write: Callable[[Connection, datetime], bool]) -> None:
+        with self._engine.begin() as connection:
+            if not write(connection, self._clock()):
+                raise LostRun
+
+
+def entries_to_create(found: ReconcileReport, run: Claimed) -> tuple[ReconcileEntry, ...]:
+    """What this run is to queue. The timer leaves alone what has a job: a person may have cancelled it."""
+    if not run.creates:
+        return ()
+    return tuple(entry for entry in found.missing if not run.is_by_timer or entry.why == NO_JOB)
 
 
 def _refused(tag: Tag, decision: Decision) -> ReconcileEntry:

@@ -9,8 +9,7 @@ import sys
 import click
 
 from shared.config import rules_file
-from shared.config.env_files import completed
-from shared.config.settings import Settings, from_env
+from shared.config.settings import from_env
 from shared.errors import SettingsError
 from shared.infra import logs
 from shared.infra.database import make_engine
@@ -18,10 +17,9 @@ from shared.infra.exit_codes import run_command
 from shared.infra.server import serve as serve_app
 from shared.ledger.tables import SCHEMA
 from webhook.cli import GROUPS
+from webhook.cli.common import read_settings
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
 from webhook.intake.keyring import check_config, make_keyrings, token_in_the_clear
-
-MIGRATE = "python -m webhook db upgrade"
 
 
 @click.group()
@@ -38,7 +36,7 @@ def serve() -> None:
         raise SettingsError(
             ["no webhook secret is set: give GITHUB_WEBHOOK_SECRET, GITLAB_WEBHOOK_SECRET or both (a provider without is off)"]
         )
-    SCHEMA.check(make_engine(settings.database_url), remedy=MIGRATE)
+    SCHEMA.check(make_engine(settings.database_url))
     if (warning := token_in_the_clear(settings, keyrings)) is not None:
         logs.setup(settings.log_format, settings.log_level)
         logs.get(__name__).warning("serve.token_in_the_clear", detail=warning)
@@ -69,7 +67,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Migrate the database to this program's schema."""
-    click.echo(f"schema at {SCHEMA.upgrade(make_engine(_settings().database_url))}")
+    click.echo(f"schema at {SCHEMA.upgrade(make_engine(read_settings().database_url))}")
 
 
 @main.group("config")
@@ -81,7 +79,7 @@ def config_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check(as_json: bool) -> None:
     """Read the settings and tagship.toml; name every fault."""
-    settings = _settings()
+    settings = read_settings()
     rules = check_config(settings)
     if as_json:
         names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}
@@ -94,10 +92,6 @@ def check(as_json: bool) -> None:
 
 for command in (*GROUPS, explain, what_if, reconcile, backfill):
     main.add_command(command)
-
-
-def _settings() -> Settings:
-    return from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ from worker.sweeper.reconciler import Comparing
 STOP_SECONDS = 24.0  # from SIGTERM to handing back what is not done
 HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds
 
-MIGRATE = "python -m webhook db upgrade"
 
 _LOOK_AGAIN_SECONDS = 0.005
 
@@ -51,7 +50,7 @@ def check(settings: Settings) -> None:
         faults.append("the lease is shorter than twice the longest attempt")
     if faults:
         raise SettingsError(faults)
-    SCHEMA.check(make_engine(settings.database_url), remedy=MIGRATE)
+    SCHEMA.check(make_engine(settings.database_url))
 
 
 def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner]:

@@ -203,6 +203,7 @@ class Schema:
 
     folder: Path
     version_table: str
+    remedy: str  # the command that migrates
 
     def upgrade(self, engine: Engine) -> str:
         """Migrate to the newest revision and return its name. Two at once are harmless: the second waits or finds it done."""
@@ -228,12 +229,14 @@ class Schema:
             context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
             return context.get_current_revision()
 
-    def check(self, engine: Engine, *, remedy: str) -> None:
+    def check(self, engine: Engine) -> None:
         """Raise SchemaError unless the database is at this program's revision."""
         current, head = self.current(engine), self.head()
         if current != head:
             where = engine.url.render_as_string(hide_password=True)
-            raise SchemaError(f"the schema of {where} is at {current or 'nothing'}, this program needs {head}: run `{remedy}`")
+            raise SchemaError(
+                f"the schema of {where} is at {current or 'nothing'}, this program needs {head}: run `{self.remedy}`"
+            )
 
     def _config(self) -> AlembicConfig:
         config = AlembicConfig()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -36,9 +37,10 @@ def record(
     return int(connection.execute(audit.insert().values(values).returning(audit.c.seq)).scalar_one())
 
 
-def add_detail(connection: Connection, seq: int, detail: dict[str, Any]) -> None:
-    """Complete an entry of the same transaction with what came of the act."""
-    connection.execute(audit.update().where(audit.c.seq == seq).values(detail=detail))
+def complete(connection: Connection, seq: int, outcome: Mapping[str, Any]) -> None:
+    """Add what came of an act to its entry, where that is known only at its end."""
+    detail = connection.execute(sa.select(audit.c.detail).where(audit.c.seq == seq)).scalar_one()
+    connection.execute(audit.update().where(audit.c.seq == seq).values(detail={**(detail or {}), **outcome}))
 
 
 def find(connection: Connection, seq: int) -> sa.Row[Any] | None:

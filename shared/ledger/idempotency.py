@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,14 +21,20 @@ from shared.ledger.tables import kept_answers
 KEEP = timedelta(hours=24)
 
 
-def once(
-    connection: Connection, scope: str, key: str, asked: bytes, act: Callable[[], dict[str, Any]], *, now: datetime
-) -> dict[str, Any]:
-    """What `act` answers, or answered when this key came before. Raises Conflict when it came with something else `asked`."""
-    digest = hashlib.sha256(asked).hexdigest()
-    mine = (kept_answers.c.scope == scope, kept_answers.c.key == key)
+class Request(NamedTuple):
+    """A request that carries an Idempotency-Key. `scope`: method and path; `content`: query and body, which must not differ."""
+
+    scope: str
+    key: str
+    content: bytes
+
+
+def once(connection: Connection, request: Request, act: Callable[[], dict[str, Any]], *, now: datetime) -> dict[str, Any]:
+    """What `act` answers, or answered when this key came before. Raises Conflict when it came with another content."""
+    digest = hashlib.sha256(request.content).hexdigest()
+    mine = (kept_answers.c.scope == request.scope, kept_answers.c.key == request.key)
     connection.execute(kept_answers.delete().where(*mine, kept_answers.c.created_at < now - KEEP))
-    claim = upsert(connection, kept_answers).values(scope=scope, key=key, digest=digest, created_at=now)
+    claim = upsert(connection, kept_answers).values(scope=request.scope, key=request.key, digest=digest, created_at=now)
     claim = claim.on_conflict_do_nothing(index_elements=["scope", "key"]).returning(kept_answers.c.key)
     if connection.execute(claim).first() is not None:
         answer = act()

@@ -124,11 +124,15 @@ def note(connection: Connection, job_id: str, number: int, **values: Any) -> boo
 
 def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
     """A person said no, before a worker began. A release that is only being completed is there, and stays as it is."""
-    is_completing = (jobs.c.id == job_id, jobs.c.release_url.is_not(None), jobs.c.reason == PARTIAL)
-    for statement in (move("settle", *is_completing), move("cancel", jobs.c.id == job_id)):
-        if connection.execute(statement.values(waiting=None, updated_at=now)).rowcount == 1:
-            return True
-    return False
+    return cancel_all(connection, [job_id], now=now) == 1
+
+
+def cancel_all(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> int:
+    """The same for many; how many were moved."""
+    these = jobs.c.id.in_(job_ids)
+    is_completing = (jobs.c.release_url.is_not(None), jobs.c.reason == PARTIAL)
+    moves = (move("settle", these, *is_completing), move("cancel", these))
+    return sum(connection.execute(statement.values(waiting=None, updated_at=now)).rowcount for statement in moves)
 
 
 def replay(

@@ -48,13 +48,14 @@ def want(
     most_tags: int | None,
     creates: bool,
     now: datetime,
+    trigger: Trigger | None = None,
     is_by_timer: bool = False,
     not_since: datetime | None = None,
 ) -> bool:
     """Ask for a comparison; False while one is under way. `not_since`: not if the last one ended after that."""
     values = {
         "state": "wanted",
-        "trigger": Trigger.BACKFILL if most_tags is None else Trigger.RECONCILE,
+        "trigger": trigger or (Trigger.BACKFILL if most_tags is None else Trigger.RECONCILE),
         "most_tags": most_tags,
         "creates": creates,
         "is_by_timer": is_by_timer,

@@ -1,4 +1,4 @@
-"""Tables that only people's doors read: the audit log, the tallies behind charts and metrics, what is known of repositories.
+"""Tables for operators: the audit log, bulk acts, the tallies behind charts and metrics, what is known of repositories.
 
 And the comparisons with forges, which the sweeper makes for them.
 """
@@ -22,6 +22,25 @@ audit = sa.Table(
     sa.Column("action", sa.String(40), nullable=False),
     sa.Column("subject", sa.String(512)),  # the id or name that was acted upon
     sa.Column("detail", Json),
+)
+
+_RUNNING = "state = 'running'"
+
+# One row for each act upon many jobs (shared/ledger/bulk_acts.py); its audit line has the same number.
+bulk_acts = sa.Table(
+    "bulk_acts",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("verb", sa.String(10), nullable=False),  # replay, cancel
+    sa.Column("wanted", Json, nullable=False),  # the filter's words; for a cancel {"replay": seq}
+    sa.Column("state", sa.String(10), nullable=False),  # running, done, cancelled
+    sa.Column("matched", sa.Integer, nullable=False),  # jobs, when it began
+    sa.Column("handled", sa.Integer, nullable=False),  # jobs that it has moved
+    sa.Column("after_id", sa.String(32), nullable=False),  # jobs up to this id are handled
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("lease_until", UtcDateTime, nullable=False),  # from then on the sweeper finishes it
+    sa.Index("ix_bulk_acts_lease_until", "lease_until", sqlite_where=sa.text(_RUNNING), postgresql_where=sa.text(_RUNNING)),
 )
 
 # What happened in each hour, folded from deliveries and attempts by the sweeper (shared/ledger/rollups.py); the hour 1970-01-01

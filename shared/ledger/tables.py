@@ -12,7 +12,7 @@ from shared.ledger.metadata import Json as _Json
 from shared.ledger.metadata import metadata as metadata
 from shared.ledger.reporting_tables import audit as audit  # so that whoever migrates knows those tables too
 
-SCHEMA = Schema(Path(__file__).parent / "migrations", "alembic_version")
+SCHEMA = Schema(Path(__file__).parent / "migrations", "alembic_version", remedy="python -m webhook db upgrade")
 
 deliveries = sa.Table(
     "deliveries",

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared import reconcile as service
 from shared.config.settings import ForgeSettings
 from shared.domain.push import Repository
 from shared.domain.rules import ReconcileRules
@@ -251,7 +252,7 @@ def test_a_repository_that_is_not_there_fails_with_a_sentence(engine: Engine, ma
 def test_a_sweeper_that_stops_midway_leaves_the_rest_to_the_next_one(
     engine: Engine, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "STEP", 1)
+    monkeypatch.setattr(service, "STEP", 1)
     stopping = threading.Event()
     first = make(stopping=stopping)
     monkeypatch.setattr(reconciler, "STEP_PAUSE", timedelta(minutes=1))

@@ -10,20 +10,17 @@ from sqlalchemy.engine import Connection
 
 from shared.domain import filters
 from shared.errors import NotFound
-from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, read_body, services, words
+from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, actor, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
-from webhook.ops import replays, serializers
-
-logger = logs.get(__name__)
+from webhook.ops import operations, serializers
 
 _ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
 _PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
-_MISSING = "There is no delivery of this id."
+_MISSING = "No delivery with this ID."
 
 
 @blueprint.get("/deliveries")
@@ -78,22 +75,15 @@ def show_delivery(delivery_id: str) -> Response:
 )
 def replay_delivery(delivery_id: str) -> tuple[Response, int]:
     read_body(())
-    made: list[str] = []
+    return jsonify(operations.replay_delivery(services(), actor(), delivery_id, _provider())), 202
 
-    def do(connection: Connection, now: datetime) -> Json:
-        row = _find_delivery(connection, delivery_id)
-        made.extend(replays.replay_delivery(connection, row, services().rules, now=now))
-        why = None if made else replays.why_nothing(row, services().rules)
-        return {"jobs": list(made)} if why is None else {"jobs": [], "detail": why}
 
-    answer = act(do)
-    services().notifier.notify(made)
-    logger.info("ops.delivery_replayed", delivery=delivery_id, jobs=made)
-    return jsonify(answer), 202
+def _provider() -> str | None:
+    return words(("provider",)).get("provider") or None
 
 
 def _find_delivery(connection: Connection, delivery_id: str) -> sa.Row[object]:
-    row = lookup.find_delivery(connection, delivery_id, words(("provider",)).get("provider") or None)
+    row = lookup.find_delivery(connection, delivery_id, _provider())
     if row is None:
-        raise NotFound("there is no delivery of this id")
+        raise NotFound("no delivery with this ID")
     return row

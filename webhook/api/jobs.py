@@ -1,29 +1,27 @@
-"""/api/v1/jobs: how each release fares, trying one or many again, never mind."""
+"""/api/v1/jobs and /api/v1/replays: jobs and their attempts; replay one or many, cancel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flask import Response, jsonify
 from sqlalchemy.engine import Connection
 
 from shared.domain import filters
-from shared.errors import BadParameter, Conflict, NotFound
-from shared.infra import logs
+from shared.errors import BadParameter, NotFound
 from shared.infra.database import reading
-from shared.ledger import jobs, target_states
+from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, act, blueprint, read_body, services, words
+from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, actor, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
-from webhook.ops import replays, serializers
-
-logger = logs.get(__name__)
+from webhook.ops import operations, replays, serializers
 
 _ID = Parameter("job_id", TEXT, "The job's id.")
-_MISSING = "There is no job of this id."
+_MISSING = "No job with this ID."
+_REPLAY = Parameter("replay", COUNT, "The number of the bulk replay, as its answer names it.")
+_NO_REPLAY = "No bulk replay with this number."
 
 
 @blueprint.get("/jobs")
@@ -79,67 +77,46 @@ def _moving(summary: str, allowed: str) -> Call:
 @blueprint.post("/jobs/<job_id>/replay")
 @described(_moving("Queue a job again", "Allowed for failed and cancelled jobs; it gets a fresh budget of attempts."))
 def replay_job(job_id: str) -> tuple[Response, int]:
-    answer = _move(job_id, jobs.replay, "replayed")
-    services().notifier.notify([job_id])
-    return answer
+    read_body(())
+    return jsonify(operations.replay_job(services(), actor(), job_id)), 202
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
-@described(_moving("Keep a job that waits from being run", "Allowed for queued and retrying jobs."))
+@described(_moving("Cancel a pending job", "Allowed for queued and retrying jobs."))
 def cancel_job(job_id: str) -> tuple[Response, int]:
-    return _move(job_id, jobs.cancel, "cancelled")
-
-
-def _move(job_id: str, verb: Callable[..., bool], done: str) -> tuple[Response, int]:
     read_body(())
-
-    def do(connection: Connection, now: datetime) -> Json:
-        moved = verb(connection, job_id, now=now)
-        shown = _show_job(connection, job_id)
-        if not moved:
-            raise Conflict(f"a job that is {shown['status']} cannot be {done}")
-        return shown
-
-    answer = act(do)
-    logger.info("ops.job_changed", job=job_id, change=done)
-    return jsonify(answer), 202
+    return jsonify(operations.cancel_job(services(), actor(), job_id)), 202
 
 
 @blueprint.post("/jobs/replay")
 @described(
     Call(
         summary="Queue all failed and cancelled jobs again that a filter matches",
-        detail="With dry_run it only counts. The sweeper feeds them out at the pace of their targets; "
-        "the list of jobs with the same filter shows how far it is.",
+        detail="With dry_run it only counts. Answers when all are queued; the sweeper feeds them to their targets, and "
+        "GET /api/v1/replays/{replay} shows the progress. Repeating the request with its Idempotency-Key continues it.",
         who="operator",
         headers=(ONCE,),
         body=shape({"filter": ref("JobFilter"), "dry_run": FLAG}, optional=("dry_run",)),
         answers={
             200: Answer("With dry_run: how many would be queued.", shape({"matched": COUNT})),
-            202: Answer("Queued.", shape({"matched": COUNT, "replayed": COUNT})),
+            202: Answer("Queued.", shape({"replay": COUNT, "matched": COUNT, "replayed": COUNT})),
         },
         problems={400: WRONG, 409: REUSED},
     )
 )
 def replay_jobs() -> tuple[Response, int]:
     body = read_body(("filter", "dry_run"))
-    wanted, is_dry = _read_filter(body), body.get("dry_run", False)
+    given, is_dry = _read_filter(body), body.get("dry_run", False)
     if not isinstance(is_dry, bool):
         raise BadParameter("dry_run must be true or false")
     if is_dry:
         with reading(services().engine).begin() as connection:
-            return jsonify({"matched": replays.count(connection, wanted)}), 200
-
-    def do(connection: Connection, now: datetime) -> Json:
-        replayed = replays.replay_all(connection, wanted, now=now)
-        return {"matched": replayed, "replayed": replayed}
-
-    answer = act(do)
-    logger.info("ops.jobs_replayed", **answer)
-    return jsonify(answer), 202
+            return jsonify({"matched": replays.count(connection, given)}), 200
+    return jsonify(operations.replay_jobs(services(), actor(), given)), 202
 
 
-def _read_filter(body: Json) -> filters.JobFilter:
+def _read_filter(body: Json) -> dict[str, str]:
+    """The filter's words that are given."""
     given = body.get("filter")
     if not isinstance(given, dict) or not any(given.values()):
         raise BadParameter(f"filter must be an object with at least one of {', '.join(filters.JOB_WORDS)}")
@@ -147,11 +124,46 @@ def _read_filter(body: Json) -> filters.JobFilter:
     for word, value in given.items():
         if not isinstance(value, str | None):
             raise BadParameter(f"filter.{word} must be a text")
-    return filters.read_job_filter({word: value for word, value in given.items() if value}, datetime.now(UTC))
+    words = {word: value for word, value in given.items() if value}
+    filters.read_job_filter(words, datetime.now(UTC))
+    return words
+
+
+@blueprint.get("/replays/<int:replay>")
+@described(
+    Call(
+        summary="Show a bulk replay and how far it has come",
+        who="viewer",
+        path=(_REPLAY,),
+        answers={200: Answer("The replay.", ref("Replay"))},
+        problems={404: _NO_REPLAY},
+    )
+)
+def show_replay(replay: int) -> Response:
+    with reading(services().engine).begin() as connection:
+        return jsonify(serializers.replay(replays.find_replay(connection, replay)))
+
+
+@blueprint.post("/replays/<int:replay>/cancel")
+@described(
+    Call(
+        summary="Stop a bulk replay and cancel what has not begun of it",
+        who="operator",
+        path=(_REPLAY,),
+        headers=(ONCE,),
+        body=NO_BODY,
+        is_body_required=False,
+        answers={202: Answer("Cancelled.", shape({"replay": COUNT, "cancelled": COUNT}))},
+        problems={400: WRONG, 404: _NO_REPLAY, 409: REUSED},
+    )
+)
+def cancel_replay(replay: int) -> tuple[Response, int]:
+    read_body(())
+    return jsonify(operations.cancel_replay(services(), actor(), replay)), 202
 
 
 def _show_job(connection: Connection, job_id: str) -> Json:
     row = lookup.find_job(connection, job_id)
     if row is None:
-        raise NotFound("there is no job of this id")
+        raise NotFound("no job with this ID")
     return serializers.job(row, target_states.find(connection))

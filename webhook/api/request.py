@@ -1,14 +1,11 @@
-"""Between Flask and the API's calls: reads query and body, runs an act once in one transaction. Decides nothing."""
+"""Between Flask and the API's calls: reads query, body and who calls."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, current_app, request
-from sqlalchemy.engine import Connection
 from werkzeug.routing import Map, PathConverter, UnicodeConverter
 
 from shared.domain import filters
@@ -16,9 +13,9 @@ from shared.errors import BadParameter
 from shared.forges.json_fields import read_object
 from shared.ledger import idempotency
 from shared.ledger.queries.listings import SCAN
-from webhook.api import audit_trail
 from webhook.openapi.operation import Parameter
 from webhook.openapi.schema_helpers import shape
+from webhook.ops.operations import Actor
 from webhook.services import Services
 
 blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")
@@ -76,20 +73,11 @@ def read_body(known: tuple[str, ...]) -> Json:
     return body
 
 
-def act(do: Callable[[Connection, datetime], Json]) -> Json:
-    """Run an act in one transaction, and only once for each Idempotency-Key."""
-    now, key = datetime.now(UTC), request.headers.get("Idempotency-Key")
+def actor() -> Actor:
+    """Who calls, with the Idempotency-Key if one is given. Raises BadParameter."""
+    key = request.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
         raise BadParameter("Idempotency-Key must be 1 to 200 visible ASCII characters")
-    with services().engine.begin() as connection:
-
-        def noted() -> Json:
-            answer = do(connection, now)
-            audit_trail.note(connection, answer)
-            return answer
-
-        if key is None:
-            return noted()
-        scope = f"{request.method} {request.path}"[:300]
-        asked = request.query_string + b"\n" + request.get_data()
-        return idempotency.once(connection, scope, key, asked, noted, now=now)
+    content = request.query_string + b"\n" + request.get_data()
+    once = None if key is None else idempotency.Request(f"{request.method} {request.path}"[:300], key, content)
+    return Actor(door="api", address=request.remote_addr, request=once)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from typing import Literal
 
 from flask import Response, current_app, jsonify
-from sqlalchemy.engine import Connection
 
-from shared.errors import NotFound
-from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import target_states
-from shared.ledger.queries import stats as counts
-from webhook.api.request import NO_BODY, ONCE, WRONG, Json, act, blueprint, read_body, services
+from shared.ledger.queries.stats import count_by_status, oldest_waiting_at
+from webhook.api.request import NO_BODY, ONCE, WRONG, actor, blueprint, read_body, services
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import TEXT, ref, several, shape
-from webhook.ops import serializers
+from webhook.ops import operations, serializers
 from webhook.ops.stats_cache import KeptCounts
-from webhook.ops.target_overview import all_targets, is_target, one_target
-
-logger = logs.get(__name__)
+from webhook.ops.target_overview import all_targets
 
 
 @blueprint.get("/targets")
@@ -48,36 +41,27 @@ def _setting(summary: str) -> Call:
         answers={202: Answer("The target as it stands now.", ref("Target"))},
         problems={
             400: WRONG,
-            404: "There is no target of this name.",
+            404: "No target with this name.",
             409: "The Idempotency-Key was used with another query or body.",
         },
     )
 
 
 @blueprint.post("/targets/<name>/pause")
-@described(_setting("Send a target nothing until it is resumed"))
+@described(_setting("Pause a target"))
 def pause_target(name: str) -> tuple[Response, int]:
-    return _set_target(name, target_states.pause, "paused")
+    return _set_target(name, "pause")
 
 
 @blueprint.post("/targets/<name>/resume")
-@described(_setting("Send to a target again"))
+@described(_setting("Resume a target"))
 def resume_target(name: str) -> tuple[Response, int]:
-    return _set_target(name, target_states.resume, "resumed")
+    return _set_target(name, "resume")
 
 
-def _set_target(name: str, verb: Callable[..., None], done: str) -> tuple[Response, int]:
+def _set_target(name: str, change: Literal["pause", "resume"]) -> tuple[Response, int]:
     read_body(())
-
-    def do(connection: Connection, now: datetime) -> Json:
-        if not is_target(connection, services().rules, name):
-            raise NotFound(f"there is no target {name!r}")
-        verb(connection, name, now=now)
-        return one_target(connection, services().rules, name)
-
-    answer = act(do)
-    logger.info("ops.target_changed", target=name, change=done)
-    return jsonify(answer), 202
+    return jsonify(operations.set_target(services(), actor(), name, change)), 202
 
 
 @blueprint.get("/stats")
@@ -93,5 +77,5 @@ def _set_target(name: str, verb: Callable[..., None], done: str) -> tuple[Respon
 def stats() -> Response:
     with reading(services().engine).begin() as connection:
         kept: KeptCounts = current_app.extensions["kept_counts"]
-        counted = kept.read(lambda: counts.count_by_status(connection))
-        return jsonify({**counted, "oldest_waiting_at": serializers.moment(counts.oldest_waiting_at(connection))})
+        counted = kept.read(lambda: count_by_status(connection))
+        return jsonify({**counted, "oldest_waiting_at": serializers.moment(oldest_waiting_at(connection))})

@@ -1,46 +1,56 @@
-"""What the operators' commands share: settings become an engine, filters become options, an id may be shortened."""
+"""What the operators' commands share: settings become services, filters become options, an id may be shortened."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import wraps
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
-from sqlalchemy.engine import Engine
 
 from shared.config import rules_file
 from shared.config.env_files import completed
-from shared.config.settings import from_env
-from shared.domain.rules import Rules
+from shared.config.settings import Settings, from_env
 from shared.errors import BadParameter
+from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.exit_codes import NOTHING_MATCHED
 from shared.ledger.queries.listings import SCAN
 from shared.ledger.tables import SCHEMA
 from webhook.cli.output import print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
-
-MIGRATE = "python -m webhook db upgrade"
+from webhook.ops.operations import Actor
+from webhook.services import LeaveToSweeper, Services
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    engine: Engine
-    rules: Rules
+ACTOR = Actor(door="cli")
 
 
-def open_tools() -> Tools:
+def read_settings(config_file: Path | None = None) -> Settings:
+    """The environment's settings, with another file of rules and targets if one is given."""
     settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
+    return replace(settings, config_path=config_file) if config_file is not None else settings
+
+
+def open_services(config_file: Path | None = None) -> Services:
+    """What a command works with. It reaches no broker: the sweeper finds what is queued here."""
+    settings = read_settings(config_file)
+    logs.setup(settings.log_format, settings.log_level)
     rules = rules_file.load(settings)
     engine = make_engine(settings.database_url)
-    SCHEMA.check(engine, remedy=MIGRATE)
-    return Tools(engine, rules)
+    SCHEMA.check(engine)
+    return Services(settings=settings, rules=rules, engine=engine, notifier=LeaveToSweeper())
+
+
+def progress(length: int, label: str) -> Any:
+    """A bar on stderr where a person looks at it."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def filtering(*words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -96,6 +106,6 @@ def whole_id(given: str, fitting: Sequence[str], noun: str) -> str:
     return fitting[0]
 
 
-def nothing(what: str) -> None:
+def nothing(what: str) -> NoReturn:
     click.echo(f"tagship: {what}", err=True)
     sys.exit(NOTHING_MATCHED)

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 import click
 
 from shared.domain import filters
+from shared.errors import NotFound
 from shared.infra.database import reading
-from shared.ledger import audit, target_states
+from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.cli.common import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
+from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, told_why, whole_id
 from webhook.cli.output import print_facts, print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
-from webhook.ops import replays, serializers
+from webhook.ops import operations, serializers
 
-_DONE = "whatever it asks for has succeeded or waits already"
+_DONE = "everything it asks for has succeeded or is waiting"
 
 
 @click.group("deliveries")
@@ -27,9 +28,9 @@ def deliveries_group() -> None:
 @filtering(*filters.DELIVERY_WORDS, *filters.PAGE_WORDS)
 @as_json
 def list_deliveries(words: dict[str, str], as_json: bool) -> None:
-    """Newest first."""
+    """List deliveries, newest first."""
     wanted, page = filters.read_delivery_filter(words, datetime.now(UTC)), filters.read_page(words, "delivery")
-    with reading(open_tools().engine).begin() as connection:
+    with reading(open_services().engine).begin() as connection:
         found = listings.list_deliveries(connection, wanted, page)
     items = serializers.list_deliveries(found.rows)
     columns = ("created_at", "id", "provider", "status", "repository", "ref", "reason")
@@ -41,14 +42,12 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
 @click.option("--provider", help=MEANING["provider"])
 @as_json
 def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
-    """One delivery: why it became what, its jobs, its payload (with --json). The beginning of its id is enough where no
-    other begins so."""
-    with reading(open_tools().engine).begin() as connection:
+    """Show a delivery, why it made which jobs, and its payload (with --json). Any unique ID prefix is enough."""
+    with reading(open_services().engine).begin() as connection:
         delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
         row = lookup.find_delivery(connection, delivery_id, provider)
         if row is None:
-            nothing("there is no delivery of this id")
-            return
+            nothing("no delivery with this ID")
         healths = target_states.find(connection)
         made = [serializers.job(job, healths) for job in lookup.find_jobs(connection, list(row.jobs))]
     if as_json:
@@ -64,19 +63,15 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
 @click.option("--provider", help=MEANING["provider"])
 @as_json
 def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
-    """Decide it again by today's rules; jobs are made only for what has not succeeded. The beginning of its id is enough
-    where no other begins so."""
-    tools = open_tools()
-    with tools.engine.begin() as connection:
+    """Decide a delivery again by today's rules; creates only missing releases. Any unique ID prefix is enough."""
+    services = open_services()
+    with reading(services.engine).begin() as connection:
         delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
-        row = lookup.find_delivery(connection, delivery_id, provider)
-        if row is None:
-            nothing("there is no delivery of this id")
-            return
-        made = replays.replay_delivery(connection, row, tools.rules, now=datetime.now(UTC))
-        done = {"jobs": made}
-        audit.record(connection, door="cli", role="operator", action="delivery_replay", subject=delivery_id, detail=done)
+    try:
+        answer = operations.replay_delivery(services, ACTOR, delivery_id, provider)
+    except NotFound as problem:
+        nothing(str(problem))
     if as_json:
-        print_json({"jobs": made})
+        print_json(answer)
     else:
-        click.echo("\n".join(made) if made else f"nothing to do: {printable(replays.why_nothing(row, tools.rules) or _DONE)}")
+        click.echo("\n".join(answer["jobs"]) or f"nothing to do: {printable(answer.get('detail', _DONE))}")

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from shared import reconcile as comparing
 from shared.config import rules_file
-from shared.config.env_files import completed
-from shared.config.settings import Settings, from_env
 from shared.domain.job_states import Trigger
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
-from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
+from shared.errors import BadParameter, BadPayload, Conflict, PermanentError, TransientError, UnknownProvider
 from shared.forges.repository_key import read_repository
-from shared.infra.database import make_engine
 from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.infra.http_client import make_client
-from shared.ledger.tables import SCHEMA
+from shared.reconcile import RECENT_TAGS, Comparer, ReconcileRun
+from webhook.cli.common import ACTOR, open_services, progress, read_settings
 from webhook.cli.output import print_json, printable
 from webhook.ops import explain as explaining
-from webhook.ops import what_if as trying
+from webhook.ops import operations
+from webhook.ops import what_if as stored
 
 _MOST_TAGS = 5  # a line
-MIGRATE = "python -m webhook db upgrade"
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def _settings(config_file: Path | None = None) -> Settings:
-    """The environment's settings, with another file of rules and targets if one is given."""
-    settings = from_env(completed(os.environ), is_terminal=sys.stderr.isatty())
-    return replace(settings, config_path=config_file) if config_file is not None else settings
 
 
 @click.command()
@@ -47,7 +36,7 @@ def _settings(config_file: Path | None = None) -> Settings:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
 def explain(files: Sequence[Path], provider: str, event: str | None, config_file: Path | None, as_json: bool) -> None:
     """Say what a payload would do under the rules in force, and why. Writes nothing. Exit 3: no release at all."""
-    rules = rules_file.load(_settings(config_file))
+    rules = rules_file.load(read_settings(config_file))
     releases = 0
     for file in files:
         body = file.read_bytes()
@@ -91,14 +80,11 @@ def what_if(config_file: Path, last: int, as_json: bool) -> None:
 
     Writes nothing. Exit 3: no verdict changes.
     """
-    settings = _settings(config_file)
-    rules = rules_file.load(settings)
-    engine = make_engine(settings.database_url)
-    SCHEMA.check(engine, remedy=MIGRATE)
-    length, hidden = trying.count_stored(engine, last), not sys.stderr.isatty()
-    compared = trying.compare(engine, rules, last)
-    with click.progressbar(compared, length=length, label="deciding", file=sys.stderr, hidden=hidden) as progress:
-        summary = trying.summarise(progress)
+    services = open_services(config_file)
+    length, hidden = stored.count_stored(services.engine, last), not sys.stderr.isatty()
+    compared = stored.compare(services.engine, services.rules, last)
+    with click.progressbar(compared, length=length, label="deciding", file=sys.stderr, hidden=hidden) as bar:
+        summary = stored.summarise(bar)
     if as_json:
         print_json(summary.as_json())
     else:
@@ -107,7 +93,7 @@ def what_if(config_file: Path, last: int, as_json: bool) -> None:
         sys.exit(NOTHING_MATCHED)
 
 
-def _print_summary(summary: trying.Summary) -> None:
+def _print_summary(summary: stored.Summary) -> None:
     for change in summary.changes:
         named = change.delivery
         click.echo(printable(f"{named['provider']}:{named['repository']}  {named['ref']}  (delivery {named['id']})"))
@@ -122,27 +108,27 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
         where = read_repository(repository)
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
-    settings = _settings()
-    rules = rules_file.load(settings)
-    engine = make_engine(settings.database_url)
-    SCHEMA.check(engine, remedy=MIGRATE)
+    services = open_services()
+    settings, engine = services.settings, services.engine
+    mine = operations.reconcile(services, ACTOR, where, most_tags=limit, creates=not dry_run, trigger=trigger, claims=True)
+    if mine is None:
+        raise Conflict("this repository is being compared already")
     with make_client() as client:
+        run = ReconcileRun(engine, Comparer(settings, services.rules, engine, client), mine)
         try:
-            found = comparing.Comparer(settings, rules, engine, client).compare(where, limit)
+            found = run.compare()
+            with progress(0 if dry_run else len(found.missing), "queueing") as bar:
+                for handled in run.create(found):
+                    bar.update(handled)
         except (PermanentError, TransientError) as problem:
+            run.fail(str(problem))
             click.echo(f"tagship: {printable(str(problem))}", err=True)
             sys.exit(FAILED)
-    queued: list[str] = []
-    if not dry_run:
-        jobs = comparing.queue(where, found.missing, engine, trigger, lambda: datetime.now(UTC))
-        length, hidden = len(found.missing), not sys.stderr.isatty()
-        with click.progressbar(jobs, length=length, label="queueing", file=sys.stderr, hidden=hidden) as progress:
-            queued = [job_id for job_id in progress if job_id is not None]
     if as_json:
         missing, refused = ([entry.as_json() for entry in entries] for entries in (found.missing, found.refused))
-        print_json({"repository": where.key, "tags": found.tags, "missing": missing, "refused": refused, "queued": queued})
+        print_json({"repository": where.key, "tags": found.tags, "missing": missing, "refused": refused, "queued": run.queued})
     else:
-        _print_comparison(where.key, found, queued, dry_run)
+        _print_comparison(where.key, found, run.queued, dry_run)
     if not found.missing:
         sys.exit(NOTHING_MATCHED)
 
@@ -173,7 +159,7 @@ def _by_reason(refused: Sequence[ReconcileEntry]) -> dict[str, list[ReconcileEnt
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def reconcile(repository: str, dry_run: bool, as_json: bool) -> None:
     """Create the releases of REPO's newest tags that no webhook told us of. Exit 3: nothing is missing."""
-    _comparing(repository, comparing.RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
+    _comparing(repository, RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
 
 
 @click.command()

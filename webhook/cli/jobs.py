@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import click
-from sqlalchemy.engine import Engine
 
 from shared.domain import filters
-from shared.errors import Conflict
+from shared.domain.job_states import TRANSITIONS
+from shared.errors import Conflict, NotFound
 from shared.infra.database import reading
-from shared.ledger import audit, jobs, target_states
+from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.cli.common import as_json, filtering, nothing, open_tools, print_list, told_why, whole_id
+from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, progress, told_why, whole_id
 from webhook.cli.output import print_exchanges, print_facts, print_json, print_table
-from webhook.ops import replays, serializers
+from webhook.ops import operations, replays, serializers
 from webhook.ops.advice import ADVICE
+from webhook.services import Services
 
-STEP = 500  # jobs of a bulk replay that are queued in one transaction
 _SOURCES = {
     "log": "from the commit log",
     "api": "from the provider's API",
@@ -38,9 +37,9 @@ def jobs_group() -> None:
 @filtering(*filters.JOB_WORDS, *filters.PAGE_WORDS)
 @as_json
 def list_jobs(words: dict[str, str], as_json: bool) -> None:
-    """Newest first."""
+    """List jobs, newest first."""
     wanted, page = filters.read_job_filter(words, datetime.now(UTC)), filters.read_page(words, "job")
-    with reading(open_tools().engine).begin() as connection:
+    with reading(open_services().engine).begin() as connection:
         found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
     items = serializers.list_jobs(found.rows, healths)
@@ -53,16 +52,12 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
 @click.argument("job_id")
 @as_json
 def show_job(job_id: str, as_json: bool) -> None:
-    """One job and each of its attempts, with what was sent to the target and what came back.
-
-    The beginning of its id is enough where no other begins so.
-    """
-    with reading(open_tools().engine).begin() as connection:
+    """Show a job and its attempts, with each request to the target and its answer. Any unique ID prefix is enough."""
+    with reading(open_services().engine).begin() as connection:
         job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
         row = lookup.find_job(connection, job_id)
         if row is None:
-            nothing("there is no job of this id")
-            return
+            nothing("no job with this ID")
         history = [serializers.attempt(item) for item in lookup.find_attempts(connection, job_id)]
         found = serializers.job(row, target_states.find(connection))
     if as_json:
@@ -104,23 +99,22 @@ def advised(found: Mapping[str, Any]) -> dict[str, str]:
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @as_json
 def replay_jobs(job_id: str | None, words: dict[str, str], dry_run: bool, as_json: bool) -> None:
-    """Queue one failed or cancelled job again, or all that the options match. The beginning of an id is enough where no
-    other begins so."""
+    """Replay one failed or cancelled job, or all that the options match. Any unique ID prefix is enough."""
     if (job_id is None) == (not words):
         raise click.UsageError("give either a job's id or at least one option that says which jobs")
-    wanted = filters.read_job_filter(words, datetime.now(UTC))
-    engine = open_tools().engine
+    services = open_services()
     if job_id is not None:
-        _move(engine, job_id, jobs.replay, "replayed", dry_run=dry_run, as_json=as_json)
+        _move(services, job_id, "replay", dry_run=dry_run, as_json=as_json)
         return
-    with reading(engine).begin() as connection:
-        matched = replays.count(connection, wanted)
-    if not dry_run and matched:
-        replayed = _replay_in_steps(engine, wanted, matched)
-        said = f"{replayed} of {matched} queued again; the sweeper feeds them out at the pace of their targets"
-        answer = {"matched": matched, "replayed": replayed}
+    with reading(services.engine).begin() as connection:
+        matched = replays.count(connection, words)
+    answer: Mapping[str, int] = {"matched": matched}
+    if dry_run:
+        said = f"{matched} would be replayed"
     else:
-        said, answer = f"{matched} would be replayed" if dry_run else "0 matched", {"matched": matched}
+        with progress(matched, "queueing") as bar:
+            answer = operations.replay_jobs(services, ACTOR, words, lambda act: bar.update(act.handled - bar.pos))
+        said = "{replayed} of {matched} queued again as replay {replay}; see `replays show {replay}`".format(**answer)
     if as_json:
         print_json(answer)
     elif matched:
@@ -129,46 +123,64 @@ def replay_jobs(job_id: str | None, words: dict[str, str], dry_run: bool, as_jso
         nothing("no failed or cancelled job matches")
 
 
-def _replay_in_steps(engine: Engine, wanted: filters.JobFilter, matched: int) -> int:
-    """In short transactions, so that no worker waits for us; a bar on stderr where a person looks at it."""
-    done = 0
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=matched, label="queueing", file=sys.stderr, hidden=hidden) as bar:
-        while done < matched:
-            with engine.begin() as connection:
-                queued = replays.replay_all(connection, wanted, now=datetime.now(UTC), limit=min(STEP, matched - done))
-                if queued:
-                    audit.record(connection, door="cli", role="operator", action="jobs_replay", detail={"replayed": queued})
-            if not queued:
-                break  # someone else was faster with the rest
-            done += queued
-            bar.update(queued)
-    return done
-
-
 @jobs_group.command("cancel")
 @click.argument("job_id")
 @as_json
 def cancel_job(job_id: str, as_json: bool) -> None:
-    """Keep a job that waits from being run. The beginning of its id is enough where no other begins so."""
-    _move(open_tools().engine, job_id, jobs.cancel, "cancelled", dry_run=False, as_json=as_json)
+    """Cancel a pending job. Any unique ID prefix is enough."""
+    _move(open_services(), job_id, "cancel", dry_run=False, as_json=as_json)
 
 
-def _move(engine: Engine, job_id: str, verb: Callable[..., bool], done: str, *, dry_run: bool, as_json: bool) -> None:
-    action = {"replayed": "job_replay", "cancelled": "job_cancel"}[done]
-    with (reading(engine) if dry_run else engine).begin() as connection:
+def _move(services: Services, job_id: str, verb: Literal["replay", "cancel"], *, dry_run: bool, as_json: bool) -> None:
+    with reading(services.engine).begin() as connection:
         job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
         row = lookup.find_job(connection, job_id)
         if row is None:
-            nothing("there is no job of this id")
-            return
-        is_fit = row.status in replays.REPLAYABLE if dry_run else verb(connection, job_id, now=datetime.now(UTC))
-        if not is_fit:
-            raise Conflict(f"a job that is {row.status} cannot be {done}")
-        if not dry_run:
-            audit.record(connection, door="cli", role="operator", action=action, subject=job_id)
-        found = serializers.job(lookup.find_jobs(connection, [job_id])[0], target_states.find(connection))
+            nothing("no job with this ID")
+        found = serializers.job(row, target_states.find(connection))
+    moved = "replayed" if verb == "replay" else "cancelled"
+    if not dry_run:
+        act = operations.replay_job if verb == "replay" else operations.cancel_job
+        found = act(services, ACTOR, job_id)
+    elif row.status not in TRANSITIONS["replay"][0]:
+        raise Conflict(f"a job that is {row.status} cannot be {moved}")
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{job_id} {'would be ' if dry_run else ''}{done}")
+        click.echo(f"{job_id} {'would be ' if dry_run else ''}{moved}")
+
+
+@click.group("replays")
+def replays_group() -> None:
+    """Show and cancel bulk replays, whoever started them."""
+
+
+@replays_group.command("show")
+@click.argument("replay", type=click.IntRange(1))
+@as_json
+def show_replay(replay: int, as_json: bool) -> None:
+    """Show how far a bulk replay has come."""
+    with reading(open_services().engine).begin() as connection:
+        try:
+            found = serializers.replay(replays.find_replay(connection, replay))
+        except NotFound as problem:
+            nothing(str(problem))
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found)
+
+
+@replays_group.command("cancel")
+@click.argument("replay", type=click.IntRange(1))
+@as_json
+def cancel_replay(replay: int, as_json: bool) -> None:
+    """Stop a bulk replay and cancel what has not begun of it."""
+    try:
+        answer = operations.cancel_replay(open_services(), ACTOR, replay)
+    except NotFound as problem:
+        nothing(str(problem))
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo("replay {replay}: {cancelled} jobs cancelled".format(**answer))

@@ -17,11 +17,11 @@ from shared.domain.job_states import JobState
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import audit
 from shared.ledger.queries import listings
 from shared.ledger.tables import jobs
 from webhook.dashboard import formatting
 from webhook.dashboard.sessions import COOKIE, Brake, Sessions
+from webhook.ops.operations import Actor
 from webhook.services import Services
 
 blueprint = Blueprint(
@@ -110,17 +110,10 @@ def fault(status: int, title: str, text: str) -> Response:
     return response
 
 
-def note(connection: Connection, action: str, subject: str | None = None, **detail: Any) -> int:
-    """Write the act to the audit log, in its own transaction."""
-    return audit.record(
-        connection,
-        door="dashboard",
-        role=g.session.role if g.get("session") and g.session.role else "-",
-        action=action,
-        subject=subject,
-        detail=detail or None,
-        address=request.remote_addr,
-    )
+def actor() -> Actor:
+    """Who sent this request; `-` for somebody who is not signed in."""
+    role = g.session.role if g.get("session") and g.session.role else "-"
+    return Actor(door="dashboard", role=role, address=request.remote_addr)
 
 
 @blueprint.errorhandler(BadParameter)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.filters import DeliveryFilter, Page
 from shared.domain.job_states import JobState
 from shared.domain.rules import Rules
-from shared.domain.target_health import Health, TargetState
-from shared.ledger import repositories, rollups, target_states
+from shared.domain.target_health import TargetState
+from shared.ledger import repositories, rollups
 from shared.ledger.queries import listings, stats
-from shared.ledger.tables import jobs
-from webhook.ops import serializers
+from webhook.ops.target_overview import known_targets, show
 
 MOST_SILENT = 5
 LAST_EVENTS = 10
@@ -37,25 +35,12 @@ def read_overview(connection: Connection, rules: Rules, now: datetime) -> dict[s
 
 
 def read_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
-    """Those of the configuration, and those gone from it of which something is still known."""
-    healths = target_states.find(connection)
-    names = [*rules.targets, *sorted(set(healths) - set(rules.targets))]
-    found = []
-    for name in names:
-        known = rules.targets.get(name)
-        waiting = listings.count_waiting(connection, name)
-        shown = serializers.target(
-            name, known.url if known else None, known.org if known else None, healths.get(name, Health()), waiting
-        )
-        found.append({**shown, "paused_until": healths.get(name, Health()).paused_until})
-    return found
+    """As the API shows them, with the time itself and a bounded count of the jobs that wait."""
+    return [
+        {**show(rules, name, health, listings.count_waiting(connection, name)), "paused_until": health.paused_until}
+        for name, health in known_targets(connection, rules).items()
+    ]
 
 
 def read_rule_hits(connection: Connection) -> dict[str, int]:
     return {row.label: row.number for row in rollups.of_all_time(connection) if row.series == "rules"}
-
-
-def read_progress(connection: Connection, seq: int) -> dict[str, int]:
-    """Where the jobs of a bulk replay stand; only its own rows are read."""
-    statement = sa.select(jobs.c.status, sa.func.count().label("n")).where(jobs.c.replay_seq == seq).group_by(jobs.c.status)
-    return {row.status: row.n for row in connection.execute(statement)}

@@ -10,19 +10,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from shared.domain.push import Repository
 from shared.domain.reasons import Reason
-from shared.errors import BadParameter, Conflict
+from shared.errors import BadParameter
 from shared.forges.repository_key import read_repository
-from shared.infra import logs
 from shared.ledger import reconcile_runs, repositories
 from shared.ledger.deliveries import tag_job_key
 from shared.reconcile import RECENT_TAGS
-from webhook.dashboard import formatting
-from webhook.dashboard.blueprint import blueprint, looking, note, page, services
+from webhook.dashboard.blueprint import actor, blueprint, looking, page, services
+from webhook.ops import operations
 
 SCOPES = {"newest": RECENT_TAGS, "all": None}  # how many tags, newest first
 _WAS_DONE = ("succeeded", Reason.COMMITS_PARTIAL)  # what a comparison says of a job whose release the target does not have
-
-logger = logs.get(__name__)
 
 
 @blueprint.get("/repositories/find")
@@ -75,9 +72,5 @@ def compare_repository(provider: str, name: str) -> AnyResponse:
     scope, creates = request.form.get("tags", "newest"), request.form.get("creates", "") == "1"
     if scope not in SCOPES:
         raise BadParameter(f"tags must be one of {', '.join(SCOPES)}")
-    with services().engine.begin() as connection:
-        if not reconcile_runs.want(connection, repository, most_tags=SCOPES[scope], creates=creates, now=formatting.now()):
-            raise Conflict("a comparison of this repository is under way")
-        note(connection, "repository_create" if creates else "repository_compare", repository.key, tags=scope)
-    logger.info("ops.comparison_wanted", repository=repository.key, creates=creates)
+    operations.reconcile(services(), actor(), repository, most_tags=SCOPES[scope], creates=creates)
     return redirect(url_for(".show_repository", provider=provider, name=name), 303)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Response, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from webhook.dashboard.blueprint import blueprint, gate, note, page, services
+from webhook.dashboard.blueprint import actor, blueprint, gate, page, services
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Session
 from webhook.http.client_address import group
+from webhook.ops import operations
 
 
 def _is_secure() -> bool:
@@ -58,19 +59,16 @@ def sign_in() -> AnyResponse:
     role = gate().sessions.role_of(request.form.get("token", ""))
     if role is None:
         if gate().brake.note_wrong(address):
-            with services().engine.begin() as connection:
-                note(connection, "sign_in_refused")
+            operations.note(services(), actor(), "sign_in_refused")
         return _form(403, "This is not the token. It is the value of OPS_TOKEN or OPS_READ_TOKEN.")
     g.session = gate().sessions.open(role)  # never the session that was there before
-    with services().engine.begin() as connection:
-        note(connection, "sign_in")
+    operations.note(services(), actor(), "sign_in")
     return _keep(redirect(_way_back(), 303), g.session)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> AnyResponse:
-    with services().engine.begin() as connection:
-        note(connection, "sign_out")
+    operations.note(services(), actor(), "sign_out")
     response: Response = make_response(redirect(url_for("dashboard.show_sign_in"), 303))
     response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=_is_secure())
     return response

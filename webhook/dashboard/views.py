@@ -74,7 +74,7 @@ def show_delivery(delivery_id: str) -> Response:
     with looking() as connection:
         row = lookup.find_delivery(connection, delivery_id, request.args.get("provider") or None)
         if row is None:
-            raise NotFound("there is no delivery of this id")
+            raise NotFound("no delivery with this ID")
         made = lookup.find_jobs(connection, list(row.jobs)[:50])
     whole = serializers.whole_delivery(row)
     payload = formatting.pretty(whole["payload"]) if whole["payload"] is not None else None
@@ -112,7 +112,7 @@ def show_job(job_id: str) -> Response:
     with looking() as connection:
         row = lookup.find_job(connection, job_id)
         if row is None:
-            raise NotFound("there is no job of this id")
+            raise NotFound("no job with this ID")
         attempts = lookup.find_attempts(connection, job_id)[-100:]
         healths = target_states.find(connection)
     waits = row.status in ("queued", "retrying")
@@ -131,23 +131,20 @@ def show_job(job_id: str) -> Response:
 def confirm_replay() -> Response:
     """The count first; nothing happens before the form is sent."""
     given = chosen(filters.JOB_WORDS)
-    wanted = filters.read_job_filter(given, formatting.now())
     if not given:
         raise BadParameter("a bulk replay needs at least one word of the filter")
     with looking() as connection:
-        matched = replays.count(connection, wanted)
+        matched = replays.count(connection, given)
     return page("confirm_replay.html", given=given, matched=matched)
 
 
 @blueprint.get("/replays/<int:seq>")
 def show_progress(seq: int) -> Response:
     with looking() as connection:
-        entry = audit.find(connection, seq)
-        if entry is None or entry.action != "jobs_replay":
-            raise NotFound("there is no bulk replay of this number")
-        counted = queries.read_progress(connection, seq)
-    done = counted.get("succeeded", 0) + counted.get("failed", 0) + counted.get("cancelled", 0)
-    return page("progress.html", entry=entry, counted=counted, total=sum(counted.values()), done=done)
+        replay = replays.find_replay(connection, seq)
+    counted = replay["jobs"]
+    done = sum(counted.get(state, 0) for state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED))
+    return page("progress.html", replay=replay, counted=counted, total=max(replay["matched"], sum(counted.values())), done=done)
 
 
 @blueprint.get("/releases")

@@ -80,7 +80,7 @@ class Readiness:
     def _look(self) -> dict[str, str]:
         report = {"database": "ok", "schema": "ok"}
         try:
-            SCHEMA.check(self._engine, remedy="python -m webhook db upgrade")
+            SCHEMA.check(self._engine)
         except SchemaError as problem:
             report["schema"] = str(problem)
         except SQLAlchemyError as problem:

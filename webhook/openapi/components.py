@@ -172,6 +172,19 @@ COMPONENTS: Json = {
             "waiting_jobs": COUNT,
         }
     ),
+    "Replay": shape(
+        {
+            "replay": told(COUNT, "its number"),
+            "state": one_of(("running", "done", "cancelled")),
+            "by": told(TEXT, "the role of who asked"),
+            "filter": {"type": "object", "additionalProperties": TEXT},
+            "matched": told(COUNT, "jobs, when it began"),
+            "replayed": told(COUNT, "jobs queued so far"),
+            "jobs": told(counted(JobState), "by state, without those that a later replay took"),
+            "started_at": TIME,
+            "ended_at": maybe(TIME),
+        }
+    ),
     "Stats": shape(
         {
             "jobs": told(counted(JobState), "by state"),

@@ -1,31 +1,29 @@
-"""Replays: one delivery decided again, or all jobs that a filter names. Takes a connection, never commits."""
+"""Replays: one delivery decided again, and how far a bulk replay has come. Takes a connection, never commits."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.filters import JobFilter
-from shared.domain.job_states import JobState
 from shared.domain.push import Push
 from shared.domain.rules import Decision, Rules, decide
-from shared.errors import Conflict, Rejected
+from shared.errors import Conflict, NotFound, Rejected
 from shared.forges.stored_payload import read_stored_push
+from shared.ledger import audit, bulk_acts
 from shared.ledger import deliveries as ledger
-from shared.ledger import jobs as job_ledger
-from shared.ledger.queries.lookup import job_conditions
-from shared.ledger.tables import deliveries, jobs
+from shared.ledger.tables import deliveries
 
-REPLAYABLE = (JobState.FAILED, JobState.CANCELLED)
+_MOST_SEQ = 2**63
 
 
 def replay_delivery(connection: Connection, row: sa.Row[Any], rules: Rules, *, now: datetime) -> list[str]:
     """Decide a stored delivery again; the ids of the jobs that now wait: only of what has not succeeded.
 
-    `row` comes from `finding.find_delivery`. Raises Conflict when there is nothing left to decide upon.
+    `row` comes from `lookup.find_delivery`. Raises Conflict when there is nothing left to decide upon.
     """
     push = read_push(row)
     if push is None:
@@ -77,19 +75,32 @@ def _decided(decision: Decision) -> dict[str, Any]:
     }
 
 
-def matching(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
-    return [jobs.c.status.in_(REPLAYABLE), *job_conditions(wanted)]
+def count(connection: Connection, words: Mapping[str, str]) -> int:
+    """How many jobs a bulk replay that begins now would queue. Raises BadParameter."""
+    return bulk_acts.count(connection, "replay", words, now=datetime.now(UTC))
 
 
-def count(connection: Connection, wanted: JobFilter) -> int:
-    """How many jobs `replay_all` would queue."""
-    return int(connection.execute(sa.select(sa.func.count()).select_from(jobs).where(*matching(wanted))).scalar_one())
+def find_replay(connection: Connection, seq: int) -> dict[str, Any]:
+    """A bulk replay and how far it has come. `seq`: the number of its audit line, or of one that cancelled it.
 
-
-def replay_all(connection: Connection, wanted: JobFilter, *, now: datetime, limit: int | None = None) -> int:
-    """Queue every job that matches, or the oldest `limit` of them; the sweeper feeds them out at their targets' pace."""
-    conditions = matching(wanted)
-    if limit is not None:
-        some = sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.id).limit(limit)
-        conditions = [jobs.c.id.in_(some), jobs.c.status.in_(REPLAYABLE)]
-    return connection.execute(job_ledger.requeue(now).where(*conditions)).rowcount
+    {"replay", "state": "running" | "done" | "cancelled", "by", "filter", "matched", "replayed", "jobs": {state: n},
+    "started_at", "ended_at"}; the times are datetimes. Raises NotFound.
+    """
+    entry = audit.find(connection, seq) if seq < _MOST_SEQ else None
+    if entry is not None and entry.action == "jobs_cancel" and entry.subject is not None:
+        entry = audit.find(connection, int(entry.subject))
+    if entry is None or entry.action != "jobs_replay":
+        raise NotFound("no bulk replay with this number")
+    act, detail = bulk_acts.find(connection, entry.seq), entry.detail or {}
+    replayed = act.handled if act else detail.get("replayed", 0)  # before there were bulk acts the line said it all
+    return {
+        "replay": entry.seq,
+        "state": act.state if act else "done",
+        "by": entry.role,
+        "filter": detail.get("filter", {}),
+        "matched": act.matched if act else replayed,
+        "replayed": replayed,
+        "jobs": bulk_acts.count_states(connection, entry.seq),
+        "started_at": entry.at,
+        "ended_at": act.ended_at if act else entry.at,
+    }

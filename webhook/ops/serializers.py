@@ -76,6 +76,11 @@ def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
     return {"code": Reason.TARGET_PAUSED, "detail": why, "until": moment(health.paused_until)}
 
 
+def replay(found: Mapping[str, Any]) -> Json:
+    """A bulk replay, from `replays.find_replay`."""
+    return {**found, "started_at": moment(found["started_at"]), "ended_at": moment(found["ended_at"])}
+
+
 def attempt(row: sa.Row[Any]) -> Json:
     """`exchanges`: the calls to the target, bounded and masked; empty once they have expired, or when none was made."""
     exchanges, left_out = unpack(row.exchanges)

@@ -1,4 +1,4 @@
-"""The targets as people see them: those of the configuration, with what is known of each. Never commits."""
+"""Which targets there are: those of the configuration, and those gone from it of which something is still known."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from shared.ledger.queries import stats
 from webhook.ops import serializers
 
 
-def all_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
-    """Those of the configuration, and those gone from it for which jobs still wait."""
+def known_targets(connection: Connection, rules: Rules) -> dict[str, Health]:
+    """{name: health}: the configured ones in their order, then those that have a state or that jobs wait for."""
     healths = target_states.find(connection)
-    gone = set(due_jobs.targets(connection)) - set(rules.targets)
-    return [_shown(connection, rules, name, healths.get(name, Health())) for name in [*rules.targets, *sorted(gone)]]
+    gone = ({*healths, *due_jobs.targets(connection)}) - {*rules.targets}
+    return {name: healths.get(name, Health()) for name in [*rules.targets, *sorted(gone)]}
 
 
 def is_target(connection: Connection, rules: Rules, name: str) -> bool:
-    """Whether there is a target of this name, in the configuration or for jobs that still wait."""
-    return name in rules.targets or stats.is_waited_for(connection, name)
+    return name in rules.targets or name in known_targets(connection, rules)
+
+
+def all_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
+    """As the API lists them."""
+    return [_shown(connection, rules, name, health) for name, health in known_targets(connection, rules).items()]
 
 
 def one_target(connection: Connection, rules: Rules, name: str) -> dict[str, Any]:
@@ -30,7 +34,10 @@ def one_target(connection: Connection, rules: Rules, name: str) -> dict[str, Any
     return _shown(connection, rules, name, target_states.find(connection).get(name, Health()))
 
 
-def _shown(connection: Connection, rules: Rules, name: str, health: Health) -> dict[str, Any]:
+def show(rules: Rules, name: str, health: Health, waiting: int) -> dict[str, Any]:
     known = rules.targets.get(name)
-    waiting = stats.count_waiting(connection, name)
     return serializers.target(name, known.url if known else None, known.org if known else None, health, waiting)
+
+
+def _shown(connection: Connection, rules: Rules, name: str, health: Health) -> dict[str, Any]:
+    return show(rules, name, health, stats.count_waiting(connection, name))

@@ -23,6 +23,7 @@ from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.retention import Retention
 from shared.ledger.rollups import Folding
+from worker.sweeper.bulk_finisher import BulkFinisher
 from worker.sweeper.dispatcher import Feeder
 from worker.sweeper.history_keeper import LogKeeper
 
@@ -51,6 +52,7 @@ class Sweeper:
         self._retention = Retention(engine)
         self._folding = Folding(engine)
         self._log_keeper = LogKeeper(engine, keep_commits)
+        self._bulk_finisher = BulkFinisher(engine)
         self._broker_is_down = False
         self.stopping = threading.Event()
 
@@ -65,6 +67,7 @@ class Sweeper:
                 self._folding.step(now)
                 self._retention.step(now)
                 self._log_keeper.step(now)
+                self._bulk_finisher.step(now)
             except Exception:  # the database is away for a moment, or a fault of ours: the next tick tries again
                 logger.exception("sweep.failed")
 

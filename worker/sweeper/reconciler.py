@@ -12,20 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection, Engine
 
-from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.errors import PermanentError, TransientError
 from shared.forges.errors import RateLimited
-from shared.forges.repository_key import read_repository
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import reconcile_runs
 from shared.ledger.reconcile_runs import Claimed
-from shared.reconcile import NO_JOB, Comparer, queue
+from shared.reconcile import Comparer, LostRun, ReconcileRun
 from worker.sweeper.reconcile_schedule import Timer
 
 LOOK_EVERY = timedelta(seconds=2)
-STEP = 25  # jobs queued in a row
-STEP_PAUSE = timedelta(seconds=0.5)  # after each row of them: other writers come in between
+STEP_PAUSE = timedelta(seconds=0.5)  # between two steps of a run: other writers come in between
 
 logger = logs.get(__name__)
 
@@ -79,6 +76,8 @@ class Comparing:
             self._compare(mine)
         except _Stopped:
             self._write(lambda connection, now: reconcile_runs.wait(connection, mine, until=now, why=None))
+        except LostRun:
+            logger.warning("reconcile.lease_lost", repository=mine.key)
         except RateLimited as problem:
             why, until = str(problem), problem.until
             self._write(lambda connection, _: reconcile_runs.wait(connection, mine, until=until, why=why))
@@ -93,53 +92,30 @@ class Comparing:
             logger.warning("reconcile.failed", repository=mine.key, error=why, reason=problem.reason)
 
     def _compare(self, mine: Claimed) -> None:
-        repository = read_repository(mine.key)
+        run = ReconcileRun(self._engine, self._comparer, mine, pause=self._rest, clock=self._clock)
         try:
-            found = self._comparer.compare(repository, mine.most_tags, believes_ledger=mine.is_by_timer)
+            found = run.compare()
         except TransientError:
             if self._stopping.is_set():  # that is why no time was left for the call
                 raise _Stopped from None
             raise
-        to_create = wanted_of(found, mine)
-        if not self._write(
-            lambda connection, now: reconcile_runs.save(connection, mine, found, to_create=len(to_create), now=now)
-        ):
-            return
-        handled = queued = 0
-        while handled < len(to_create):
-            if self._stopping.is_set():
-                raise _Stopped
-            row = to_create[handled : handled + STEP]
-            made = queue(repository, row, self._engine, mine.trigger, self._clock)
-            queued += sum(job is not None for job in made)
-            handled += len(row)
-            if not self._note(mine, handled, queued):
-                return
-            if handled < len(to_create):
-                self._stopping.wait(STEP_PAUSE.total_seconds())
-        if self._write(lambda connection, now: reconcile_runs.end(connection, mine, error=None, now=now)):
-            logger.info(
-                "reconcile.done",
-                repository=mine.key,
-                tags=found.tags,
-                missing=len(found.missing),
-                queued=queued,
-                trigger="timer" if mine.is_by_timer else "person",
-            )
-
-    def _note(self, mine: Claimed, handled: int, queued: int) -> bool:
-        return self._write(
-            lambda connection, now: reconcile_runs.advance(connection, mine, handled=handled, queued=queued, now=now)
+        for _ in run.create(found):
+            pass
+        logger.info(
+            "reconcile.done",
+            repository=mine.key,
+            tags=found.tags,
+            missing=len(found.missing),
+            queued=len(run.queued),
+            trigger="timer" if mine.is_by_timer else "person",
         )
 
-    def _write(self, write: Callable[[Connection, datetime], bool]) -> bool:
-        """False: the lease ran out and another sweeper has it."""
+    def _rest(self) -> None:
+        self._stopping.wait(STEP_PAUSE.total_seconds())
+        if self._stopping.is_set():
+            raise _Stopped
+
+    def _write(self, write: Callable[[Connection, datetime], bool]) -> None:
+        """Nothing is written once the lease has run out and another sweeper has it."""
         with self._engine.begin() as connection:
-            return write(connection, self._clock())
-
-
-def wanted_of(found: ReconcileReport, mine: Claimed) -> tuple[ReconcileEntry, ...]:
-    """What this comparison is to queue. The timer leaves alone what has a job: a person may have cancelled it."""
-    if not mine.creates:
-        return ()
-    return tuple(entry for entry in found.missing if not mine.is_by_timer or entry.why == NO_JOB)
+            write(connection, self._clock())

@@ -1,0 +1,228 @@
+"""What an operator can do: one function for each act. Dashboard, API and command line call these and only read and print.
+
+An act's audit line is written in its own transaction; after the commit the workers are notified and one event `ops.ACTION` is
+logged, with the audit line's fields. An act upon many jobs writes its line first, then works in transactions of at most 500
+rows and answers after the last; if its process dies, the sweeper finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from shared.domain.job_states import Trigger
+from shared.domain.push import Repository
+from shared.errors import Conflict, NotFound
+from shared.infra import logs
+from shared.ledger import audit, bulk_acts, idempotency, jobs, reconcile_runs, target_states
+from shared.ledger.bulk_acts import BulkAct
+from shared.ledger.queries import lookup
+from webhook.ops import replays, serializers
+from webhook.ops.target_overview import is_target, one_target
+from webhook.services import Services
+
+Json = dict[str, Any]
+OnStep = Callable[[BulkAct], object]
+
+logger = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts, and through which interface. `request`: the act is done once for each Idempotency-Key."""
+
+    door: audit.Door
+    role: str = "operator"
+    address: str | None = None
+    request: idempotency.Request | None = None
+
+
+class _Done(NamedTuple):
+    answer: Json
+    detail: Json | None = None  # of the audit line
+    notify: Sequence[str] = ()  # ids of jobs that now wait
+
+
+def replay_job(services: Services, actor: Actor, job_id: str) -> Json:
+    """Queue a failed or cancelled job again. The job as the API shows it. Raises NotFound, Conflict."""
+    return _move_job(services, actor, job_id, jobs.replay, "job_replay", "replayed")
+
+
+def cancel_job(services: Services, actor: Actor, job_id: str) -> Json:
+    """Cancel a job that waits. The job as the API shows it. Raises NotFound, Conflict."""
+    return _move_job(services, actor, job_id, jobs.cancel, "job_cancel", "cancelled")
+
+
+def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[..., bool], action: str, moved: str) -> Json:
+    def do(connection: Connection, now: datetime) -> _Done:
+        is_moved = verb(connection, job_id, now=now)
+        row = lookup.find_job(connection, job_id)
+        if row is None:
+            raise NotFound("no job with this ID")
+        if not is_moved:
+            raise Conflict(f"a job that is {row.status} cannot be {moved}")
+        return _Done(serializers.job(row, target_states.find(connection)), notify=[job_id])
+
+    return _perform(services, actor, action, job_id, do)
+
+
+def replay_delivery(services: Services, actor: Actor, delivery_id: str, provider: str | None = None) -> Json:
+    """Decide a delivery again by today's rules.
+
+    {"jobs": [ids that now wait]}, with "detail" where there are none because no rule wants one. Raises NotFound, Conflict.
+    """
+
+    def do(connection: Connection, now: datetime) -> _Done:
+        row = lookup.find_delivery(connection, delivery_id, provider)
+        if row is None:
+            raise NotFound("no delivery with this ID")
+        made = replays.replay_delivery(connection, row, services.rules, now=now)
+        why = None if made else replays.why_nothing(row, services.rules)
+        return _Done({"jobs": made} if why is None else {"jobs": [], "detail": why}, {"jobs": made}, made)
+
+    return _perform(services, actor, "delivery_replay", delivery_id, do)
+
+
+def set_target(services: Services, actor: Actor, name: str, change: Literal["pause", "resume"]) -> Json:
+    """Pause or resume a target, also one that is so already. The target as the API shows it. Raises NotFound."""
+    verb = target_states.pause if change == "pause" else target_states.resume
+
+    def do(connection: Connection, now: datetime) -> _Done:
+        if not is_target(connection, services.rules, name):
+            raise NotFound(f"no target {name!r}; the configured ones are {', '.join(services.rules.targets)}")
+        verb(connection, name, now=now)
+        return _Done(one_target(connection, services.rules, name))
+
+    return _perform(services, actor, f"target_{change}", name, do)
+
+
+def reconcile(
+    services: Services,
+    actor: Actor,
+    repository: Repository,
+    *,
+    most_tags: int | None,
+    creates: bool,
+    trigger: Trigger | None = None,
+    claims: bool = False,
+) -> reconcile_runs.Claimed | None:
+    """Ask for a comparison of the forge's tags with our releases; a sweeper makes it within seconds.
+
+    `claims`: the caller makes it (`shared/reconcile.py`), which is then under its lease. Raises Conflict.
+    """
+    claimed: list[reconcile_runs.Claimed | None] = []
+
+    def do(connection: Connection, now: datetime) -> _Done:
+        if not reconcile_runs.want(connection, repository, most_tags=most_tags, creates=creates, trigger=trigger, now=now):
+            raise Conflict("this repository is being compared already")
+        if claims:
+            claimed.append(reconcile_runs.claim(connection, repository.key, now=now))
+        return _Done({}, {"tags": "all" if most_tags is None else most_tags})
+
+    _perform(services, actor, "repository_create" if creates else "repository_compare", repository.key, do)
+    return claimed[0] if claimed else None
+
+
+def replay_jobs(services: Services, actor: Actor, words: Mapping[str, str], on_step: OnStep = lambda _: None) -> Json:
+    """Replay every failed or cancelled job that the filter's words match; the sweeper feeds them to their targets.
+
+    {"replay": number of the audit line, "matched": n, "replayed": n}. `on_step` is called after each transaction. Raises
+    BadParameter.
+    """
+
+    def do(connection: Connection, now: datetime, seq: int) -> BulkAct:
+        return bulk_acts.begin(connection, seq, "replay", dict(words), now=now)
+
+    act = _perform_bulk(services, actor, "jobs_replay", None, {"filter": dict(words)}, do, on_step)
+    return {"replay": act.seq, "matched": act.matched, "replayed": act.handled}
+
+
+def cancel_replay(services: Services, actor: Actor, seq: int, on_step: OnStep = lambda _: None) -> Json:
+    """Stop a bulk replay and cancel what it queued and no worker has begun.
+
+    {"replay": its number, "cancelled": n}. Raises NotFound.
+    """
+
+    def do(connection: Connection, now: datetime, own: int) -> BulkAct:
+        replays.find_replay(connection, seq)
+        return bulk_acts.begin(connection, own, "cancel", {"replay": seq}, now=now)
+
+    act = _perform_bulk(services, actor, "jobs_cancel", str(seq), None, do, on_step)
+    return {"replay": seq, "cancelled": act.handled}
+
+
+def note(services: Services, actor: Actor, action: str) -> None:
+    """Write down what changes nothing else: a sign-in, a sign-out."""
+    _perform(services, actor, action, None, lambda _, __: _Done({}))
+
+
+def _perform(
+    services: Services, actor: Actor, action: str, subject: str | None, do: Callable[[Connection, datetime], _Done]
+) -> Json:
+    """Run an act in one transaction with its audit line; then notify and log, unless a kept answer was given again."""
+    now, done = datetime.now(UTC), list[_Done]()
+    with services.engine.begin() as connection:
+
+        def act() -> Json:
+            done.append(do(connection, now))
+            _record(connection, actor, action, subject, done[0].detail)
+            return done[0].answer
+
+        answer = act() if actor.request is None else idempotency.once(connection, actor.request, act, now=now)
+    for one in done:
+        services.notifier.notify(one.notify)
+        _log(actor, action, subject, one.detail)
+    return answer
+
+
+def _perform_bulk(
+    services: Services,
+    actor: Actor,
+    action: str,
+    subject: str | None,
+    detail: Json | None,
+    begin: Callable[[Connection, datetime, int], BulkAct],
+    on_step: OnStep,
+) -> BulkAct:
+    """Begin an act upon many jobs, or find the one that this Idempotency-Key began, and go on until it has ended."""
+    now = datetime.now(UTC)
+    with services.engine.begin() as connection:
+
+        def act() -> Json:
+            seq = _record(connection, actor, action, subject, detail)
+            begin(connection, now, seq)
+            return {"replay": seq}
+
+        answer = act() if actor.request is None else idempotency.once(connection, actor.request, act, now=now)
+        found = bulk_acts.find(connection, answer.get("replay", 0))
+    if found is None:  # an answer that was kept before bulk acts were: it has ended
+        return BulkAct(0, "replay", {}, "done", answer["matched"], answer["replayed"], "", now, now, now)
+    while found.state == "running":
+        with services.engine.begin() as connection:
+            moved = bulk_acts.step(connection, found.seq, now=datetime.now(UTC))
+            found = moved or bulk_acts.find(connection, found.seq) or found._replace(state="done")
+        on_step(found)
+        if moved is not None and moved.state == "done":
+            _log(actor, action, subject, {**(detail or {}), "handled": moved.handled})
+    return found
+
+
+def _record(connection: Connection, actor: Actor, action: str, subject: str | None, detail: Json | None) -> int:
+    return audit.record(
+        connection,
+        door=actor.door,
+        role=actor.role,
+        address=actor.address,
+        action=action,
+        subject=subject,
+        detail=detail,
+    )
+
+
+def _log(actor: Actor, action: str, subject: str | None, detail: Json | None) -> None:
+    event = f"ops.{action}"
+    logger.info(event, door=actor.door, subject=subject, **(detail or {}))
