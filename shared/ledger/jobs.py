@@ -163,6 +163,7 @@ def _afresh(now: datetime, trigger: Trigger) -> dict[str, Any]:
         "reason": None,
         "error": None,
         "updated_at": now,
+        "replay_seq": None,  # cancelling the bulk replay that took it before must not touch this one
     }
 
 

@@ -443,6 +443,16 @@ def test_cancelling_a_replay_stops_one_that_still_runs_and_spares_releases_that_
         operations.cancel_replay(services(engine), ACTOR, seq + 1_000)
 
 
+def test_cancelling_a_replay_spares_a_job_that_somebody_replayed_alone_since(engine: Engine) -> None:
+    ids = fail_many(engine, 3)
+    seq = operations.replay_jobs(services(engine), ACTOR, {"status": "failed"})["replay"]
+    with engine.begin() as connection:
+        connection.execute(jobs.update().where(jobs.c.id == ids[0]).values(status="failed"))
+    operations.replay_job(services(engine), ACTOR, ids[0])
+    assert operations.cancel_replay(services(engine), ACTOR, seq)["cancelled"] == 2
+    assert job(engine, ids[0]).status == "queued"
+
+
 def test_a_refused_act_leaves_no_line_and_no_event(engine: Engine, filled: Filled) -> None:
     known = services(engine)
     with capture_logs() as events:
