@@ -6,6 +6,7 @@ told us is found here. Running it twice changes nothing the second time.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from shared.domain.reasons import Reason
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.domain.rules import Decision, Rules, decide
 from shared.domain.tag_order import read_tag
-from shared.errors import PermanentError
+from shared.errors import Conflict, PermanentError
 from shared.forges import PROVIDERS
 from shared.forges.errors import RateLimited
 from shared.forges.forge import Forge, ForgeAccess, Tag
@@ -38,7 +39,7 @@ from shared.targets.sentry_client import SentryClient
 NO_JOB = Reason.MISSED_WEBHOOK
 RECENT_TAGS = 50  # that a reconcile looks at; a backfill takes all
 STEP = 25  # jobs queued in a row
-_LIST_SECONDS = 300.0
+_LIST_SECONDS = 600.0  # all calls of a comparison together, less than the lease of a run
 
 
 class Comparer:
@@ -69,7 +70,8 @@ class Comparer:
 
         `believes_ledger`: a job that has succeeded is proof enough, so that a target is only asked about the others.
         """
-        tags = self._tags(repository)
+        deadline = Deadline(_LIST_SECONDS, self._stopping)
+        tags = self._tags(repository, deadline)
         ordered = sorted(tags, key=lambda tag: read_tag(tag.name).order)[-limit if limit else None :]
         known = _jobs(self._engine, repository)
         versions: dict[str, set[str]] = {}
@@ -82,22 +84,19 @@ class Comparer:
                 status, reason = known.get((work.target, tag.name, tag.sha), (None, NO_JOB))
                 is_there = believes_ledger and status == JobState.SUCCEEDED
                 if not is_there and work.target not in versions:
-                    versions[work.target] = self._target(work.target).list_versions(self._deadline())
+                    versions[work.target] = self._target(work.target).list_versions(deadline)
                 is_there = is_there or work.version in versions[work.target]
                 entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=None if is_there else reason or status))
         return ReconcileReport(repository, len(tags), tuple(entries))
 
-    def _deadline(self) -> Deadline:
-        return Deadline(_LIST_SECONDS, self._stopping)
-
-    def _tags(self, repository: Repository) -> list[Tag]:
+    def _tags(self, repository: Repository, deadline: Deadline) -> list[Tag]:
         access = self._access.get(repository.provider)
         if access is None:
             raise PermanentError(f"the API of {repository.provider} is switched off", reason=Reason.REPOSITORY_UNKNOWN)
         forge = PROVIDERS[repository.provider].open_forge(access)
         self._respect_hold(forge, datetime.now(UTC))
         try:
-            return forge.tags(repository.full_name, "", self._deadline())
+            return forge.tags(repository.full_name, "", deadline)
         except RateLimited as problem:
             with self._engine.begin() as connection:
                 hold(connection, problem.scope, problem.until, str(problem))
@@ -130,8 +129,11 @@ def queue(
         yield job_id if waits else None
 
 
-class LostRun(Exception):
+class LostRun(Conflict):
     """The lease ran out, and another process has the run now."""
+
+    def __init__(self) -> None:
+        super().__init__("another process has taken this comparison over, since its lease had expired")
 
 
 class ReconcileRun:
@@ -183,8 +185,13 @@ class ReconcileRun:
         return reconcile_runs.advance(connection, self._mine, handled=handled, queued=len(self.queued), now=now)
 
     def fail(self, error: str) -> None:
-        """End the run with this error."""
-        self._write(lambda connection, now: reconcile_runs.end(connection, self._mine, error=error, now=now))
+        """End the run with this error; one that another process has is left to it."""
+        with contextlib.suppress(LostRun):
+            self._write(lambda connection, now: reconcile_runs.end(connection, self._mine, error=error, now=now))
+
+    def wait(self, until: datetime, why: str) -> None:
+        """Leave the run to a sweeper, from then on."""
+        self._write(lambda connection, _: reconcile_runs.wait(connection, self._mine, until=until, why=why))
 
     def _write(self, write: Callable[[Connection, datetime], bool]) -> None:
         with self._engine.begin() as connection:

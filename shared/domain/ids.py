@@ -15,4 +15,4 @@ def new_id(now: datetime) -> str:
 
 def first_id(moment: datetime) -> str:
     """Sorts before every id made at this moment or later, and after every one made in an earlier millisecond."""
-    return f"{int(moment.timestamp() * 1000) & (2**48 - 1):012x}" + "0" * 20
+    return f"{max(0, int(moment.timestamp() * 1000)) & (2**48 - 1):012x}" + "0" * 20

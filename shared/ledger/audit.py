@@ -39,7 +39,7 @@ def record(
 
 def complete(connection: Connection, seq: int, outcome: Mapping[str, Any]) -> None:
     """Add what came of an act to its entry, where that is known only at its end."""
-    detail = connection.execute(sa.select(audit.c.detail).where(audit.c.seq == seq)).scalar_one()
+    detail = connection.execute(sa.select(audit.c.detail).where(audit.c.seq == seq)).scalar_one_or_none()
     connection.execute(audit.update().where(audit.c.seq == seq).values(detail={**(detail or {}), **outcome}))
 
 

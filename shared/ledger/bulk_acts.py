@@ -43,13 +43,12 @@ class BulkAct(NamedTuple):
     lease_until: datetime
 
 
-def begin(connection: Connection, seq: int, verb: Verb, wanted: Mapping[str, Any], *, now: datetime) -> BulkAct:
-    """Write the act down, before anything of it is done. `seq`: its audit line. A cancel also stops the replay it names."""
-    act = BulkAct(seq, verb, wanted, "running", 0, 0, "", now, None, now + LEASE)
+def begin(connection: Connection, seq: int, verb: Verb, wanted: Mapping[str, Any], matched: int, *, now: datetime) -> BulkAct:
+    """Write the act down, before anything of it is done. `seq`: its audit line; `matched`: as `count` found just before, in a
+    transaction that only read. A cancel also stops the replay it names."""
+    act = BulkAct(seq, verb, wanted, "running", matched, 0, "", now, None, now + LEASE)
     if verb == "cancel":
-        mine = (bulk_acts.c.seq == wanted["replay"], bulk_acts.c.state == "running")
-        connection.execute(bulk_acts.update().where(*mine).values(state="cancelled", ended_at=now))
-    act = act._replace(matched=count(connection, verb, wanted, now=now))
+        _stop(connection, wanted["replay"], now)
     connection.execute(bulk_acts.insert().values(act._asdict()))
     return act
 
@@ -78,6 +77,11 @@ def step(connection: Connection, seq: int, *, now: datetime, limit: int = STEP) 
     return act._replace(**values)
 
 
+def put_off(connection: Connection, seq: int, *, until: datetime) -> None:
+    """Leave an act that cannot be stepped now to a later try, so that it holds up no other."""
+    connection.execute(bulk_acts.update().where(bulk_acts.c.seq == seq).values(lease_until=until))
+
+
 def find(connection: Connection, seq: int) -> BulkAct | None:
     row = connection.execute(sa.select(bulk_acts).where(bulk_acts.c.seq == seq)).one_or_none()
     return None if row is None else BulkAct(**row._mapping)
@@ -94,6 +98,14 @@ def count_states(connection: Connection, seq: int) -> dict[str, int]:
     """{state: jobs} of a bulk replay; one that a later replay took is no longer among them."""
     statement = sa.select(jobs.c.status, sa.func.count().label("n")).where(jobs.c.replay_seq == seq).group_by(jobs.c.status)
     return {row.status: row.n for row in connection.execute(statement)}
+
+
+def _stop(connection: Connection, seq: int, now: datetime) -> None:
+    """End a replay that still runs; its audit line says how far it came."""
+    mine = (bulk_acts.c.seq == seq, bulk_acts.c.verb == "replay", bulk_acts.c.state == "running")
+    stop = bulk_acts.update().where(*mine).values(state="cancelled", ended_at=now).returning(bulk_acts.c.handled)
+    if (handled := connection.execute(stop).scalar_one_or_none()) is not None:
+        audit.complete(connection, seq, _outcome("replay", handled))
 
 
 def _conditions(verb: Verb, wanted: Mapping[str, Any], started_at: datetime) -> list[sa.ColumnElement[bool]]:

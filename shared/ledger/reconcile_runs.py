@@ -52,7 +52,10 @@ def want(
     is_by_timer: bool = False,
     not_since: datetime | None = None,
 ) -> bool:
-    """Ask for a comparison; False while one is under way. `not_since`: not if the last one ended after that."""
+    """Ask for a comparison; False while one is under way, or one waits that creates what this one would not.
+
+    `not_since`, for the timer: not if one of its own, or one that created releases, ended after that.
+    """
     values = {
         "state": "wanted",
         "trigger": trigger or (Trigger.BACKFILL if most_tags is None else Trigger.RECONCILE),
@@ -68,12 +71,22 @@ def want(
         "queued": None,
         "error": None,
     }
-    condition = sa.or_(comparisons.c.state != "running", comparisons.c.next_at < now)
-    if not_since is not None:
-        condition = sa.and_(comparisons.c.state.in_(("done", "failed")), comparisons.c.ended_at < not_since)
+    is_over = comparisons.c.state.in_(("done", "failed"))
+    if not_since is None:
+        is_dead = sa.and_(comparisons.c.state == "running", comparisons.c.next_at < now)
+        condition = sa.or_(is_over, is_dead, sa.and_(comparisons.c.state == "wanted", _covers(most_tags, creates)))
+    else:
+        counts = sa.or_(comparisons.c.is_by_timer, sa.and_(comparisons.c.creates, comparisons.c.state == "done"))
+        condition = sa.and_(is_over, sa.or_(~counts, comparisons.c.ended_at < not_since))
     statement = upsert(connection, comparisons).values(key=repository.key, run=0, **values)
     statement = statement.on_conflict_do_update(index_elements=["key"], set_=values, where=condition)
     return bool(connection.execute(statement.returning(comparisons.c.key)).first())
+
+
+def _covers(most_tags: int | None, creates: bool) -> sa.ColumnElement[bool]:
+    """A waiting run may be replaced by one that does at least as much."""
+    as_many = sa.true() if most_tags is None else comparisons.c.most_tags <= most_tags
+    return sa.or_(~comparisons.c.creates, as_many if creates else sa.false())
 
 
 def find_due(connection: Connection, *, now: datetime) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from sqlalchemy.engine import Engine
 from structlog.testing import capture_logs
 
 from shared.domain.push import Repository
-from shared.errors import NotFound
+from shared.errors import BadParameter, Conflict, NotFound
 from shared.ledger import audit, bulk_acts, reconcile_runs, target_states
 from shared.ledger.tables import jobs
 from shared.reconcile import RECENT_TAGS
@@ -248,7 +249,8 @@ def test_every_act_of_the_operations_layer_has_a_row_in_the_table() -> None:
         and name[0].islower()
     }
     assert acts == {
-        *("replay_job", "cancel_job", "replay_delivery", "set_target", "reconcile", "replay_jobs", "cancel_replay", "note")
+        *("replay_job", "cancel_job", "replay_delivery", "set_target", "reconcile", "replay_jobs", "cancel_replay"),
+        *("note", "note_comparison"),
     }
 
 
@@ -451,6 +453,111 @@ def test_cancelling_a_replay_spares_a_job_that_somebody_replayed_alone_since(eng
     operations.replay_job(services(engine), ACTOR, ids[0])
     assert operations.cancel_replay(services(engine), ACTOR, seq)["cancelled"] == 2
     assert job(engine, ids[0]).status == "queued"
+
+
+def test_cancelling_by_the_number_of_a_cancel_goes_on_with_the_replay_it_cancels(engine: Engine) -> None:
+    fail_many(engine, 1_201)
+    replay = operations.replay_jobs(services(engine), ACTOR, {"status": "failed"})["replay"]
+    with pytest.raises(Died):
+        operations.cancel_replay(services(engine), ACTOR, replay, die_after(1))
+    own = last_entry(engine).seq
+    assert operations.cancel_replay(services(engine), ACTOR, own) == {"replay": replay, "cancelled": 701}
+    BulkFinisher(engine).step(datetime.now(UTC) + timedelta(hours=1))
+    assert counted(engine) == {"cancelled": 1_201}
+    assert last_entry(engine).subject == str(replay)
+
+
+def test_a_replay_that_was_stopped_says_in_the_audit_log_how_far_it_came(engine: Engine) -> None:
+    fail_many(engine, 1_201)
+    with pytest.raises(Died):
+        operations.replay_jobs(services(engine), ACTOR, {"status": "failed"}, die_after(1))
+    seq = last_entry(engine).seq
+    operations.cancel_replay(services(engine), ACTOR, seq)
+    with engine.begin() as connection:
+        entry = audit.find(connection, seq)
+    assert entry is not None
+    assert entry.detail == {"filter": {"status": "failed"}, "replayed": 500}
+
+
+def test_an_act_that_cannot_go_on_holds_up_no_other(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_many(engine, 1_201)
+    with pytest.raises(Died):
+        operations.replay_jobs(services(engine), ACTOR, {"status": "failed"}, die_after(1))
+    begin_only(engine, {"status": "cancelled"})
+    broken, real = last_entry(engine).seq - 1, bulk_acts.step
+
+    def step(connection: Any, seq: int, **named: Any) -> Any:
+        if seq == broken:
+            raise ValueError("a filter that this version refuses")
+        return real(connection, seq, **named)
+
+    monkeypatch.setattr(bulk_acts, "step", step)
+    finisher, later = BulkFinisher(engine), datetime.now(UTC) + timedelta(minutes=1)
+    with pytest.raises(ValueError, match="refuses"):
+        finisher.step(later)
+    finisher.step(later)
+    with engine.begin() as connection:
+        other = bulk_acts.find(connection, broken + 1)
+    assert other is not None
+    assert other.state == "done"
+
+
+def begin_only(engine: Engine, wanted: dict[str, str]) -> None:
+    """An act that is written down, and whose process dies then."""
+    with engine.begin() as connection:
+        seq = audit.record(connection, door="cli", role="operator", action="jobs_replay", detail={"filter": wanted})
+        bulk_acts.begin(connection, seq, "replay", wanted, 0, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("words", [{}, {"repository": ""}, {"status": "", "since": ""}])
+def test_an_empty_filter_replays_nothing(engine: Engine, words: dict[str, str]) -> None:
+    with pytest.raises(BadParameter, match="at least one word"):
+        operations.replay_jobs(services(engine), ACTOR, words)
+
+
+def test_a_time_before_the_first_id_matches_everything(engine: Engine) -> None:
+    fail_many(engine, 3)
+    assert operations.replay_jobs(services(engine), ACTOR, {"status": "failed", "since": "1960-01-01"})["replayed"] == 3
+
+
+def test_a_comparison_replaces_no_waiting_one_that_creates_more(engine: Engine) -> None:
+    known, shop = services(engine), Repository("github", "acme/shop")
+    operations.reconcile(known, ACTOR, shop, most_tags=None, creates=True)
+    for most_tags, creates in ((50, False), (None, False), (50, True)):
+        with pytest.raises(Conflict):
+            operations.reconcile(known, ACTOR, shop, most_tags=most_tags, creates=creates)
+    operations.note_comparison(known, ACTOR, shop, most_tags=50)
+    with engine.begin() as connection:
+        found = reconcile_runs.find(connection, shop)
+    assert found is not None
+    assert (found.state, found.creates, found.most_tags) == ("wanted", True, None)
+    assert operations.reconcile(known, ACTOR, shop, most_tags=None, creates=True) is None, "the same again does as much"
+
+
+def test_comparisons_that_people_look_at_do_not_put_off_the_timer(engine: Engine) -> None:
+    shop, now = Repository("github", "acme/shop"), datetime.now(UTC)
+    for creates, error, is_due in ((False, None, True), (True, "the forge is away", True), (True, None, False)):
+        mine = operations.reconcile(services(engine), ACTOR, shop, most_tags=50, creates=creates, claims=True)
+        assert mine is not None
+        with engine.begin() as connection:
+            reconcile_runs.end(connection, mine, error=error, now=now)
+            wanted = reconcile_runs.want(
+                connection, shop, most_tags=50, creates=True, now=now, is_by_timer=True, not_since=now - timedelta(hours=6)
+            )
+            assert wanted == is_due
+            connection.rollback()
+        with engine.begin() as connection:
+            reconcile_runs.end(connection, mine, error=error, now=now)
+
+
+def test_interfaces_write_nothing_by_themselves() -> None:
+    for file in (path for name in ("api", "cli", "dashboard") for path in (ROOT / "webhook" / name).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            is_reading = isinstance(node.func.value, ast.Call) and ast.unparse(node.func.value.func) == "reading"
+            assert node.func.attr != "begin" or is_reading, f"{file.name}:{node.lineno} opens a transaction that may write"
+            assert node.func.attr not in ("connect", "insert", "delete"), f"{file.name}:{node.lineno}"
 
 
 def test_a_refused_act_leaves_no_line_and_no_event(engine: Engine, filled: Filled) -> None:

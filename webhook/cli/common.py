@@ -41,7 +41,8 @@ def read_settings(config_file: Path | None = None) -> Settings:
 def open_services(config_file: Path | None = None) -> Services:
     """What a command works with. It reaches no broker: the sweeper finds what is queued here."""
     settings = read_settings(config_file)
-    logs.setup(settings.log_format, settings.log_level)
+    # A person at a terminal reads what the command prints; the log is for whoever collects stderr.
+    logs.setup(settings.log_format, "WARNING" if sys.stderr.isatty() else settings.log_level)
     rules = rules_file.load(settings)
     engine = make_engine(settings.database_url)
     SCHEMA.check(engine)

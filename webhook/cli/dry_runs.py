@@ -6,13 +6,16 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from shared.config import rules_file
 from shared.domain.job_states import Trigger
+from shared.domain.push import Repository
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
-from shared.errors import BadParameter, BadPayload, Conflict, PermanentError, TransientError, UnknownProvider
+from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
+from shared.forges.errors import RateLimited
 from shared.forges.repository_key import read_repository
 from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.infra.http_client import make_client
@@ -22,6 +25,7 @@ from webhook.cli.output import print_json, printable
 from webhook.ops import explain as explaining
 from webhook.ops import operations
 from webhook.ops import what_if as stored
+from webhook.services import Services
 
 _MOST_TAGS = 5  # a line
 
@@ -109,28 +113,54 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
     except BadParameter as problem:
         raise click.UsageError(str(problem)) from None
     services = open_services()
-    settings, engine = services.settings, services.engine
-    mine = operations.reconcile(services, ACTOR, where, most_tags=limit, creates=not dry_run, trigger=trigger, claims=True)
-    if mine is None:
-        raise Conflict("this repository is being compared already")
-    with make_client() as client:
-        run = ReconcileRun(engine, Comparer(settings, services.rules, engine, client), mine)
-        try:
-            found = run.compare()
-            with progress(0 if dry_run else len(found.missing), "queueing") as bar:
-                for handled in run.create(found):
-                    bar.update(handled)
-        except (PermanentError, TransientError) as problem:
-            run.fail(str(problem))
-            click.echo(f"tagship: {printable(str(problem))}", err=True)
-            sys.exit(FAILED)
+    if dry_run:
+        operations.note_comparison(services, ACTOR, where, most_tags=limit)
+        found, queued = _compare(services, where, limit), list[str]()
+    else:
+        mine = operations.reconcile(services, ACTOR, where, most_tags=limit, creates=True, trigger=trigger, claims=True)
+        assert mine is not None  # noqa: S101  (it was claimed, or refused by an exception)
+        with make_client() as client:
+            run = ReconcileRun(services.engine, Comparer(services.settings, services.rules, services.engine, client), mine)
+            found, queued = _carry_out(run), run.queued
     if as_json:
         missing, refused = ([entry.as_json() for entry in entries] for entries in (found.missing, found.refused))
-        print_json({"repository": where.key, "tags": found.tags, "missing": missing, "refused": refused, "queued": run.queued})
+        print_json({"repository": where.key, "tags": found.tags, "missing": missing, "refused": refused, "queued": queued})
     else:
-        _print_comparison(where.key, found, run.queued, dry_run)
+        _print_comparison(where.key, found, queued, dry_run)
     if not found.missing:
         sys.exit(NOTHING_MATCHED)
+
+
+def _compare(services: Services, where: Repository, limit: int | None) -> ReconcileReport:
+    with make_client() as client:
+        try:
+            return Comparer(services.settings, services.rules, services.engine, client).compare(where, limit)
+        except (PermanentError, TransientError) as problem:
+            _fail(str(problem))
+
+
+def _carry_out(run: ReconcileRun) -> ReconcileReport:
+    """Compare and create. However it ends, the run does not stay claimed by a process that is gone."""
+    try:
+        found = run.compare()
+        with progress(len(found.missing), "queueing") as bar:
+            for handled in run.create(found):
+                bar.update(handled)
+        return found
+    except RateLimited as problem:
+        run.wait(problem.until, str(problem))
+        _fail(f"{problem}; a sweeper goes on then")
+    except (PermanentError, TransientError) as problem:
+        run.fail(str(problem))
+        _fail(str(problem))
+    except KeyboardInterrupt:
+        run.fail("interrupted by an operator")
+        raise
+
+
+def _fail(why: str) -> NoReturn:
+    click.echo(f"tagship: {printable(why)}", err=True)
+    sys.exit(FAILED)
 
 
 def _print_comparison(key: str, found: ReconcileReport, queued: Sequence[str], dry_run: bool) -> None:

@@ -13,6 +13,7 @@ from shared.domain.job_states import TRANSITIONS
 from shared.errors import Conflict, NotFound
 from shared.infra.database import reading
 from shared.ledger import target_states
+from shared.ledger.bulk_acts import BulkAct
 from shared.ledger.queries import listings, lookup
 from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, progress, told_why, whole_id
 from webhook.cli.output import print_exchanges, print_facts, print_json, print_table
@@ -106,21 +107,40 @@ def replay_jobs(job_id: str | None, words: dict[str, str], dry_run: bool, as_jso
     if job_id is not None:
         _move(services, job_id, "replay", dry_run=dry_run, as_json=as_json)
         return
+    if not any(words.values()):
+        raise click.UsageError("give at least one option with a value: an empty one would replay everything")
     with reading(services.engine).begin() as connection:
         matched = replays.count(connection, words)
-    answer: Mapping[str, int] = {"matched": matched}
     if dry_run:
+        answer: Mapping[str, int] = {"matched": matched}
         said = f"{matched} would be replayed"
     else:
-        with progress(matched, "queueing") as bar:
-            answer = operations.replay_jobs(services, ACTOR, words, lambda act: bar.update(act.handled - bar.pos))
+        answer = _replay_all(services, words, matched)
         said = "{replayed} of {matched} queued again as replay {replay}; see `replays show {replay}`".format(**answer)
     if as_json:
         print_json(answer)
-    elif matched:
+    elif answer["matched"]:
         click.echo(said)
-    if not matched:
+    if not answer["matched"]:
         nothing("no failed or cancelled job matches")
+
+
+def _replay_all(services: Services, words: Mapping[str, str], matched: int) -> Mapping[str, int]:
+    """Whoever interrupts it learns the number by which it goes on, and can be cancelled."""
+    seq = None
+
+    def on_step(act: BulkAct) -> None:
+        nonlocal seq
+        seq = act.seq
+        bar.update(act.handled - bar.pos)
+
+    try:
+        with progress(matched, "queueing") as bar:
+            return operations.replay_jobs(services, ACTOR, words, on_step)
+    except KeyboardInterrupt:
+        if seq is not None:
+            click.echo(f"\ntagship: replay {seq} goes on in the sweeper; `replays cancel {seq}` stops it", err=True)
+        raise
 
 
 @jobs_group.command("cancel")
@@ -147,7 +167,8 @@ def _move(services: Services, job_id: str, verb: Literal["replay", "cancel"], *,
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{job_id} {'would be ' if dry_run else ''}{moved}")
+        settled = verb == "cancel" and found["status"] == "succeeded"
+        click.echo(f"{job_id} {'would be ' if dry_run else ''}{moved}{': its release stays as it is' if settled else ''}")
 
 
 @click.group("replays")

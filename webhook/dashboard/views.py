@@ -144,7 +144,9 @@ def show_progress(seq: int) -> Response:
         replay = replays.find_replay(connection, seq)
     counted = replay["jobs"]
     done = sum(counted.get(state, 0) for state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED))
-    return page("progress.html", replay=replay, counted=counted, total=max(replay["matched"], sum(counted.values())), done=done)
+    at_work = replay["matched"] if replay["state"] == "running" else 0  # an act that has ended took what it took
+    total = max(at_work, sum(counted.values()))
+    return page("progress.html", replay=replay, counted=counted, total=total, done=done)
 
 
 @blueprint.get("/releases")

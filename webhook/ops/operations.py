@@ -16,10 +16,11 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import Trigger
 from shared.domain.push import Repository
-from shared.errors import Conflict, NotFound
+from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
+from shared.infra.database import reading
 from shared.ledger import audit, bulk_acts, idempotency, jobs, reconcile_runs, target_states
-from shared.ledger.bulk_acts import BulkAct
+from shared.ledger.bulk_acts import BulkAct, Verb
 from shared.ledger.queries import lookup
 from webhook.ops import replays, serializers
 from webhook.ops.target_overview import is_target, one_target
@@ -118,13 +119,22 @@ def reconcile(
 
     def do(connection: Connection, now: datetime) -> _Done:
         if not reconcile_runs.want(connection, repository, most_tags=most_tags, creates=creates, trigger=trigger, now=now):
-            raise Conflict("this repository is being compared already")
+            raise Conflict("this repository is being compared already, or waits to be; see its page")
         if claims:
             claimed.append(reconcile_runs.claim(connection, repository.key, now=now))
-        return _Done({}, {"tags": "all" if most_tags is None else most_tags})
+        return _Done({}, _tags(most_tags))
 
     _perform(services, actor, "repository_create" if creates else "repository_compare", repository.key, do)
     return claimed[0] if claimed else None
+
+
+def note_comparison(services: Services, actor: Actor, repository: Repository, *, most_tags: int | None) -> None:
+    """Write down a comparison that its caller makes, and that changes nothing, not even the repository's page."""
+    _perform(services, actor, "repository_compare", repository.key, lambda _, __: _Done({}, _tags(most_tags)))
+
+
+def _tags(most_tags: int | None) -> Json:
+    return {"tags": "all" if most_tags is None else most_tags}
 
 
 def replay_jobs(services: Services, actor: Actor, words: Mapping[str, str], on_step: OnStep = lambda _: None) -> Json:
@@ -133,26 +143,22 @@ def replay_jobs(services: Services, actor: Actor, words: Mapping[str, str], on_s
     {"replay": number of the audit line, "matched": n, "replayed": n}. `on_step` is called after each transaction. Raises
     BadParameter.
     """
-
-    def do(connection: Connection, now: datetime, seq: int) -> BulkAct:
-        return bulk_acts.begin(connection, seq, "replay", dict(words), now=now)
-
-    act = _perform_bulk(services, actor, "jobs_replay", None, {"filter": dict(words)}, do, on_step)
-    return {"replay": act.seq, "matched": act.matched, "replayed": act.handled}
+    if not any(words.values()):
+        raise BadParameter("a bulk replay needs at least one word of the filter")
+    act = _perform_bulk(services, actor, "jobs_replay", None, "replay", dict(words), on_step)
+    numbered = {"replay": act.seq} if act.seq else {}  # an answer from before replays had a number is given again as it was
+    return {**numbered, "matched": act.matched, "replayed": act.handled}
 
 
 def cancel_replay(services: Services, actor: Actor, seq: int, on_step: OnStep = lambda _: None) -> Json:
-    """Stop a bulk replay and cancel what it queued and no worker has begun.
+    """Stop a bulk replay and cancel what it queued and no worker has begun. `seq` may also be the number of such a cancel.
 
     {"replay": its number, "cancelled": n}. Raises NotFound.
     """
-
-    def do(connection: Connection, now: datetime, own: int) -> BulkAct:
-        replays.find_replay(connection, seq)
-        return bulk_acts.begin(connection, own, "cancel", {"replay": seq}, now=now)
-
-    act = _perform_bulk(services, actor, "jobs_cancel", str(seq), None, do, on_step)
-    return {"replay": seq, "cancelled": act.handled}
+    with reading(services.engine).begin() as connection:
+        replay = replays.find_replay(connection, seq)["replay"]
+    act = _perform_bulk(services, actor, "jobs_cancel", str(replay), "cancel", {"replay": replay}, on_step)
+    return {"replay": replay, "cancelled": act.handled}
 
 
 def note(services: Services, actor: Actor, action: str) -> None:
@@ -180,27 +186,23 @@ def _perform(
 
 
 def _perform_bulk(
-    services: Services,
-    actor: Actor,
-    action: str,
-    subject: str | None,
-    detail: Json | None,
-    begin: Callable[[Connection, datetime, int], BulkAct],
-    on_step: OnStep,
+    services: Services, actor: Actor, action: str, subject: str | None, verb: Verb, wanted: Json, on_step: OnStep
 ) -> BulkAct:
     """Begin an act upon many jobs, or find the one that this Idempotency-Key began, and go on until it has ended."""
-    now = datetime.now(UTC)
+    now, detail = datetime.now(UTC), {"filter": wanted} if verb == "replay" else None
+    with reading(services.engine).begin() as connection:
+        matched = bulk_acts.count(connection, verb, wanted, now=now)
     with services.engine.begin() as connection:
 
         def act() -> Json:
             seq = _record(connection, actor, action, subject, detail)
-            begin(connection, now, seq)
+            bulk_acts.begin(connection, seq, verb, wanted, matched, now=now)
             return {"replay": seq}
 
         answer = act() if actor.request is None else idempotency.once(connection, actor.request, act, now=now)
         found = bulk_acts.find(connection, answer.get("replay", 0))
-    if found is None:  # an answer that was kept before bulk acts were: it has ended
-        return BulkAct(0, "replay", {}, "done", answer["matched"], answer["replayed"], "", now, now, now)
+    if found is None:  # an answer that was kept before there were bulk acts
+        return BulkAct(0, verb, {}, "done", answer["matched"], answer["replayed"], "", now, now, now)
     while found.state == "running":
         with services.engine.begin() as connection:
             moved = bulk_acts.step(connection, found.seq, now=datetime.now(UTC))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Engine
 
@@ -10,6 +10,7 @@ from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import bulk_acts
 
+TRY_AGAIN = timedelta(minutes=5)
 STEPS = 4  # transactions in one sweep: the jobs that are due must not wait for more
 
 logger = logs.get(__name__)
@@ -29,9 +30,20 @@ class BulkFinisher:
         for _ in range(STEPS):
             if self._seq is None:
                 return
-            with self._engine.begin() as connection:
-                act = bulk_acts.step(connection, self._seq, now=now)
+            try:
+                with self._engine.begin() as connection:
+                    act = bulk_acts.step(connection, self._seq, now=now)
+            except Exception:
+                self._put_off(now)
+                raise
             if act is None or act.state == "done":
                 self._seq = None
             if act is not None and act.state == "done":
                 logger.info("bulk_act.finished", replay=act.seq, verb=act.verb, matched=act.matched, handled=act.handled)
+
+    def _put_off(self, now: datetime) -> None:
+        """Another act is not to wait behind one that a fault keeps from going on."""
+        seq, self._seq = self._seq, None
+        if seq is not None:
+            with self._engine.begin() as connection:
+                bulk_acts.put_off(connection, seq, until=now + TRY_AGAIN)
