@@ -54,7 +54,10 @@ class TooManyRefusals(Rejected):
 
 
 class TransientError(TagshipError):
-    """Passing: try again later. `retry_after` is what the other side asked for, if it did."""
+    """Passing: try again later. `retry_after` is what the other side asked for, if it did.
+
+    `is_of_release`: the target is well, it is this one release that it does not take now.
+    """
 
     def __init__(
         self,
@@ -63,11 +66,13 @@ class TransientError(TagshipError):
         reason: str | None = None,
         status: int | None = None,
         retry_after: timedelta | None = None,
+        is_of_release: bool = False,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.status = status
         self.retry_after = retry_after
+        self.is_of_release = is_of_release
 
 
 class PermanentError(TagshipError):

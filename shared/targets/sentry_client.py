@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx2
 from pydantic_core import to_json
@@ -20,17 +20,20 @@ from pydantic_core import to_json
 from shared.domain.reasons import Reason
 from shared.domain.rules import Target
 from shared.errors import PermanentError, TransientError
-from shared.infra.http_client import Answer, Deadline, call, retry_after
+from shared.infra.http_client import Answer, Deadline, call
 from shared.infra.redaction import mask
 from shared.targets.http_exchanges import Exchanges
+from shared.targets.refusals import Call, refusal
 from shared.targets.repository_names import KnownRepository
 
-_PASSING = {408, 409, 425, 429}
-_LONGEST_EXCERPT = 300
 _READ_OF_REFUSAL = 64 * 1024
 _REPOSITORY_PAGES = 10
 _RELEASE_PAGES = 200
 _LIST_SECONDS = 8.0
+_LINK = re.compile(r"<([^<>]*)>([^<>]*)")
+_CURSOR = re.compile(r'cursor="([^"]*)"')
+_SENDABLE = re.compile(r"[\x21-\x7e]{1,500}")
+_LONGEST_LINK = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class SentryClient:
 
     def send_release(self, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> Sent:
         """POST the release; safe to repeat. Raises TransientError, PermanentError."""
-        answer = self._call("POST", "releases/", deadline, delivery_id, body)
+        answer = self._call("POST", "releases/", deadline, delivery_id, body, "release")
         self._json(answer, dict)
         outcome = "created" if answer.status == 201 else "existed"
         return Sent(outcome, answer.status, self.release_url(body["version"]))
@@ -66,7 +69,7 @@ class SentryClient:
 
         Another job's is another: two repositories may share a version, and each deploys it.
         """
-        answer = self._call("GET", f"releases/{quote(version, safe='')}/deploys/", deadline, None, None)
+        answer = self._call("GET", f"releases/{quote(version, safe='')}/deploys/", deadline, None, None, "deploy")
         deploys = self._json(answer, list)
         return any(
             isinstance(deploy, dict)
@@ -77,10 +80,10 @@ class SentryClient:
 
     def send_deploy(self, version: str, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> None:
         """POST a deploy; repeats make a second one, so the caller must know that none was sent."""
-        self._call("POST", f"releases/{quote(version, safe='')}/deploys/", deadline, delivery_id, body)
+        self._call("POST", f"releases/{quote(version, safe='')}/deploys/", deadline, delivery_id, body, "deploy")
 
     def list_repositories(self) -> list[KnownRepository]:
-        """The organization's repositories at the target, up to a thousand. Raises TransientError, PermanentError."""
+        """The organization's repositories at the target, a thousand at most. Raises TransientError, PermanentError."""
         entries = self._list("repos/?", _REPOSITORY_PAGES, Deadline(_LIST_SECONDS))
         return [
             KnownRepository(name, url if isinstance(url := entry.get("url"), str) else None)
@@ -94,22 +97,40 @@ class SentryClient:
         return {version for entry in entries if isinstance(version := entry.get("version"), str)}
 
     def _list(self, path: str, pages: int, deadline: Deadline) -> Iterator[dict[str, Any]]:
-        """The objects of a list, page by page. Only the cursor is taken from the header: the address is always our own."""
-        cursor = ""
+        """The objects of a list, page by page. Only the cursor is taken from the header: the address is always our own.
+
+        Raises PermanentError where the list cannot be followed to its end: on the strength of a cut list nothing may be
+        called missing.
+        """
+        cursor, seen = "", set[str]()
         for _ in range(pages):
             answer = self._call("GET", f"{path}&per_page=100{cursor}", deadline, None, None)
             yield from (entry for entry in self._json(answer, list) if isinstance(entry, dict))
-            following = re.search(r'rel="next";\s*results="true";\s*cursor="([0-9:.-]{1,100})"', answer.headers.get("link", ""))
+            following = next_cursor(answer.headers.get("link", ""))
             if following is None:
                 return
-            cursor = f"&cursor={following[1]}"
+            if not following or following in seen:
+                raise self._cut(path, "names no page that follows")
+            seen.add(following)
+            cursor = f"&cursor={quote(following, safe='')}"
+        raise self._cut(path, f"has more than {pages} pages")
+
+    def _cut(self, path: str, why: str) -> PermanentError:
+        name = path.partition("/")[0]
+        return PermanentError(f"the list of {name} of the target {self._target.name!r} {why}", reason=Reason.TARGET_REFUSED)
 
     def release_url(self, version: str) -> str:
         """Sentry's page of the release (the embedded endpoint serves the same path)."""
         return f"{self._target.url}/organizations/{self._target.org}/releases/{quote(version, safe='')}/"
 
     def _call(
-        self, method: str, path: str, deadline: Deadline, delivery_id: str | None, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        delivery_id: str | None,
+        body: Mapping[str, Any] | None,
+        kind: Call = "list",
     ) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}"}
         if delivery_id is not None:
@@ -122,7 +143,7 @@ class SentryClient:
         if not 200 <= answer.status < 300:
             # A proxy may echo what it was sent: the token must not reach a job's error by that way.
             masked = Answer(answer.status, answer.headers, mask(answer.body[:_READ_OF_REFUSAL], self._token))
-            raise refusal(masked, self._target, datetime.now(UTC))
+            raise refusal(masked, self._target, kind, datetime.now(UTC))
         return answer
 
     def _exchange(self, method: str, url: str, headers: dict[str, str], body: bytes | None, deadline: Deadline) -> Answer:
@@ -178,56 +199,19 @@ def _is_same_moment(value: object, sent: datetime) -> bool:
     return apart < timedelta(milliseconds=1) or (moment.microsecond == 0 and apart < timedelta(seconds=1))
 
 
+def next_cursor(link: str) -> str | None:
+    """The cursor of a Link header's next page: opaque, as the header or the address in it gives it. None at the end of the
+    list, empty where there is a next page without a cursor that could be sent."""
+    for part in _LINK.finditer(link[:_LONGEST_LINK]):
+        attributes = part[2].lower()
+        if 'rel="next"' not in attributes or 'results="false"' in attributes:
+            continue
+        named = _CURSOR.search(part[2])
+        found = named[1] if named else parse_qs(urlsplit(part[1]).query).get("cursor", [""])[0]
+        return found if _SENDABLE.fullmatch(found) else ""
+    return None
+
+
 def write_body(body: Mapping[str, Any]) -> bytes:
     """The JSON that is sent: a release of ten thousand commits is megabytes of it."""
     return to_json(body)
-
-
-def refusal(answer: Answer, target: Target, now: datetime) -> TransientError | PermanentError:
-    """What an answer that is no success means: wait, or a person must act, and on what."""
-    status, said = answer.status, _excerpt(answer.body)
-    where = f"the target {target.name!r} answered {status}"
-    if status >= 500 or status in _PASSING:
-        reason = Reason.RATE_LIMITED if status == 429 else None
-        return TransientError(f"{where}{said}", reason=reason, status=status, retry_after=retry_after(answer.headers, now))
-    if status in (401, 403):
-        what = f"check {target.token_env}" if status == 401 else f"{target.token_env} needs the scope project:releases"
-        return PermanentError(f"{where}: {what}{said}", reason=Reason.TARGET_AUTH, status=status)
-    if 300 <= status < 400:
-        return PermanentError(
-            f"{where}, a redirect, which is not followed: give the target's own URL",
-            reason=Reason.TARGET_REFUSED,
-            status=status,
-        )
-    if status == 404:
-        return PermanentError(
-            f"{where}: no organization {target.org!r} for this token at {target.url}",
-            reason=Reason.TARGET_REFUSED,
-            status=status,
-        )
-    return PermanentError(f"{where}{said}", reason=_reason(answer.body), status=status)
-
-
-def _reason(body: bytes) -> str:
-    """Which field the endpoint refused, as one of the stable codes."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return Reason.TARGET_REFUSED
-    if isinstance(fields, dict):
-        for field, reason in (
-            ("projects", Reason.PROJECT_UNKNOWN),
-            ("version", Reason.VERSION_REFUSED),
-            ("refs", Reason.REPOSITORY_UNKNOWN),
-        ):
-            if field in fields:
-                return reason
-    return Reason.TARGET_REFUSED
-
-
-def _excerpt(body: bytes) -> str:
-    """The answer's text, short; an HTML page says nothing worth keeping. PostgreSQL stores no NUL."""
-    text = " ".join(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd").split())
-    if not text or text.startswith("<"):
-        return ""
-    return ": " + (text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "…")

@@ -136,23 +136,42 @@ def test_another_target_is_not_touched(engine: Engine) -> None:
     assert claim(engine, job_id) is not None
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_token_fails_the_job_and_pauses_the_target_for_a_person(
-    engine: Engine,
-    http: httpx2.Client,
-    target: Target,
-    status: int,
+@pytest.mark.parametrize(("status", "hint"), [(401, "check T"), (403, "project:releases")])
+def test_a_refused_token_pauses_the_target_and_fails_no_job(
+    engine: Engine, http: httpx2.Client, target: Target, status: int, hint: str
 ) -> None:
     target.answers = [(status, JSON, b"{}")]
     in_force = rules(target.url)
     first, second = accept_tag(engine, in_force), accept_tag(engine, in_force, "v2.0.0")
     runner(engine, http, in_force).run([first, second])
-    assert [row(engine, job_id).status for job_id in (first, second)] == ["failed", "queued"]
+    met = row(engine, first)
+    assert [met.status, row(engine, second).status] == ["retrying", "queued"]
+    assert (met.waiting["code"], met.waiting["until"], met.attempts_allowed) == ("target_auth", None, jobs.BUDGET + 1)
+    assert hint in met.waiting["detail"]
     with engine.begin() as connection:
         health = target_states.find(connection)["main"]
     assert (health.state, health.reason, health.paused_until) == ("paused", "target_auth", None)
-    assert "T" in str(health.detail)
+    assert hint in str(health.detail)
     assert len(target.posts) == 1
+    assert Feeder(engine, {}).choose(["main"], now=datetime.now(UTC), until=datetime.now(UTC), room=9) == []
+    with engine.begin() as connection:
+        target_states.resume(connection, "main", now=datetime.now(UTC))
+    now = datetime.now(UTC) + timedelta(seconds=11)
+    assert sorted(Feeder(engine, {}).choose(["main"], now=now, until=now, room=9)) == sorted([first, second])
+    runner(engine, http, in_force).run([first, second])
+    assert [row(engine, job_id).status for job_id in (first, second)] == ["succeeded", "succeeded"]
+
+
+def test_a_page_that_answers_403_pauses_the_target_for_a_time_only(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.answers = [(403, {"Content-Type": "text/html"}, b"<title>Access denied</title>")] * 5
+    in_force = rules(target.url)
+    ids = [accept_tag(engine, in_force, f"v{n}") for n in range(5)]
+    runner(engine, http, in_force).run(ids)
+    assert {row(engine, job_id).status for job_id in ids} == {"retrying"}
+    assert '"Access denied"' in row(engine, ids[0]).error
+    with engine.begin() as connection:
+        health = target_states.find(connection)["main"]
+    assert (health.state, health.reason, health.paused_until is None) == ("paused", "target_paused", False)
 
 
 def test_five_answers_of_429_pause_for_what_the_last_asked(

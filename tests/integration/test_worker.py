@@ -160,8 +160,6 @@ def test_retry_after_is_honoured(engine: Engine, http: httpx2.Client, target: Ta
 @pytest.mark.parametrize(
     ("answer", "reason", "hint"),
     [
-        ((401, JSON, b'{"detail": "Invalid token"}'), "target_auth", "check T"),
-        ((403, JSON, b"{}"), "target_auth", "project:releases"),
         ((400, JSON, b'{"projects": ["Invalid project ids or slugs"]}'), "project_unknown", "Invalid project"),
         ((400, JSON, b'{"version": ["Release with name x is not allowed"]}'), "version_refused", "not allowed"),
         ((400, JSON, b'{"refs": ["Invalid repository names: x"]}'), "repository_unknown", "repository names"),

@@ -6,18 +6,21 @@ import json
 
 import pytest
 
+from shared.domain.target_health import Sign
 from shared.errors import PermanentError, TransientError
 from shared.forges.responses import said
 from shared.infra.http_client import Answer
-from shared.targets.sentry_client import refusal
+from shared.targets.refusals import Call, refusal
+from shared.targets.sentry_client import next_cursor
 from tests.builders import NOW, target
+from worker.jobs.retry_policy import read_sign
 
 TARGET = target("main", url="https://sentry.acme.test", org="acme", token_env="ACME_TOKEN")
 
 
-def refused(status: int, body: object = b"", **headers: str) -> TransientError | PermanentError:
+def refused(status: int, body: object = b"", call: Call = "release", **headers: str) -> TransientError | PermanentError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return refusal(Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw), TARGET, NOW)
+    return refusal(Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw), TARGET, call, NOW)
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504, 507, 524, 599])
@@ -45,7 +48,11 @@ def test_a_rate_limit_is_tried_again_when_the_target_says_so() -> None:
     [
         (401, {"detail": "Invalid token"}, "target_auth", "check ACME_TOKEN"),
         (403, {"detail": "no scope"}, "target_auth", "ACME_TOKEN needs the scope project:releases"),
-        (404, b"", "target_refused", "no organization 'acme' for this token at https://sentry.acme.test"),
+        (404, {"detail": "none"}, "target_refused", "no organization 'acme' for this token at https://sentry.acme.test"),
+        (403, {"detail": "CSRF check Failed"}, "target_auth", "check ACME_TOKEN"),
+        (400, {"projects": ["Insufficient access to project web"]}, "target_auth", "Insufficient access to project web"),
+        (422, {"detail": [{"loc": ["body", "payload", "projects"], "msg": "unknown"}]}, "project_unknown", "answered 422"),
+        (422, {"detail": [{"projects": "unknown"}]}, "project_unknown", "answered 422"),
         (400, {"projects": ["Invalid project slugs"]}, "project_unknown", "Invalid project slugs"),
         (400, {"version": ["Release with name latest is not allowed"]}, "version_refused", "latest"),
         (400, {"refs": ["Invalid repository names: acme/shop"]}, "repository_unknown", "acme/shop"),
@@ -67,15 +74,58 @@ def test_a_status_that_stays_needs_a_person_and_names_the_reason(status: int, bo
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-def test_a_redirect_is_refused_and_its_address_never_quoted(status: int) -> None:
-    error = refused(status, b"moved to https://evil.test", location="https://evil.test")
+def test_a_redirect_is_reported_with_its_location_but_not_its_query(status: int) -> None:
+    error = refused(status, b"moved", location="https://sso.acme.test/login?state=s3cret")
     assert isinstance(error, PermanentError)
     assert error.reason == "target_refused"
-    assert "give the target's own URL" in str(error)
-    assert "evil" not in str(error)
+    assert "a redirect to https://sso.acme.test/login, which is not followed: set the target's own URL" in str(error)
+    assert "s3cret" not in str(error)
+    assert "a redirect, which" in str(refused(status))
 
 
-@pytest.mark.parametrize("status", [400, 403, 500, 502, 503])
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("body", [b"", b"<html><title>Sign in &amp; go</title>", b"null", b"[1]", b'{"detail": "cut', b"plain"])
+def test_what_is_no_json_object_did_not_come_from_the_target_and_passes(status: int, body: bytes) -> None:
+    error = refused(status, body)
+    assert isinstance(error, TransientError)
+    assert (error.reason, error.status) == ("target_refused", status)
+    said = "there is no releases API at https://sentry.acme.test" if status == 404 else "a proxy or sign-in page sent it"
+    assert said in str(error)
+    assert ('"Sign in & go"' in str(error)) == (b"title" in body)
+
+
+def test_a_deploy_that_is_refused_says_nothing_about_the_target() -> None:
+    missing, barred = refused(404, {"detail": "x"}, "deploy"), refused(403, {"detail": "x"}, "deploy")
+    assert isinstance(missing, TransientError)
+    assert read_sign(missing).sign is Sign.WELL
+    assert (barred.reason, read_sign(barred).sign) == ("target_refused", Sign.WELL)
+    assert read_sign(refused(403, {"detail": "x"})).sign is Sign.BARRED
+    assert read_sign(refused(403, b"<html>")).sign is Sign.ILL, "paused with a time"
+
+
+@pytest.mark.parametrize(
+    ("link", "cursor"),
+    [
+        ("", None),
+        ('<http://t/?cursor=0:0:1>; rel="previous"; results="true"; cursor="0:0:1"', None),
+        ('<http://t/?cursor=0:100:0>; rel="next"; results="false"; cursor="0:100:0"', None),
+        (
+            '<http://t/?cursor=0:-1:1>; rel="previous"; results="false"; cursor="0:-1:1", '
+            '<http://t/?cursor=0:100:0>; rel="next"; results="true"; cursor="0:100:0"',
+            "0:100:0",
+        ),
+        ('<http://t/?cursor=cD0yMDI2%3D%3D>; rel="next"; results="true"; cursor="cD0yMDI2=="', "cD0yMDI2=="),
+        ('<http://t/?cursor=cD0yMDI2%3D>; rel="next"', "cD0yMDI2="),
+        ('<http://t/?page=2>; rel="next"; results="true"', ""),
+        ('<http://t/>; rel="next"; results="true"; cursor="a b"', ""),
+        ('<http://t/>; rel="next"; results="true"; cursor="' + "x" * 600 + '"', ""),
+    ],
+)
+def test_a_cursor_is_taken_as_the_server_gives_it(link: str, cursor: str | None) -> None:
+    assert next_cursor(link) == cursor
+
+
+@pytest.mark.parametrize("status", [400, 500, 502, 503])
 @pytest.mark.parametrize("page", [b"<html><body>Bad gateway", b"\n\n  <!DOCTYPE html><p>x", b"<?xml version='1.0'?>"])
 def test_a_page_of_html_is_never_quoted(status: int, page: bytes) -> None:
     assert "<" not in str(refused(status, page))

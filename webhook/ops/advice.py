@@ -17,7 +17,7 @@ ADVICE: Mapping[str, str] = {
     Reason.VERSION_REFUSED: "Sentry rejects this name: change the rule's release template, restart, and replay the delivery.",
     Reason.REPOSITORY_UNKNOWN: "Add the repository at the target, or name it under [targets.NAME.repositories], then replay.",
     Reason.PROJECT_UNKNOWN: "Create the project at the target, or fix the rule's projects, then replay.",
-    Reason.TARGET_AUTH: "The target rejected the token: renew it (scope project:releases), restart, resume, replay.",
+    Reason.TARGET_AUTH: "The target rejected the token: renew it (scope project:releases), restart, resume the target.",
     Reason.TARGET_PAUSED: "No action needed unless an operator paused the target: Tagship probes it automatically.",
     Reason.TARGET_REFUSED: "The target permanently rejected the request: read its answer above, fix the cause, then replay.",
     Reason.RATE_LIMITED: "No action needed: resumes automatically when the limit ends. A token raises the limit.",

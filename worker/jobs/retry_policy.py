@@ -71,5 +71,6 @@ def read_sign(error: Exception | None) -> Seen:
         return Seen(Sign.NONE if error.status is None else Sign.WELL)
     if isinstance(error, TransientError):
         # 409: the target is busy with this one release, and well.
-        return Seen(Sign.WELL) if error.status == 409 else Seen(Sign.ILL, str(error), error.retry_after)
+        is_well = error.status == 409 or error.is_of_release
+        return Seen(Sign.WELL) if is_well else Seen(Sign.ILL, str(error), error.retry_after)
     return Seen(Sign.NONE)

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from shared.domain.reasons import Reason
 from shared.domain.target_health import Seen, Sign, TargetState
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
@@ -112,7 +113,7 @@ class Runner:
         except LostLease:
             logger.warning("job.lease_lost")
         except Wait as wait_for:
-            self._record_wait(job, wait_for.snooze, {}, Sign.NONE, kept)
+            self._record_wait(job, wait_for.snooze, {}, Seen(Sign.NONE), kept)
         except Exception as problem:
             self._record_fault(job, problem, kept)
         else:
@@ -169,7 +170,7 @@ class Runner:
         job: claims.Claimed,
         wait: Snooze,
         facts: dict[str, Any],
-        sign: Sign,
+        seen: Seen,
         kept: Exchanges,
         own: Contribution | None = None,
     ) -> None:
@@ -182,7 +183,7 @@ class Runner:
                 contribute(connection, own, now)
             return jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=packed)
 
-        if self._close(job, Seen(sign), write):
+        if self._close(job, seen, write):
             logger.info("job.waiting", **wait.waiting)
 
     def _record_success(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
@@ -195,7 +196,7 @@ class Runner:
                 "error": None,
             }
             why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(job, snooze(done.complete_at, jobs.PARTIAL, why), facts, Sign.WELL, kept, done.own)
+            self._record_wait(job, snooze(done.complete_at, jobs.PARTIAL, why), facts, Seen(Sign.WELL), kept, done.own)
             return
         packed = kept.packed()
 
@@ -222,6 +223,11 @@ class Runner:
     def _record_fault(self, job: claims.Claimed, problem: Exception, kept: Exchanges) -> None:
         if not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
+        seen = read_sign(problem)
+        if seen.sign is Sign.BARRED:  # the target pauses; every job for it waits, and goes on when someone resumes it
+            waiting = Snooze(datetime.now(UTC), {"code": Reason.TARGET_AUTH, "detail": str(problem), "until": None})
+            self._record_wait(job, waiting, {}, seen, kept)
+            return
         decision = decide_retry(
             problem,
             tried=job.tried,
@@ -234,7 +240,7 @@ class Runner:
         packed = kept.packed()
         if self._close(
             job,
-            read_sign(problem),
+            seen,
             lambda connection, now: record(connection, job.id, job.number, now=now, exchanges=packed, **asdict(decision)),
         ):
             logger.warning(
