@@ -17,6 +17,10 @@ class Target:
         self.posts: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.answers = list(answers or [])
         self.deploys: list[dict[str, Any]] = []  # what a GET of a release's deploys answers
+        self.never: set[str] = set()  # versions that are answered 500 for ever
+        self.is_down = False  # 500 to everything
+        self.get_answer: Scripted | None = None  # of every GET
+        self.gets: list[str] = []
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         target = self
@@ -35,9 +39,12 @@ class Target:
                 self.wfile.write(answer)
 
             def do_GET(self) -> None:
-                answer = json.dumps(target.deploys).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
+                target.gets.append(self.path)
+                usual = (500 if target.is_down else 200, {}, json.dumps(target.deploys).encode())
+                status, headers, answer = target.get_answer or usual
+                self.send_response(status)
+                for name, value in {"Content-Type": "application/json", **headers}.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
@@ -52,6 +59,8 @@ class Target:
     def _answer(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         with self._lock:
             self.posts.append((path, body, headers))
+            if self.is_down or body.get("version") in self.never:
+                return 500, {}, b'{"detail": "Internal Error", "errorId": "e"}'
             if self.answers and (answer := self.answers.pop(0)) is not None:
                 return answer
             if path.endswith("/deploys/"):

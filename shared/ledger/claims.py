@@ -122,9 +122,12 @@ def _claiming() -> Any:
 
 
 def _is_barred() -> sa.ColumnElement[bool]:
-    """Its target is paused, or is being probed by another job."""
-    return sa.exists().where(
-        target_states.c.name == jobs.c.target,
+    """Its target is paused, is being probed by another job, or gets one job at a time and has one."""
+    other = jobs.alias("other")
+    is_busy = sa.exists().where(other.c.target == jobs.c.target, other.c.status == JobState.RUNNING)
+    is_shut = sa.and_(
         target_states.c.state != "ok",
         sa.or_(target_states.c.probe_job.is_(None), target_states.c.probe_job != jobs.c.id),
     )
+    is_careful = sa.and_(target_states.c.is_careful, is_busy)
+    return sa.exists().where(target_states.c.name == jobs.c.target, sa.or_(is_shut, is_careful))

@@ -12,6 +12,7 @@ from itertools import chain, zip_longest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.domain.job_states import JobState
 from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from shared.ledger.tables import jobs
 
@@ -84,6 +85,29 @@ def of_repository(
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())
+
+
+def safest(connection: Connection, target: str, *, now: datetime, until: datetime) -> str | None:
+    """The one job for a target that gets one at a time: none while one runs; first one that has not failed itself, of a
+    repository none of whose jobs has, the oldest."""
+    running = sa.select(jobs.c.id).where(jobs.c.target == target, jobs.c.status == JobState.RUNNING).limit(1)
+    if connection.execute(running).first() is not None:
+        return None
+    mine, failed = jobs.c, jobs.alias("failed")
+    has_failed = sa.and_(mine.status == JobState.RETRYING, mine.error.is_not(None))
+    is_suspect = sa.exists().where(
+        failed.c.target == mine.target,
+        failed.c.repository == mine.repository,
+        failed.c.status == JobState.RETRYING,
+        failed.c.error.is_not(None),
+    )
+    statement = (
+        sa.select(mine.id)
+        .where(*waiting_for(target), mine.knock_at <= until, mine.next_attempt_at <= now)
+        .order_by(has_failed, is_suspect, mine.id)
+        .limit(1)
+    )
+    return connection.execute(statement).scalar_one_or_none()
 
 
 def is_due(connection: Connection, job_id: str, *, now: datetime, until: datetime) -> bool:

@@ -219,6 +219,8 @@ target_states = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),  # passing ones in a row
     sa.Column("paused_until", UtcDateTime),  # null while paused: until a person resumes it
     sa.Column("probe_job", sa.String(32)),
+    sa.Column("failed", _Json),  # versions of the releases that failed in a row
+    sa.Column("is_careful", sa.Boolean),  # one job at a time
     sa.Column("updated_at", UtcDateTime, nullable=False),
     # The moment (epoch seconds) up to which the pace is spoken for: all workers draw their turns from here.
     sa.Column("next_send", sa.Float),

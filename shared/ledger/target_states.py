@@ -34,6 +34,11 @@ def find(connection: Connection) -> dict[str, Health]:
     return {row.name: _health(row) for row in connection.execute(sa.select(target_states.c.name, *_HEALTH))}
 
 
+def find_one(connection: Connection, name: str) -> Health:
+    row = connection.execute(_FIND, {"target": name}).one_or_none()
+    return Health() if row is None else _health(row)
+
+
 def record(connection: Connection, name: str, job_id: str, seen: Seen, *, now: datetime) -> tuple[Health, Health]:
     """Take the end of an attempt into account; returns the health before and after."""
     if seen.sign is Sign.WELL:
@@ -118,4 +123,5 @@ def _insert_missing(connection: Connection, name: str, now: datetime) -> None:
 
 def _health(row: sa.Row[Any]) -> Health:
     values: Mapping[str, Any] = {name: getattr(row, name) for name in Health.__dataclass_fields__}
-    return Health(**{**values, "state": TargetState(values["state"])})
+    told = {"state": TargetState(row.state), "failed": tuple(row.failed or ()), "is_careful": bool(row.is_careful)}
+    return Health(**{**values, **told})

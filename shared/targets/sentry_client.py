@@ -30,6 +30,7 @@ _READ_OF_REFUSAL = 64 * 1024
 _REPOSITORY_PAGES = 10
 _RELEASE_PAGES = 200
 _LIST_SECONDS = 8.0
+_QUESTION_SECONDS = 5.0
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _CURSOR = re.compile(r'cursor="([^"]*)"')
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,500}")
@@ -81,6 +82,14 @@ class SentryClient:
     def send_deploy(self, version: str, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> None:
         """POST a deploy; repeats make a second one, so the caller must know that none was sent."""
         self._call("POST", f"releases/{quote(version, safe='')}/deploys/", deadline, delivery_id, body, "deploy")
+
+    def is_answering(self) -> bool:
+        """Whether the target answers a cheap question as a releases endpoint does: one that is down does not."""
+        try:
+            self._json(self._call("GET", "releases/?per_page=1", Deadline(_QUESTION_SECONDS), None, None), list)
+        except (TransientError, PermanentError):
+            return False
+        return True
 
     def list_repositories(self) -> list[KnownRepository]:
         """The organization's repositories at the target, a thousand at most. Raises TransientError, PermanentError."""

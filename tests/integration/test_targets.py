@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -15,10 +16,11 @@ from shared.domain.target_health import Health, Seen, Sign, TargetState
 from shared.ledger import jobs, target_states
 from shared.ledger.tables import jobs as job_table
 from shared.ledger.tables import target_states as table
-from tests.integration.test_ledger import NOW, accept, claim, make_push, make_work, row
+from tests.integration.test_ledger import NOW, accept, claim, fail, make_push, make_work, row
 from tests.integration.test_worker import JSON, history, make_due, rules, runner
 from tests.integration.test_worker import accept as accept_tag
 from tests.target import Target
+from worker.jobs.retry_policy import RetryPolicy
 from worker.sweeper.dispatcher import Feeder
 
 
@@ -163,7 +165,8 @@ def test_a_refused_token_pauses_the_target_and_fails_no_job(
 
 
 def test_a_page_that_answers_403_pauses_the_target_for_a_time_only(engine: Engine, http: httpx2.Client, target: Target) -> None:
-    target.answers = [(403, {"Content-Type": "text/html"}, b"<title>Access denied</title>")] * 5
+    target.get_answer = (403, {"Content-Type": "text/html"}, b"<title>Access denied</title>")
+    target.answers = [target.get_answer] * 5
     in_force = rules(target.url)
     ids = [accept_tag(engine, in_force, f"v{n}") for n in range(5)]
     runner(engine, http, in_force).run(ids)
@@ -172,6 +175,76 @@ def test_a_page_that_answers_403_pauses_the_target_for_a_time_only(engine: Engin
     with engine.begin() as connection:
         health = target_states.find(connection)["main"]
     assert (health.state, health.reason, health.paused_until is None) == ("paused", "target_paused", False)
+
+
+def settle(engine: Engine, run: Any, target: str = "main", *, sweeps: int) -> None:
+    """This many sweeps of the sweeper, two seconds apart, each job that it chose run at once."""
+    feeder, start = Feeder(engine, {}), datetime.now(UTC)
+    for sweep in range(sweeps):
+        now = start + timedelta(seconds=2 * sweep)
+        run.run(feeder.choose([target], now=now, until=now, room=50))
+
+
+def test_releases_that_never_succeed_hold_up_no_other(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    bad = [f"v{n}.0.0" for n in range(8)]
+    target.never = set(bad)
+    in_force = rules(target.url)
+    ids = [accept_tag(engine, in_force, version) for version in bad]
+    healthy = accept_tag(engine, in_force, "v9.0.0", repository="acme/other")
+    run = runner(engine, http, in_force, policy=RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    run.run([*ids, healthy])
+    settle(engine, run, sweeps=1)
+    assert row(engine, healthy).status == "succeeded"
+    with engine.begin() as connection:
+        health = target_states.find_one(connection, "main")
+    assert (health.state, health.paused_until) == ("ok", None), "the target answers, so it is not paused"
+    assert [path for path in target.gets if "releases/?" in path], "it was asked before"
+    settle(engine, run, sweeps=8 * jobs.BUDGET)
+    for job_id in ids:
+        ended = row(engine, job_id)
+        assert (ended.status, ended.reason, ended.attempts) == ("failed", "attempts_exhausted", jobs.BUDGET)
+        assert "Internal Error" in ended.error
+
+
+def test_a_target_that_fails_at_everything_is_paused(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.is_down = True
+    in_force = rules(target.url)
+    ids = [accept_tag(engine, in_force, f"v{n}.0.0") for n in range(8)]
+    runner(engine, http, in_force).run(ids)
+    with engine.begin() as connection:
+        health = target_states.find_one(connection, "main")
+    assert (health.state, health.reason, len(target.posts)) == ("paused", "target_paused", 5)
+
+
+def test_while_a_target_is_careful_it_has_one_job_at_a_time_the_least_suspect_first(engine: Engine) -> None:
+    first = accept(engine, push=make_push("refs/tags/v1"), delivery_id="d-1").jobs[0]
+    second = accept(engine, push=make_push("refs/tags/v2"), delivery_id="d-2").jobs[0]
+    third = accept(engine, push=make_push("refs/tags/v3"), delivery_id="d-3").jobs[0]
+    with engine.begin() as connection:
+        connection.execute(job_table.update().where(job_table.c.id == first).values(status="retrying", error="500"))
+        connection.execute(job_table.update().where(job_table.c.id == third).values(repository="acme/other"))
+        for n in range(5):
+            seen = Seen(Sign.ILL, "500", release=f"v{n}", answers=True if n == 4 else None)
+            target_states.record(connection, "default", "j", seen, now=NOW)
+        assert target_states.find_one(connection, "default").is_careful
+    later = NOW + timedelta(minutes=1)
+    chosen = []
+    for _ in range(3):
+        (job_id,) = choose(engine, later)
+        chosen.append(job_id)
+        job = claim(engine, job_id, later)
+        assert job is not None
+        assert choose(engine, later) == []
+        assert [claim(engine, other, later) for other in (first, second, third) if other not in chosen] == [None] * (
+            3 - len(chosen)
+        )
+        assert fail(engine, job, later)
+    assert chosen == [third, second, first]
+
+
+def test_failures_of_one_release_count_once(engine: Engine) -> None:
+    for _ in range(9):
+        assert record(engine, "a", Seen(Sign.ILL, "500", release="v1")).state is TargetState.OK
 
 
 def test_five_answers_of_429_pause_for_what_the_last_asked(
@@ -208,7 +281,8 @@ def test_an_outage_follows_the_schedule_and_everything_completes_after_it(
     target: Target,
 ) -> None:
     """Ten minutes of outage in simulated time: only probes knock, at most one a pause."""
-    target.answers = [(503, JSON, b"{}")] * 1_000
+    target.get_answer = (503, JSON, b"{}")
+    target.answers = [target.get_answer] * 1_000
     in_force = rules(target.url)
     ids = [accept_tag(engine, in_force, f"v{n}") for n in range(20)]
     run, feeder = runner(engine, http, in_force), Feeder(engine, {})
@@ -231,7 +305,7 @@ def test_an_outage_follows_the_schedule_and_everything_completes_after_it(
                 )
     probes = len(target.posts) - 5
     assert 8 <= probes <= 14, probes  # 5 + 10 + 20 + 40 + 60 + 60 ...
-    target.answers = []
+    target.answers, target.get_answer = [], None
     with engine.begin() as connection:
         connection.execute(table.update().values(paused_until=datetime.now(UTC)))
     for _ in range(3):

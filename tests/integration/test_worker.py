@@ -27,6 +27,7 @@ from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_g
 from worker.commits.forge_pool import Forges
 from worker.commits.release_commits import Gatherer
 from worker.jobs.attempt import Tools
+from worker.jobs.retry_policy import RetryPolicy
 from worker.jobs.runner import Runner
 
 JSON = {"Content-Type": "application/json"}
@@ -37,9 +38,11 @@ def rules(url: str, **changes: Any) -> Rules:
     return Rules((replace(rule, **changes),), {"main": RuleTarget(name="main", url=url, org="acme", token_env="T")})
 
 
-def runner(engine: Engine, client: httpx2.Client, in_force: Rules, token: str | None = "s3cret") -> Runner:
+def runner(
+    engine: Engine, client: httpx2.Client, in_force: Rules, token: str | None = "s3cret", policy: RetryPolicy | None = None
+) -> Runner:
     gatherer = Gatherer(engine, Forges(client, {}), RepositoryNames(), in_force.commits)
-    return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: token, gatherer=gatherer))
+    return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: token, gatherer=gatherer), policy)
 
 
 def accept(engine: Engine, in_force: Rules, name: str = "v1.0.0", repository: str = "acme/shop") -> str:

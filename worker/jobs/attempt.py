@@ -75,6 +75,11 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     return Done(sent, _with_left_out(gathered.range, left_out), gathered.complete_at, gathered.own)
 
 
+def is_answering(job: Claimed, tools: Tools, kept: Exchanges) -> bool:
+    """Whether the job's target answers a cheap question, after the job itself has failed there."""
+    return _open(_target(job, tools), tools, kept).is_answering()
+
+
 def _send(sentry: SentryClient, body: Mapping[str, Any], job: Claimed, deadline: Deadline) -> tuple[Sent, str | None]:
     """POST, smaller and smaller while the target says 413; the second value says what had to be left out."""
     left_out: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,16 +13,17 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from shared.domain.reasons import Reason
-from shared.domain.target_health import Seen, Sign, TargetState
+from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
+from shared.infra.database import reading
 from shared.ledger import claims, jobs, target_states
 from shared.ledger.contributions import Contribution, contribute
 from shared.targets.http_exchanges import Exchanges
 from worker.commits.forge_wait import Snooze, snooze
 from worker.commits.history_writer import log_few
 from worker.commits.release_commits import Wait
-from worker.jobs.attempt import Done, LostLease, Tools, process
+from worker.jobs.attempt import Done, LostLease, Tools, is_answering, process
 from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -163,6 +164,8 @@ class Runner:
             until = after.paused_until.isoformat() if after.paused_until else None
             tell = logger.info if after.state is TargetState.OK else logger.warning
             tell(f"target.{after.state}", reason=after.reason, detail=after.detail, until=until)
+        elif after.is_careful and not before.is_careful:
+            logger.warning("target.careful", detail=after.detail)
         return True
 
     def _record_wait(
@@ -220,10 +223,21 @@ class Runner:
         if is_ours:
             logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status)
 
+    def _judge(self, job: claims.Claimed, seen: Seen, kept: Exchanges) -> Seen:
+        """Ask the target whether it is there, before releases that it never takes pause it for all others."""
+        try:
+            with reading(self._engine).begin() as connection:
+                health = target_states.find_one(connection, job.target)
+        except SQLAlchemyError:  # the end of the attempt is what must be recorded
+            return seen
+        if not is_to_be_asked(health, seen, job.id):
+            return seen
+        return replace(seen, answers=is_answering(job, self._tools, kept))
+
     def _record_fault(self, job: claims.Claimed, problem: Exception, kept: Exchanges) -> None:
         if not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
-        seen = read_sign(problem)
+        seen = self._judge(job, replace(read_sign(problem), release=job.version), kept)
         if seen.sign is Sign.BARRED:  # the target pauses; every job for it waits, and goes on when someone resumes it
             waiting = Snooze(datetime.now(UTC), {"code": Reason.TARGET_AUTH, "detail": str(problem), "until": None})
             self._record_wait(job, waiting, {}, seen, kept)

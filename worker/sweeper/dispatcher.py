@@ -38,7 +38,12 @@ class Feeder:
         lists: list[list[str]] = []
         for target in targets:
             health = healths.get(target, Health())
-            if health.state is TargetState.OK:
+            if health.is_careful:
+                # Its message may have been dropped while another job ran, so the last one is no reason to wait.
+                with reading(self._engine).begin() as connection:
+                    chosen = due_jobs.safest(connection, target, now=now, until=now + KNOCK_AGAIN_AFTER)
+                lists.append([chosen] if chosen is not None else [])
+            elif health.state is TargetState.OK:
                 lists.append(self._of_target(target, now, until, min(room, self._limit(target))))
             elif (probe := self._probe(target, health, now, until)) is not None:
                 lists.append([probe])
