@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -90,7 +92,32 @@ def call(
     except httpx2.TimeoutException as problem:
         raise TransientError(f"{host} did not answer in time ({type(problem).__name__})") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
-        raise TransientError(f"{host} could not be reached ({type(problem).__name__})") from None
+        raise TransientError(f"{host} could not be reached: {why_not_reached(problem)}") from None
+
+
+def why_not_reached(problem: BaseException) -> str:
+    """A connection's fault in words: what the operating system or TLS said is the cause of the library's exception."""
+    if isinstance(problem, httpx2.ProxyError):
+        return f"the proxy refused ({problem})"
+    cause: BaseException | None = problem
+    for _ in range(10):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            plain = "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause)
+            return "this port does not speak TLS" if plain else f"TLS failed ({cause.reason or type(cause).__name__})"
+        if isinstance(cause, socket.gaierror):
+            return "its name was not found"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused"
+        if cause is None:
+            break
+        cause = cause.__cause__ or cause.__context__
+    return _first_words(str(problem)) or type(problem).__name__
+
+
+def _first_words(text: str) -> str:
+    return " ".join(text.split())[:200]
 
 
 class _Unanswered(Exception):

@@ -49,7 +49,8 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
     """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit.
 
     Jobs of one release run one after another, since each POST replaces the whole list of commits; a unique index on
-    running jobs settles the race that the condition cannot see (IntegrityError: another one has just begun).
+    running jobs settles the race that the condition cannot see (IntegrityError: another one has just begun). So do those of
+    a repository that the target has not had a release of; PostgreSQL may let two through that are claimed in one moment.
     """
     row = connection.execute(_claiming(), {"job": job_id, "moment": now, "lease_end": now + lease}).one_or_none()
     if row is None:
@@ -99,7 +100,14 @@ def _claiming() -> Any:
         running.c.target == jobs.c.target, running.c.version == jobs.c.version, running.c.status == JobState.RUNNING
     )
     return (
-        move("claim", jobs.c.id == sa.bindparam("job"), jobs.c.next_attempt_at <= moment, ~same_release, ~_is_barred())
+        move(
+            "claim",
+            jobs.c.id == sa.bindparam("job"),
+            jobs.c.next_attempt_at <= moment,
+            ~same_release,
+            ~_is_barred(),
+            ~_is_first_contact(),
+        )
         .values(attempts=jobs.c.attempts + 1, lease_until=sa.bindparam("lease_end"), waiting=None, updated_at=moment)
         .returning(
             jobs.c.attempts,
@@ -119,6 +127,23 @@ def _claiming() -> Any:
             jobs.c.created_at,
         )
     )
+
+
+def _is_first_contact() -> sa.ColumnElement[bool]:
+    """Another job of its repository runs, and none has succeeded at this target yet: Sentry makes a repository of each of two
+    lists of commits that name a new one at the same time."""
+    running, done = jobs.alias("first"), jobs.alias("done")
+    is_running = sa.exists().where(
+        running.c.status == JobState.RUNNING, running.c.target == jobs.c.target, _is_of_same_repository(running)
+    )
+    is_known = sa.exists().where(
+        done.c.status == JobState.SUCCEEDED, done.c.target == jobs.c.target, _is_of_same_repository(done)
+    )
+    return sa.and_(is_running, ~is_known)
+
+
+def _is_of_same_repository(other: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(other.c.repository == jobs.c.repository, other.c.provider == jobs.c.provider)
 
 
 def _is_barred() -> sa.ColumnElement[bool]:

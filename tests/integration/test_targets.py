@@ -16,7 +16,7 @@ from shared.domain.target_health import Health, Seen, Sign, TargetState
 from shared.ledger import jobs, target_states
 from shared.ledger.tables import jobs as job_table
 from shared.ledger.tables import target_states as table
-from tests.integration.test_ledger import NOW, accept, claim, fail, make_push, make_work, row
+from tests.integration.test_ledger import NOW, accept, claim, fail, make_push, make_work, row, succeed
 from tests.integration.test_worker import JSON, history, make_due, rules, runner
 from tests.integration.test_worker import accept as accept_tag
 from tests.target import Target
@@ -240,6 +240,20 @@ def test_while_a_target_is_careful_it_has_one_job_at_a_time_the_least_suspect_fi
         )
         assert fail(engine, job, later)
     assert chosen == [third, second, first]
+
+
+def test_a_repository_that_is_new_to_the_target_gets_one_job_at_a_time_until_one_has_succeeded(engine: Engine) -> None:
+    first = accept(engine, push=make_push("refs/tags/v1"), work=(make_work(version="v1"),), delivery_id="d-1").jobs[0]
+    second = accept(engine, push=make_push("refs/tags/v2"), work=(make_work(version="v2"),), delivery_id="d-2").jobs[0]
+    third = accept(engine, push=make_push("refs/tags/v3"), work=(make_work(version="v3"),), delivery_id="d-3").jobs[0]
+    elsewhere = accept(engine, push=make_push("refs/tags/v1"), work=(make_work("eu"),), delivery_id="d-4").jobs[0]
+    job = claim(engine, first)
+    assert job is not None
+    assert claim(engine, second) is None, "the target may not know the repository yet"
+    assert claim(engine, elsewhere) is not None, "another target is another matter"
+    assert succeed(engine, job)
+    assert claim(engine, second) is not None
+    assert claim(engine, third) is not None, "from now on as many as there are workers"
 
 
 def test_failures_of_one_release_count_once(engine: Engine) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -129,3 +134,54 @@ def test_an_errand_is_done_when_asked_for_if_no_answer_was_waited_for_and_not_by
     assert runs == []
     errand.result()
     assert runs == [1]
+
+
+def refused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def ask(url: str) -> str:
+    with make_client() as client, pytest.raises(TransientError) as caught:
+        call(client, "GET", url, headers={}, deadline=Deadline(5))
+    return str(caught.value)
+
+
+def test_why_a_connection_failed_is_said_in_words() -> None:
+    assert ask(f"http://127.0.0.1:{refused_port()}/").endswith("could not be reached: the connection was refused")
+    assert ask("http://no-such-host.invalid/").endswith("could not be reached: its name was not found")
+
+
+def test_tls_to_a_port_that_speaks_none_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer_plainly() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=answer_plainly, daemon=True).start()
+        assert "this port does not speak TLS" in ask(f"https://127.0.0.1:{server.getsockname()[1]}/")
+
+
+def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not here to make a certificate")
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                context.wrap_socket(connection, server_side=True)
+
+        threading.Thread(target=refuse, daemon=True).start()
+        assert "its certificate is not trusted (self-signed certificate)" in ask(
+            f"https://localhost:{server.getsockname()[1]}/"
+        )

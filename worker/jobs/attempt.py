@@ -139,7 +139,8 @@ def _record_deploy(
 ) -> None:
     """Deploys are not idempotent at Sentry: the intent is written down first. After an unclear answer we look, and send it
     again only when a slow target, or a proxy before it, must be done with it. Raises Wait until then."""
-    asked_at = finished_at = datetime.now(UTC)
+    asked_at = datetime.now(UTC)
+    finished_at = job.created_at  # of the event, not of our work: whoever sorts by time must see the newer version last
     if job.deploy is not None:
         if job.deploy["state"] == "sent":
             return
