@@ -7,17 +7,17 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from shared.domain.job_states import JobState
+from shared.domain.times import read_duration
 from shared.errors import BadParameter
 
 DEFAULT_LIMIT, MOST = 50, 200
 JOB_STATUSES = tuple(state.value for state in JobState)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
-_AGO = re.compile(r"^(\d{1,6})([smhdw])$", re.ASCII)
+_AGO = re.compile(r"\d{1,6}[smhdw]", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,8 @@ def read_since(value: str | None, now: datetime) -> datetime | None:
     if not value:
         return None
     try:
-        if (ago := _AGO.match(value)) is not None:
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        if _AGO.fullmatch(value):
+            return now - read_duration(value)
         # In a query an unescaped + of the offset arrives as a blank.
         moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from shared.domain.times import rfc3339
 from shared.infra.http_client import Answer
 from shared.infra.redaction import LONGEST_SPELLING, mask, mask_text
 
@@ -56,7 +57,7 @@ class Exchanges:
     ) -> None:
         """`answer` is None when none came; then `error` says why."""
         made = {
-            "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": rfc3339(at, "milliseconds"),
             "milliseconds": milliseconds,
             "request": {
                 "method": method,
@@ -83,7 +84,7 @@ class Exchanges:
         return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), _FASTEST)
 
 
-def unpack(packed: bytes | None) -> tuple[list[Json], int]:
+def unpack(packed: bytes | None) -> tuple[list[Any], int]:
     """The exchanges in order, and how many more there were between the first and the last of them."""
     if packed is None:
         return [], 0

@@ -16,7 +16,7 @@ from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, actor, 
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
-from webhook.ops import operations, replays, serializers
+from webhook.ops import operations, replays, serializers, shapes
 
 _ID = Parameter("job_id", TEXT, "The job's id.")
 _MISSING = "No job with this ID."
@@ -162,7 +162,7 @@ def cancel_replay(replay: int) -> tuple[Response, int]:
     return jsonify(operations.cancel_replay(services(), actor(), replay)), 202
 
 
-def _show_job(connection: Connection, job_id: str) -> Json:
+def _show_job(connection: Connection, job_id: str) -> shapes.Job:
     row = lookup.find_job(connection, job_id)
     if row is None:
         raise NotFound("no job with this ID")

@@ -74,7 +74,7 @@ def filtering(*words: str) -> Callable[[Callable[..., None]], Callable[..., None
 
 
 def print_list(
-    items: Sequence[dict[str, Any]], columns: Sequence[str], following: str | None, *, is_cut: bool, as_json: bool, noun: str
+    items: Sequence[Mapping[str, Any]], columns: Sequence[str], following: str | None, *, is_cut: bool, as_json: bool, noun: str
 ) -> None:
     """A page of a list. Ends with exit code 3 when nothing matches; not where there is more that was not looked at."""
     if as_json:

@@ -44,9 +44,10 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
         found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
     items = serializers.list_jobs(found.rows, healths)
-    items = items if as_json else told_why(items)
     columns = ("id", "status", "attempts", "target", "repository", "version", "reason")
-    print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job")
+    print_list(
+        items if as_json else told_why(items), columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job"
+    )
 
 
 @jobs_group.command("show")
@@ -157,7 +158,7 @@ def _move(services: Services, job_id: str, verb: Literal["replay", "cancel"], *,
         row = lookup.find_job(connection, job_id)
         if row is None:
             nothing("no job with this ID")
-        found = serializers.job(row, target_states.find(connection))
+        found: Mapping[str, Any] = serializers.job(row, target_states.find(connection))
     moved = "replayed" if verb == "replay" else "cancelled"
     if not dry_run:
         act = operations.replay_job if verb == "replay" else operations.cancel_job

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 from pydantic_core import from_json
 
+from shared.domain.times import rfc3339
 from shared.ledger.queries.listings import MOST_COUNTED
 from webhook.ops.advice import ADVICE
 
@@ -46,16 +47,11 @@ def full(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).isoformat(' ', 'seconds')[:19]} UTC"
 
 
-def stamp(moment: datetime) -> str:
-    """For a machine: RFC 3339."""
-    return moment.isoformat().replace("+00:00", "Z")
-
-
 def time_tag(moment: datetime | None, present: datetime) -> Markup:
     """How long ago, for a person; when exactly, for a machine and under the pointer. A list has one a row."""
     if moment is None:
         return Markup("–")
-    html = f'<time datetime="{stamp(moment)}" title="{full(moment)}">{ago(moment, present)}</time>'
+    html = f'<time datetime="{rfc3339(moment)}" title="{full(moment)}">{ago(moment, present)}</time>'
     return Markup(html)  # noqa: S704  (made of a time alone)
 
 

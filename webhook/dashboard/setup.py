@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from shared.domain.times import rfc3339
 from webhook.dashboard import actions, api_reference, formatting, playground, repository, sign_in, views
 from webhook.dashboard.blueprint import Gate, blueprint, services
 from webhook.dashboard.chart_cache import Figures
@@ -22,7 +23,7 @@ _FILTERS = (
     formatting.span,
     formatting.ago,
     formatting.full,
-    formatting.stamp,
+    rfc3339,
     formatting.time_tag,
     formatting.badge_tag,
     formatting.reason_tag,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shared.domain.reasons import Reason
 from shared.domain.webhook import PROVIDER_NAMES
 
 Json = dict[str, Any]
@@ -13,8 +12,6 @@ Json = dict[str, Any]
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 FLAG: Json = {"type": "boolean"}
-TIME: Json = {"type": "string", "format": "date-time"}
-ANYTHING: Json = {}
 
 
 def maybe(schema: Json) -> Json:
@@ -45,15 +42,9 @@ def shape(properties: Json, optional: Iterable[str] = ()) -> Json:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def counted(words: Iterable[str]) -> Json:
-    """{word: how many}; a word without any may be missing."""
-    return shape(dict.fromkeys(map(str, words), COUNT), optional=map(str, words))
-
-
 def page_of(name: str) -> Json:
     return shape({"items": several(ref(name)), "next_cursor": told(maybe(TEXT), "null on the last page")})
 
 
 PROVIDER = one_of(PROVIDER_NAMES)
-REASON = one_of(Reason)
 DELIVERY_ID: Json = {"type": "string", "minLength": 1, "maxLength": 200}

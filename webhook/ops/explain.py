@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Literal, cast
 
 from shared.domain.commit_range import payload_range
 from shared.domain.push import Push
@@ -14,6 +14,7 @@ from shared.domain.rules import Decision, Rules, Work, decide
 from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, UnknownProvider
 from shared.forges import PROVIDERS
+from webhook.ops import shapes
 
 # The words people use for an event -> the header that the provider sends.
 _EVENTS: dict[str, Mapping[str, str]] = {
@@ -31,14 +32,13 @@ class Explanation:
     repository: str | None
     ref: str | None
     decision: Decision
-    releases: tuple[dict[str, Any], ...]
+    releases: tuple[shapes.PlannedRelease, ...]
 
     @property
-    def status(self) -> str:
+    def status(self) -> Literal["accepted", "ignored"]:
         return "accepted" if self.decision.work else "ignored"
 
-    def as_json(self) -> dict[str, Any]:
-        """{"status", "reason", "detail", "event", "repository", "ref", "why": [...], "releases": [{"target", ...}]}."""
+    def as_json(self) -> shapes.Explanation:
         return {
             "status": self.status,
             "reason": self.decision.reason,
@@ -46,7 +46,7 @@ class Explanation:
             "event": self.event,
             "repository": self.repository,
             "ref": self.ref,
-            "why": [step.as_json() for step in self.decision.trail],
+            "why": [cast(shapes.RuleTried, step.as_json()) for step in self.decision.trail],
             "releases": list(self.releases),
         }
 
@@ -74,7 +74,7 @@ def explain(provider: str, event: str, body: bytes, rules: Rules, now: datetime)
     )
 
 
-def _release(push: Push, work: Work, rules: Rules, now: datetime) -> dict[str, Any]:
+def _release(push: Push, work: Work, rules: Rules, now: datetime) -> shapes.PlannedRelease:
     """One release as it would be sent if only the payload were known; the worker adds what log and forge know."""
     target = rules.targets[work.target]
     spec = {"projects": work.projects, "finalize": work.finalize, "set_commits": work.set_commits}
@@ -89,7 +89,7 @@ def _release(push: Push, work: Work, rules: Rules, now: datetime) -> dict[str, A
         "version": work.version,
         "set_commits": work.set_commits,
         "environment": work.environment,
-        "range": found.as_json() if found else None,
+        "range": cast(shapes.Range, found.as_json()) if found else None,
         "body": plan_release(push, version=work.version, spec=spec, received_at=now, listed=listed),
     }
 

@@ -66,7 +66,7 @@ def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[...,
             raise NotFound("no job with this ID")
         if not is_moved:
             raise Conflict(f"a job that is {row.status} cannot be {moved}")
-        return _Done(serializers.job(row, target_states.find(connection)), notify=[job_id])
+        return _Done({**serializers.job(row, target_states.find(connection))}, notify=[job_id])
 
     return _perform(services, actor, action, job_id, do)
 
@@ -96,7 +96,7 @@ def set_target(services: Services, actor: Actor, name: str, change: Literal["pau
         if not is_target(connection, services.rules, name):
             raise NotFound(f"no target {name!r}; the configured ones are {', '.join(services.rules.targets)}")
         verb(connection, name, now=now)
-        return _Done(one_target(connection, services.rules, name))
+        return _Done({**one_target(connection, services.rules, name)})
 
     return _perform(services, actor, f"target_{change}", name, do)
 

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from shared.domain.job_states import JobState
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Health, TargetState
+from shared.domain.times import rfc3339
 from shared.targets.http_exchanges import unpack
+from webhook.ops import shapes
 
 Json = dict[str, Any]
 _WAITING = (JobState.QUEUED, JobState.RETRYING)
@@ -22,19 +24,19 @@ _WAITING = (JobState.QUEUED, JobState.RETRYING)
 
 def moment(value: datetime | None) -> str | None:
     """RFC 3339 in UTC with `Z`."""
-    return None if value is None else value.isoformat().replace("+00:00", "Z")
+    return None if value is None else rfc3339(value)
 
 
-def job(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
+def job(row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Job:
     (shown,) = list_jobs([row], healths)
     return shown
 
 
-def list_jobs(rows: Sequence[sa.Row[Any]], healths: Mapping[str, Health]) -> list[Json]:
+def list_jobs(rows: Sequence[sa.Row[Any]], healths: Mapping[str, Health]) -> list[shapes.Job]:
     return [_job(held, row, healths) for held, row in zip(_by_name(rows), rows, strict=True)]
 
 
-def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
+def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Job:
     waits = held["status"] in _WAITING
     return {
         "id": held["id"],
@@ -48,8 +50,8 @@ def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> Json:
         "version": held["version"],
         "attempts": held["attempts"],
         "next_attempt_at": moment(held["next_attempt_at"]) if waits else None,
-        "created_at": moment(held["created_at"]),
-        "updated_at": moment(held["updated_at"]),
+        "created_at": rfc3339(held["created_at"]),
+        "updated_at": rfc3339(held["updated_at"]),
         "reason": held["reason"],
         "error": held["error"],
         "waiting": waiting(row, healths) if waits else None,
@@ -65,10 +67,11 @@ def _by_name(rows: Sequence[sa.Row[Any]]) -> list[Json]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> Json | None:
+def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Waiting | None:
     """What a job waits for without spending an attempt: a paused target is read from the target, not from the job."""
     if row.waiting is not None:
-        return dict(row.waiting)
+        stored: shapes.Waiting = row.waiting
+        return stored
     health = healths.get(row.target)
     if health is None or health.state is TargetState.OK or health.probe_job == row.id:
         return None
@@ -81,13 +84,13 @@ def replay(found: Mapping[str, Any]) -> Json:
     return {**found, "started_at": moment(found["started_at"]), "ended_at": moment(found["ended_at"])}
 
 
-def attempt(row: sa.Row[Any]) -> Json:
+def attempt(row: sa.Row[Any]) -> shapes.Attempt:
     """`exchanges`: the calls to the target, bounded and masked; empty once they have expired, or when none was made."""
     exchanges, left_out = unpack(row.exchanges)
     return {
         "number": row.number,
         "trigger": row.trigger,
-        "started_at": moment(row.started_at),
+        "started_at": rfc3339(row.started_at),
         "finished_at": moment(row.finished_at),
         "outcome": row.outcome,
         "http_status": row.http_status,
@@ -97,16 +100,16 @@ def attempt(row: sa.Row[Any]) -> Json:
     }
 
 
-def delivery(row: sa.Row[Any]) -> Json:
+def delivery(row: sa.Row[Any]) -> shapes.Delivery:
     (shown,) = list_deliveries([row])
     return shown
 
 
-def list_deliveries(rows: Sequence[sa.Row[Any]]) -> list[Json]:
+def list_deliveries(rows: Sequence[sa.Row[Any]]) -> list[shapes.Delivery]:
     return [_delivery(held) for held in _by_name(rows)]
 
 
-def _delivery(held: Json) -> Json:
+def _delivery(held: Json) -> shapes.Delivery:
     return {
         "id": held["delivery_id"],
         "provider": held["provider"],
@@ -116,11 +119,11 @@ def _delivery(held: Json) -> Json:
         "status": held["status"],
         "reason": held["reason"],
         "detail": held["detail"],
-        "created_at": moment(held["created_at"]),
+        "created_at": rfc3339(held["created_at"]),
     }
 
 
-def whole_delivery(row: sa.Row[Any]) -> Json:
+def whole_delivery(row: sa.Row[Any]) -> shapes.WholeDelivery:
     """`why`: the rules tried in order and the one that decided. `headers` and `payload` are null once they have expired."""
     tried = row.why or []
     decided = next((step["rule"] for step in tried if step["matched"]), None)
@@ -148,16 +151,3 @@ def _finite(text: str) -> float | str:
     """A number beyond all bounds stays as it was written: JSON has no word for infinity."""
     value = float(text)
     return text if math.isinf(value) else value
-
-
-def target(name: str, url: str | None, org: str | None, health: Health, waiting_jobs: int) -> Json:
-    return {
-        "name": name,
-        "url": url,
-        "org": org,
-        "state": health.state.value,
-        "reason": health.reason,
-        "detail": health.detail,
-        "paused_until": moment(health.paused_until),
-        "waiting_jobs": waiting_jobs,
-    }

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy.engine import Connection
 
 from shared.domain.rules import Rules
 from shared.domain.target_health import Health
 from shared.ledger import due_jobs, target_states
 from shared.ledger.queries import stats
-from webhook.ops import serializers
+from webhook.ops import serializers, shapes
 
 
 def known_targets(connection: Connection, rules: Rules) -> dict[str, Health]:
@@ -24,20 +22,29 @@ def is_target(connection: Connection, rules: Rules, name: str) -> bool:
     return name in rules.targets or name in known_targets(connection, rules)
 
 
-def all_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
+def all_targets(connection: Connection, rules: Rules) -> list[shapes.Target]:
     """As the API lists them."""
     return [_shown(connection, rules, name, health) for name, health in known_targets(connection, rules).items()]
 
 
-def one_target(connection: Connection, rules: Rules, name: str) -> dict[str, Any]:
+def one_target(connection: Connection, rules: Rules, name: str) -> shapes.Target:
     """As `all_targets` shows it."""
     return _shown(connection, rules, name, target_states.find(connection).get(name, Health()))
 
 
-def show(rules: Rules, name: str, health: Health, waiting: int) -> dict[str, Any]:
+def show(rules: Rules, name: str, health: Health, waiting: int) -> shapes.Target:
     known = rules.targets.get(name)
-    return serializers.target(name, known.url if known else None, known.org if known else None, health, waiting)
+    return {
+        "name": name,
+        "url": known.url if known else None,
+        "org": known.org if known else None,
+        "state": health.state.value,
+        "reason": health.reason,
+        "detail": health.detail,
+        "paused_until": serializers.moment(health.paused_until),
+        "waiting_jobs": waiting,
+    }
 
 
-def _shown(connection: Connection, rules: Rules, name: str, health: Health) -> dict[str, Any]:
+def _shown(connection: Connection, rules: Rules, name: str, health: Health) -> shapes.Target:
     return show(rules, name, health, stats.count_waiting(connection, name))

@@ -7,9 +7,9 @@ force yet, and one that is in force but was not when the delivery came, are both
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -19,7 +19,7 @@ from shared.errors import Conflict
 from shared.infra.database import reading
 from shared.ledger.queries import lookup
 from shared.ledger.tables import deliveries, payloads
-from webhook.ops import replays, serializers
+from webhook.ops import replays, serializers, shapes
 
 MOST, USUAL = 1_000, 500  # deliveries of one what-if that somebody waits for
 SECONDS = 5.0  # one has a thread of the receiver for so long
@@ -27,40 +27,22 @@ STEP = 200  # deliveries whose numbers are read at once; their payloads are read
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """What is asked of one target; the rule's name is left out, since nothing that is sent depends on it."""
-
-    target: str
-    version: str
-    projects: tuple[str, ...]
-    set_commits: str
-    finalize: bool
-    environment: str | None
-
-    def as_text(self) -> str:
-        """`shop@1 at main (shop-web; deploy to production)`."""
-        notes = [", ".join(self.projects)]
-        notes += [f"commits {self.set_commits}"] if self.set_commits != "auto" else []
-        notes += [f"deploy to {self.environment}"] if self.environment else []
-        notes += ["not finalized"] if not self.finalize else []
-        return f"{self.version} at {self.target} ({'; '.join(notes)})"
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a delivery: `status` is accepted or ignored, `reason` a stable code; releases sorted by target."""
+    """What becomes of a delivery: `reason` is a stable code; releases sorted by target, without the names of their rules,
+    since nothing that is sent depends on those."""
 
-    status: str
+    status: Literal["accepted", "ignored"]
     reason: str | None
-    releases: tuple[Release, ...] = ()
+    releases: tuple[Work, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """{"status", "reason", "releases": [{"target", "version", "projects", "set_commits", "finalize", "environment"}]}."""
-        releases = [{**asdict(release), "projects": list(release.projects)} for release in self.releases]
+    def as_json(self) -> shapes.Verdict:
+        releases: Any = [{**work._asdict(), "projects": list(work.projects)} for work in self.releases]
+        for release in releases:
+            del release["rule"]
         return {"status": self.status, "reason": self.reason, "releases": releases}
 
     def as_text(self) -> str:
-        said = ", ".join(release.as_text() for release in self.releases) or self.reason
+        said = ", ".join(map(_as_text, self.releases)) or self.reason
         return f"{self.status}: {said}" if said else self.status
 
 
@@ -68,7 +50,7 @@ class Verdict:
 class Compared:
     """One stored delivery under the other config. `after` is None where its payload is gone or cannot be read."""
 
-    delivery: dict[str, Any]  # as the lists of deliveries show it: contract section 4
+    delivery: shapes.Delivery
     before: Verdict
     after: Verdict | None
 
@@ -76,10 +58,11 @@ class Compared:
     def is_changed(self) -> bool:
         return self.after is not None and self.after != self.before
 
-    def as_json(self) -> dict[str, Any]:
-        """{"id", "provider", "repository", "event", "ref", "created_at", "before", "after"}."""
-        named = {word: self.delivery[word] for word in ("id", "provider", "repository", "event", "ref", "created_at")}
-        return {**named, "before": self.before.as_json(), "after": self.after.as_json() if self.after else None}
+    def as_json(self) -> shapes.ChangedDelivery:
+        stored: Mapping[str, Any] = self.delivery
+        named: Any = {word: stored[word] for word in shapes.NamedDelivery.__annotations__}
+        named |= {"before": self.before.as_json(), "after": self.after.as_json() if self.after else None}
+        return cast(shapes.ChangedDelivery, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +74,7 @@ class Summary:
     changes: tuple[Compared, ...]
     is_cut: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """{"looked_at", "expired", "changed", "is_cut", "items": [...]}."""
+    def as_json(self) -> shapes.WhatIf:
         return {
             "looked_at": self.looked_at,
             "expired": self.expired,
@@ -106,26 +88,29 @@ def verdict_of(decision: Decision) -> Verdict:
     return Verdict(
         "accepted" if decision.work else "ignored",
         decision.reason,
-        _sorted([_release(work) for work in decision.work]),
+        _sorted(decision.work),
     )
 
 
 def stored_verdict(row: sa.Row[Any], made: Sequence[sa.Row[Any]]) -> Verdict:
     """What became of a delivery; `made` are the rows of its jobs."""
-    return Verdict(row.status, row.reason, _sorted([_stored_release(job) for job in made]))
+    work = [
+        Work(target=job.target, version=job.version, **{**job.spec, "projects": tuple(job.spec["projects"])}) for job in made
+    ]
+    return Verdict(row.status, row.reason, _sorted(work))
 
 
-def _release(work: Work) -> Release:
-    return Release(work.target, work.version, work.projects, work.set_commits, work.finalize, work.environment)
+def _sorted(work: Iterable[Work]) -> tuple[Work, ...]:
+    return tuple(sorted((each._replace(rule="") for each in work), key=lambda each: (each.target, each.version)))
 
 
-def _stored_release(job: sa.Row[Any]) -> Release:
-    spec = job.spec
-    return Release(job.target, job.version, tuple(spec["projects"]), spec["set_commits"], spec["finalize"], spec["environment"])
-
-
-def _sorted(releases: list[Release]) -> tuple[Release, ...]:
-    return tuple(sorted(releases, key=lambda release: (release.target, release.version)))
+def _as_text(work: Work) -> str:
+    """`shop@1 at main (shop-web; deploy to production)`."""
+    notes = [", ".join(work.projects)]
+    notes += [f"commits {work.set_commits}"] if work.set_commits != "auto" else []
+    notes += [f"deploy to {work.environment}"] if work.environment else []
+    notes += ["not finalized"] if not work.finalize else []
+    return f"{work.version} at {work.target} ({'; '.join(notes)})"
 
 
 def count_stored(engine: Engine, most: int) -> int:

@@ -1,0 +1,269 @@
+"""The JSON that the API gives, as types: serializers are checked against them, /openapi.json is made of them.
+
+`about` is the meaning that the document tells. Words that are enums in the code are taken from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic reads that of `typing` from Python 3.12 on
+
+from shared.domain import filters
+from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.reasons import Reason
+from shared.domain.target_health import TargetState
+from shared.domain.webhook import PROVIDER_NAMES
+from shared.targets import http_exchanges
+
+Json = dict[str, Any]
+
+
+def about(meaning: str) -> Any:
+    return Field(description=meaning)
+
+
+def one_of(words: Iterable[str]) -> Any:
+    return Field(json_schema_extra={"enum": [str(word) for word in words]})
+
+
+Count = Annotated[int, Field(ge=0)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Provider = Annotated[str, one_of(PROVIDER_NAMES)]
+DeliveryId = Annotated[str, Field(min_length=1, max_length=200)]
+ReasonCode = Annotated[str, one_of(Reason)]
+Headers = dict[str, str]
+SetCommits = Annotated[str, one_of(("auto", "payload", "refs", "skip"))]
+
+
+class Problem(TypedDict):
+    type: Annotated[str, about("always about:blank")]
+    title: Annotated[str, about("the status in words")]
+    status: Annotated[int, about("the HTTP status")]
+    detail: Annotated[str, about("one sentence; names the field at fault")]
+
+
+class Range(TypedDict):
+    source: Literal["log", "api", "payload", "none"]
+    base: str | None
+    head: str
+    commits: Count
+    with_files: Annotated[Count, about("commits whose file list is known")]
+    partial: Annotated[str | None, about("why not every commit is listed")]
+    proven: Annotated[bool, about("whether base..head is certain")]
+
+
+class Waiting(TypedDict):
+    code: ReasonCode
+    detail: str
+    until: Time | None
+
+
+class Job(TypedDict):
+    id: Annotated[str, about("sorts by the time it was made")]
+    delivery_id: Annotated[str | None, about("the provider's own id; null for a job of reconcile or backfill")]
+    provider: Provider
+    repository: str
+    ref: str
+    sha: Annotated[str, about("the commit that the ref points at")]
+    target: str
+    status: Annotated[str, one_of(JobState)]
+    version: Annotated[str, about("of the release")]
+    attempts: Annotated[Count, about("how many were begun")]
+    next_attempt_at: Time | None
+    created_at: Time
+    updated_at: Time
+    reason: Annotated[ReasonCode | None, about("why it stands as it does")]
+    error: Annotated[str | None, about("the last error in one sentence; null once it succeeded")]
+    waiting: Annotated[Waiting | None, about("what it waits for without spending an attempt")]
+    outcome: Literal["created", "existed"] | None
+    release_url: str | None
+    range: Annotated[Range | None, about("the commits of its release")]
+
+
+class Beginning(TypedDict):
+    bytes: Count
+    body: Annotated[str | None, about(f"the first {http_exchanges.LONGEST_BODY} bytes")]
+    is_cut: bool
+
+
+class SentRequest(Beginning):
+    method: str
+    url: str
+    headers: Annotated[Headers, about("the token masked")]
+
+
+class Response(Beginning):
+    status: int
+    headers: Annotated[Headers, about("those that tell something")]
+
+
+class Exchange(TypedDict):
+    at: Time
+    milliseconds: Count
+    request: SentRequest
+    response: Annotated[Response | None, about("null where none came")]
+    error: Annotated[str | None, about("why none came")]
+
+
+class Attempt(TypedDict):
+    number: Annotated[Count, about("of the job's attempts, from 1")]
+    trigger: Annotated[str, one_of(Trigger)]
+    started_at: Time
+    finished_at: Time | None
+    outcome: Annotated[Annotated[str, one_of(Outcome)] | None, about("null while it runs")]
+    http_status: Annotated[int | None, about("of the last answer; null where there was none")]
+    error: str | None
+    exchanges: Annotated[list[Exchange], about("calls to the target; empty once expired, or when none was made")]
+    exchanges_left_out: Annotated[Count, about("calls between the first and the last of these")]
+
+
+class JobWithHistory(Job):
+    history: Annotated[list[Attempt], about("in order")]
+
+
+class NamedDelivery(TypedDict):
+    id: Annotated[DeliveryId, about("the provider's own")]
+    provider: Annotated[str, about("as in the address it was sent to")]
+    repository: str | None
+    event: str
+    ref: str | None
+    created_at: Time
+
+
+class Delivery(NamedDelivery):
+    status: Annotated[str, one_of(filters.DELIVERY_STATUSES)]
+    reason: ReasonCode | None
+    detail: str | None
+
+
+class RuleTried(TypedDict):
+    rule: str
+    matched: bool
+    compared: Annotated[str, about("the value that decided")]
+    outcome: str
+
+
+class Why(TypedDict):
+    rules: list[RuleTried]
+    decided: Annotated[str | None, about("the rule that decided")]
+
+
+class WholeDelivery(Delivery):
+    why: Why
+    jobs: Annotated[list[str], about("ids")]
+    headers: Annotated[Headers | None, about("secrets masked; null once expired")]
+    payload: Annotated[Any, about("what was sent; null once expired")]
+
+
+class Target(TypedDict):
+    name: str
+    url: Annotated[str | None, about("null when the target is not in the configuration any more")]
+    org: str | None
+    state: Annotated[str, one_of(TargetState)]
+    reason: ReasonCode | None
+    detail: str | None
+    paused_until: Annotated[Time | None, about("null while paused: until someone resumes it")]
+    waiting_jobs: Count
+
+
+class JobCounts(TypedDict, total=False):
+    queued: Count
+    running: Count
+    retrying: Count
+    succeeded: Count
+    failed: Count
+    cancelled: Count
+
+
+class DeliveryCounts(TypedDict, total=False):
+    accepted: Count
+    ignored: Count
+    refused: Count
+
+
+class Replay(TypedDict):
+    replay: Annotated[Count, about("its number")]
+    state: Literal["running", "done", "cancelled"]
+    by: Annotated[str, about("the role of who asked")]
+    filter: Headers
+    matched: Annotated[Count, about("jobs, when it began")]
+    replayed: Annotated[Count, about("jobs queued so far")]
+    jobs: Annotated[JobCounts, about("by state, without those that a later replay took")]
+    started_at: Time
+    ended_at: Time | None
+
+
+class Stats(TypedDict):
+    jobs: Annotated[JobCounts, about("by state")]
+    deliveries: Annotated[DeliveryCounts, about("by status")]
+    oldest_waiting_at: Annotated[Time | None, about("when the job that has waited longest was made")]
+
+
+class PlannedRelease(TypedDict):
+    target: str
+    url: str
+    org: str
+    rule: Annotated[str, about("that wants it")]
+    version: str
+    set_commits: SetCommits
+    environment: str | None
+    range: Annotated[Range | None, about("as far as the payload tells it; log and forge may tell the worker more")]
+    body: Annotated[Json, about("what is POSTed to URL/api/0/organizations/ORG/releases/")]
+
+
+class Explanation(TypedDict):
+    status: Literal["accepted", "ignored"]
+    reason: ReasonCode | None
+    detail: str | None
+    event: Annotated[str, about("as the provider's header says it")]
+    repository: Annotated[str | None, about("provider:full name")]
+    ref: str | None
+    why: Annotated[list[RuleTried], about("the rules in the order they were tried")]
+    releases: list[PlannedRelease]
+
+
+class WantedRelease(TypedDict):
+    target: str
+    version: str
+    projects: list[str]
+    set_commits: SetCommits
+    finalize: bool
+    environment: str | None
+
+
+class Verdict(TypedDict):
+    status: Literal["accepted", "ignored"]
+    reason: ReasonCode | None
+    releases: list[WantedRelease]
+
+
+class ChangedDelivery(NamedDelivery):
+    before: Annotated[Verdict, about("what became of it")]
+    after: Annotated[Verdict, about("what would")]
+
+
+class WhatIf(TypedDict):
+    looked_at: Count
+    expired: Annotated[Count, about("deliveries whose payload is gone")]
+    changed: Count
+    is_cut: Annotated[bool, about("time ran out: older ones were not looked at")]
+    items: Annotated[list[ChangedDelivery], about("deliveries of another verdict, newest first")]
+
+
+class Receipt(TypedDict):
+    delivery_id: DeliveryId
+    status: Literal["accepted", "duplicate", "ignored"]
+    jobs: NotRequired[Annotated[list[str], about("ids; not there when ignored")]]
+    replayed: NotRequired[Annotated[list[str], about("a duplicate's jobs that had failed and wait again")]]
+    reason: NotRequired[Annotated[ReasonCode, about("of an ignored delivery")]]
+    detail: NotRequired[Annotated[str, about("of an ignored delivery")]]
+
+
+class Readiness(TypedDict):
+    status: Literal["ok", "degraded", "unavailable"]
+    database: Annotated[str, about("ok, or the fault")]
+    schema: Annotated[str, about("ok, or the fault")]
+    broker: Annotated[str, about("ok, not configured, or down")]
