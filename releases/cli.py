@@ -1,15 +1,16 @@
-"""The verbs of `python -m releases`: each one transaction, printed for people or as JSON. Reads no environment."""
+"""The verbs of `python -m releases`: each one transaction, printed for people or as JSON."""
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, NoReturn
 
+import click
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
@@ -19,65 +20,65 @@ from releases.pages import visitors
 from releases.tenancy import authentication, credentials, organizations
 from releases.tenancy.credentials import NewCredential
 from releases.validation.times import render_time
-from shared.config.settings import Settings
+from shared.config.env_files import completed
+from shared.config.settings import from_env
 from shared.errors import SettingsError
 from shared.infra import logs
-from shared.infra.server import serve
+from shared.infra.exit_codes import NOTHING_MATCHED
+from shared.infra.server import serve as serve_app
 
-NOTHING_MATCHED = 3
 _DEFAULT_SCOPES = ("project:read",)
+_AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
 _Row = dict[str, Any]
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m releases", description="The embedded releases endpoint.")
-    nouns = parser.add_subparsers(dest="noun", required=True)
-    nouns.add_parser("serve", help="answer HTTP until Ctrl-C")
-    org = nouns.add_parser("org", help="organizations").add_subparsers(dest="verb", required=True)
-    _verb(org, "create", create_organization, "slug", name="--name")
-    _verb(org, "list", list_organizations)
-    project = nouns.add_parser("project", help="projects").add_subparsers(dest="verb", required=True)
-    _verb(project, "create", create_project, "org", "slug", name="--name")
-    _verb(project, "list", list_projects, "org")
-    _verb(project, "rename", rename_project, "org", "slug", "new_slug")
-    repo = nouns.add_parser("repo", help="repositories, for `set-commits --auto`").add_subparsers(dest="verb", required=True)
-    _verb(repo, "create", create_repository, "org", "name", url="--url", provider="--provider")
-    for kind, text in (("token", "Bearer tokens"), ("key", "API keys: the user name of Basic, with an empty password")):
-        verbs = nouns.add_parser(kind, help=text).add_subparsers(dest="verb", required=True)
-        create = _verb(verbs, "create", create_credential, "org", expires="--expires-days", user="--user")
-        create.add_argument("--scope", action="append", choices=credentials.SCOPES, help="may be repeated")
-        create.add_argument("--project", action="append", help="only this project; may be repeated")
-        _verb(verbs, "list", list_credentials, "org")
-        _verb(verbs, "revoke", revoke_credential, "org", "id")
-    return parser.parse_args(arguments)
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The embedded releases endpoint."""
 
 
-def _verb(verbs: Any, word: str, function: Callable[..., int], *positional: str, **optional: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(word)
-    parser.set_defaults(function=function)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    for argument in positional:
-        parser.add_argument(argument)
-    for destination, flag in optional.items():
-        parser.add_argument(flag, dest=destination)
-    return parser
+def _group(name: str, meaning: str) -> click.Group:
+    group = click.Group(name, help=meaning)
+    main.add_command(group)
+    return group
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """The exit code. Raises SettingsError."""
-    if options.noun == "serve":
-        return serve_until_stopped(settings)
-    logs.setup("console", "WARNING")
-    engine = bootstrap.open_database(settings)
-    try:
-        with engine.begin() as connection:
-            code: int = options.function(connection, options, datetime.now(UTC))
-            return code
-    finally:
-        engine.dispose()
+def _verb(group: click.Group, word: str, *words: str | click.Parameter) -> Callable[[Callable[..., Any]], None]:
+    """Make a command of `act(connection, now, **options)`: what it returns, a row or rows, is printed once its transaction is
+    over. `words`: its arguments, its options."""
+
+    def decorate(act: Callable[..., Any]) -> None:
+        def call(as_json: bool, **options: Any) -> None:
+            logs.setup("console", "WARNING")
+            engine = bootstrap.open_database(from_env(completed(os.environ), is_terminal=sys.stderr.isatty()))
+            try:
+                with engine.begin() as connection:
+                    found = act(connection, datetime.now(UTC), **options)
+            finally:
+                engine.dispose()
+            rows = found if isinstance(found, list) else [found]
+            for line in [json.dumps(found)] if as_json else map(_line, rows):
+                click.echo(line)
+
+        params = [_parameter(each) if isinstance(each, str) else each for each in words]
+        group.add_command(click.Command(word, params=[*params, _AS_JSON], callback=call, help=act.__doc__))
+
+    return decorate
 
 
-def serve_until_stopped(settings: Settings) -> int:
+def _parameter(word: str) -> click.Parameter:
+    return click.Option([word]) if word.startswith("--") else click.Argument([word])
+
+
+ORG = _group("org", "Organizations.")
+PROJECT = _group("project", "Projects.")
+REPO = _group("repo", "Repositories, for `set-commits --auto`.")
+
+
+@main.command()
+def serve() -> None:
+    """Answer HTTP until Ctrl-C."""
+    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())  # a server takes what its supervisor gives
     logs.setup(settings.log_format, settings.log_level)
     logs.hide(settings.every_secret())
     read_limit(settings)
@@ -89,8 +90,7 @@ def serve_until_stopped(settings: Settings) -> int:
     workers = settings.web_concurrency if engine.dialect.name == "postgresql" else 1
     engine.dispose()
     logs.get(__name__).info("releases.serving", host=settings.host, port=settings.releases_port, processes=workers)
-    serve("releases.asgi:create", host=settings.host, port=settings.releases_port, workers=workers)
-    return 0
+    serve_app("releases.asgi:create", host=settings.host, port=settings.releases_port, workers=workers)
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
@@ -104,86 +104,115 @@ def _refuse_taken_port(host: str, port: int) -> None:
         raise SettingsError([f"RELEASES_PORT {port} on {host} cannot be bound: {problem.strerror or problem}"]) from problem
 
 
-def create_organization(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
-    _check_slug(options.slug)
-    number, is_new = organizations.ensure_organization(connection, options.slug, now, options.name or "")
-    return _show(options, {"id": number, "slug": options.slug, "created": is_new})
+@_verb(ORG, "create", "slug", "--name")
+def create_organization(connection: Connection, now: datetime, slug: str, name: str | None) -> _Row:
+    _check_slug(slug)
+    number, is_new = organizations.ensure_organization(connection, slug, now, name or "")
+    return {"id": number, "slug": slug, "created": is_new}
 
 
-def list_organizations(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
-    return _show_all(options, [_plain(row, "id", "slug", "name") for row in organizations.list_organizations(connection)])
+@_verb(ORG, "list")
+def list_organizations(connection: Connection, _: datetime) -> list[_Row]:
+    return [_plain(row, "id", "slug", "name") for row in organizations.list_organizations(connection)]
 
 
-def create_project(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
-    _check_slug(options.slug)
-    org = _organization(connection, options.org)
-    number, is_new = organizations.ensure_project(connection, org, options.slug, now, options.name or "")
-    return _show(options, {"id": number, "slug": options.slug, "created": is_new})
+@_verb(PROJECT, "create", "org", "slug", "--name")
+def create_project(connection: Connection, now: datetime, org: str, slug: str, name: str | None) -> _Row:
+    _check_slug(slug)
+    number, is_new = organizations.ensure_project(connection, _organization(connection, org), slug, now, name or "")
+    return {"id": number, "slug": slug, "created": is_new}
 
 
-def list_projects(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
-    rows = organizations.list_projects(connection, _organization(connection, options.org))
-    return _show_all(options, [_plain(row, "id", "slug", "name") for row in rows])
+@_verb(PROJECT, "list", "org")
+def list_projects(connection: Connection, _: datetime, org: str) -> list[_Row]:
+    rows = organizations.list_projects(connection, _organization(connection, org))
+    return [_plain(row, "id", "slug", "name") for row in rows]
 
 
-def rename_project(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
-    _check_slug(options.new_slug)
+@_verb(PROJECT, "rename", "org", "slug", "new_slug")
+def rename_project(connection: Connection, _: datetime, org: str, slug: str, new_slug: str) -> _Row:
+    _check_slug(new_slug)
     try:
-        done = organizations.rename_project(connection, _organization(connection, options.org), options.slug, options.new_slug)
+        is_done = organizations.rename_project(connection, _organization(connection, org), slug, new_slug)
     except sa.exc.IntegrityError:
-        raise SettingsError([f"there is a project {options.new_slug!r} already"]) from None
-    return _show(options, {"slug": options.new_slug}) if done else _nothing(f"there is no project {options.slug!r}")
+        raise SettingsError([f"there is a project {new_slug!r} already"]) from None
+    return {"slug": new_slug} if is_done else _nothing(f"there is no project {slug!r}")
 
 
-def create_repository(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
+@_verb(REPO, "create", "org", "name", "--url", "--provider")
+def create_repository(
+    connection: Connection, now: datetime, org: str, name: str, url: str | None, provider: str | None
+) -> _Row:
     """One that refs can name before any commit of it came; with provider and URL, sentry-cli finds it by the git remote."""
-    org = _organization(connection, options.org)
-    if not 1 <= len(options.name) <= 200 or not options.name.isprintable():
+    owner = _organization(connection, org)
+    if not 1 <= len(name) <= 200 or not name.isprintable():
         raise SettingsError(["a repository's name has 1 to 200 printable characters"])
-    number, is_new = organizations.ensure_repository(connection, org, options.name, options.url, options.provider, now)
-    return _show(options, {"id": number, "name": options.name, "created": is_new})
+    number, is_new = organizations.ensure_repository(connection, owner, name, url, provider, now)
+    return {"id": number, "name": name, "created": is_new}
 
 
-def create_credential(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
-    org = _organization(connection, options.org)
-    new = NewCredential(
-        kind=options.noun,
-        scopes=tuple(dict.fromkeys(options.scope or _DEFAULT_SCOPES)),
-        user_id=organizations.ensure_member(connection, org, _email(options.user), now) if options.user else None,
-        projects=_project_ids(connection, org, options.project) if options.project else None,
-        expires_at=now + timedelta(days=_days(options.expires)) if options.expires else None,
-        label="command line",
+def _credential_group(kind: Literal["token", "key"], meaning: str) -> None:
+    """The commands of `token` and `key`, which differ in how their secret is sent."""
+    group = _group(kind, meaning)
+
+    @_verb(
+        group,
+        "create",
+        "org",
+        "--expires-days",
+        "--user",
+        click.Option(["--scope"], multiple=True, type=click.Choice(credentials.SCOPES), help="May be repeated."),
+        click.Option(["--project"], multiple=True, help="Only this project; may be repeated."),
     )
-    number, secret = credentials.create(connection, org, new, now)
-    return _show(options, {"id": number, options.noun: secret, "scopes": list(new.scopes)})
+    def create(
+        connection: Connection,
+        now: datetime,
+        org: str,
+        expires_days: str | None,
+        user: str | None,
+        scope: Sequence[str],
+        project: Sequence[str],
+    ) -> _Row:
+        owner = _organization(connection, org)
+        new = NewCredential(
+            kind=kind,
+            scopes=tuple(dict.fromkeys(scope or _DEFAULT_SCOPES)),
+            user_id=organizations.ensure_member(connection, owner, _email(user), now) if user else None,
+            projects=_project_ids(connection, owner, project) if project else None,
+            expires_at=now + timedelta(days=_days(expires_days)) if expires_days else None,
+            label="command line",
+        )
+        number, secret = credentials.create(connection, owner, new, now)
+        return {"id": number, kind: secret, "scopes": list(new.scopes)}
+
+    @_verb(group, "list", "org")
+    def list_all(connection: Connection, _: datetime, org: str) -> list[_Row]:
+        return [
+            {
+                **_plain(row, "id", "label"),
+                "ends_with": row["hint"],
+                "scopes": row["scopes"].split(),
+                **{name: render_time(row[name]) for name in ("date_added", "expires_at", "revoked_at")},
+            }
+            for row in credentials.list_all(connection, _organization(connection, org), kind)
+        ]
+
+    @_verb(group, "revoke", "org", click.Argument(["number"], metavar="ID"))
+    def revoke(connection: Connection, now: datetime, org: str, number: str) -> _Row:
+        if not number.isdigit() or len(number) > 18:
+            raise SettingsError([f"an id is a number, not {number!r}"])
+        if not credentials.revoke(connection, _organization(connection, org), kind, int(number), now):
+            _nothing(f"there is no {kind} {number} that is not revoked already")
+        return {"id": int(number), "revoked": True}
 
 
-def list_credentials(connection: Connection, options: argparse.Namespace, _: datetime) -> int:
-    rows = credentials.list_all(connection, _organization(connection, options.org), options.noun)
-    shown = [
-        {
-            **_plain(row, "id", "label"),
-            "ends_with": row["hint"],
-            "scopes": row["scopes"].split(),
-            **{name: render_time(row[name]) for name in ("date_added", "expires_at", "revoked_at")},
-        }
-        for row in rows
-    ]
-    return _show_all(options, shown)
+_credential_group("token", "Bearer tokens.")
+_credential_group("key", "API keys: the user name of Basic, with an empty password.")
 
 
-def revoke_credential(connection: Connection, options: argparse.Namespace, now: datetime) -> int:
-    if not options.id.isdigit() or len(options.id) > 18:
-        raise SettingsError([f"an id is a number, not {options.id!r}"])
-    done = credentials.revoke(connection, _organization(connection, options.org), options.noun, int(options.id), now)
-    if not done:
-        return _nothing(f"there is no {options.noun} {options.id} that is not revoked already")
-    return _show(options, {"id": int(options.id), "revoked": True})
-
-
-def _nothing(what: str) -> int:
-    print(f"releases: {what}", file=sys.stderr)
-    return NOTHING_MATCHED
+def _nothing(what: str) -> NoReturn:
+    click.echo(f"releases: {what}", err=True)
+    sys.exit(NOTHING_MATCHED)
 
 
 def _organization(connection: Connection, slug: str) -> int:
@@ -221,19 +250,6 @@ def _plain(row: RowMapping, *names: str) -> _Row:
     return {name: row[name] for name in names}
 
 
-def _show(options: argparse.Namespace, row: _Row) -> int:
-    return _show_all(options, [row], single=True)
-
-
-def _show_all(options: argparse.Namespace, rows: list[_Row], *, single: bool = False) -> int:
-    if options.json:
-        print(json.dumps(rows[0] if single else rows))
-    else:
-        for row in rows:
-            print("  ".join(f"{name}={_word(value)}" for name, value in row.items() if value is not None))
-    sys.stdout.flush()
-    return 0
-
-
-def _word(value: object) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value)
+def _line(row: _Row) -> str:
+    shown = {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items() if value is not None}
+    return "  ".join(f"{name}={value}" for name, value in shown.items())

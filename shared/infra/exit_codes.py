@@ -12,25 +12,22 @@ from shared.errors import SchemaError, SettingsError, TagshipError
 FAILED, WRONG_USE, NOTHING_MATCHED = 1, 2, 3
 
 
-def run_command(main: Callable[[], object]) -> None:
+def run_command(main: Callable[[], object], name: str = "tagship") -> None:
     """Run a command's entry; exits 2 on a wrong setting or schema, 1 on another error that we raised on purpose."""
     try:
         main()
     except SettingsError as problem:
-        _end(problem.faults, WRONG_USE)
-    except SchemaError as problem:
-        _end([str(problem)], WRONG_USE)
+        faults, code = problem.faults, WRONG_USE
     except TagshipError as problem:
-        _end([str(problem)], FAILED)
+        faults, code = [str(problem)], WRONG_USE if isinstance(problem, SchemaError) else FAILED
     except SQLAlchemyError as problem:
         # The driver's own words: they name host and cause, and never the password.
         cause = " ".join(str(getattr(problem, "orig", None) or type(problem).__name__).split())
-        _end([f"the database cannot be used: {cause[:300]}"], FAILED)
+        faults, code = [f"the database cannot be used: {cause[:300]}"], FAILED
     except OSError as problem:
-        _end([f"{problem.strerror or type(problem).__name__}: {problem.filename or 'a file or port'}"], FAILED)
-
-
-def _end(sentences: list[str], code: int) -> None:
-    for sentence in sentences:
-        print(f"tagship: {sentence}", file=sys.stderr)
+        faults, code = [f"{problem.strerror or type(problem).__name__}: {problem.filename or 'a file or port'}"], FAILED
+    else:
+        return
+    for sentence in faults:
+        print(f"{name}: {sentence}", file=sys.stderr)
     sys.exit(code)
