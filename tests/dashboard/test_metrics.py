@@ -58,7 +58,7 @@ def test_figures_are_those_of_the_ledger(stranger: FlaskClient, engine: Engine, 
     assert found['tagship_deliveries_total{status="refused"}'] == 1
     assert found['tagship_attempts_total{outcome="failed"}'] == 1
     assert found['tagship_attempts_total{outcome="lost"}'] == 0
-    assert found['tagship_target_state{target="main",state="paused"}'] == 1
+    assert found['tagship_target_state{state="paused",target="main"}'] == 1
     assert found['tagship_target_waiting_jobs{target="main"}'] == 2
     assert found['tagship_rule_matches_total{rule="tags"}'] == 5
     assert 2_500 < found["tagship_oldest_waiting_seconds"] < 3_600

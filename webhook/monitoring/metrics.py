@@ -7,14 +7,19 @@ present by some twenty seconds and never fall, also when old deliveries are dele
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, Response, request
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy.engine import Connection
 
+from shared.domain.filters import DELIVERY_STATUSES
 from shared.domain.histogram import BOUNDS
 from shared.domain.job_states import JobState, Outcome
 from shared.domain.rules import Rules
@@ -30,7 +35,6 @@ from webhook.ops.stats_cache import KeptCounts
 from webhook.services import Services
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_DELIVERY_STATUSES = ("accepted", "ignored", "refused")
 _HISTOGRAMS = {
     "accept_seconds": "From a webhook's arrival to its answer, accepted ones only.",
     "attempt_seconds": "One attempt of a job.",
@@ -56,77 +60,65 @@ def register(app: Flask, times: AcceptTimes) -> None:
         with reading(services.engine).begin() as connection:
             kept: KeptCounts = app.extensions["kept_counts"]
             counted = kept.read(lambda: stats.count_by_status(connection))
-            lines = list(render(connection, services.rules, counted["jobs"], datetime.now(UTC)))
-        return Response("\n".join(lines) + "\n", content_type=MEDIA_TYPE)
+            text = generate_latest(LedgerMetrics(connection, services.rules, counted["jobs"], datetime.now(UTC)))
+        return Response(text, content_type=MEDIA_TYPE)
 
 
-def render(connection: Connection, rules: Rules, counted: Mapping[str, int], now: datetime) -> Iterator[str]:
-    yield from _states(connection, counted, now)
-    yield from _targets(connection, rules)
-    rows: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
-    for row in rollups.of_all_time(connection):
-        rows[row.series].append(row)
-    for series, known in (("deliveries", _DELIVERY_STATUSES), ("attempts", tuple(Outcome))):
-        label = "status" if series == "deliveries" else "outcome"
-        found = dict.fromkeys(map(str, known), 0) | {row.label: row.number for row in rows[series]}
-        yield from _family(f"tagship_{series}_total", "counter", f"{series.capitalize()} by {label}.", label, found)
-    hits = {row.label: row.number for row in rows["rules"]}
-    yield from _family("tagship_rule_matches_total", "counter", "Deliveries that a rule matched.", "rule", hits)
-    for series, meaning in _HISTOGRAMS.items():
-        yield from _histogram(f"tagship_{series}", meaning, rows[series])
+class LedgerMetrics(Collector):
+    """Every figure as the ledger has it at `now`; `counted`: the jobs by state."""
+
+    def __init__(self, connection: Connection, rules: Rules, counted: Mapping[str, int], now: datetime) -> None:
+        self._connection, self._rules, self._counted, self._now = connection, rules, counted, now
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._states()
+        yield from self._targets()
+        rows: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
+        for row in rollups.of_all_time(self._connection):
+            rows[row.series].append(row)
+        for name, series, label, known, meaning in (
+            ("deliveries", "deliveries", "status", DELIVERY_STATUSES, "Deliveries by status."),
+            ("attempts", "attempts", "outcome", tuple(Outcome), "Attempts by outcome."),
+            ("rule_matches", "rules", "rule", (), "Deliveries that a rule matched."),
+        ):
+            found = dict.fromkeys(known, 0) | {row.label: row.number for row in rows[series]}
+            yield _labelled(CounterMetricFamily(f"tagship_{name}", meaning, labels=[label]), found)
+        for series, meaning in _HISTOGRAMS.items():
+            yield _histogram(f"tagship_{series}", meaning, rows[series])
+
+    def _states(self) -> Iterator[Metric]:
+        found = dict.fromkeys(JobState, 0) | dict(self._counted)
+        yield _labelled(GaugeMetricFamily("tagship_jobs", "Jobs by state.", labels=["status"]), found)
+        oldest = stats.oldest_waiting_at(self._connection)
+        age = (self._now - oldest).total_seconds() if oldest else 0.0
+        meaning = "Age of the job that has waited longest, 0 without any."
+        yield GaugeMetricFamily("tagship_oldest_waiting_seconds", meaning, age)
+        mark = rollups.find_mark(self._connection)
+        is_behind = mark is not None and rollups.has_more(self._connection, mark, self._now)
+        meaning = "How far counters trail the present; grows when no sweeper runs."
+        trailing = (self._now - mark).total_seconds() if mark and is_behind else 0.0
+        yield GaugeMetricFamily("tagship_figures_trail_seconds", meaning, trailing)
+
+    def _targets(self) -> Iterator[Metric]:
+        healths, waiting = target_states.find(self._connection), stats.waiting_by_target(self._connection)
+        names = sorted({*self._rules.targets, *healths, *waiting})
+        states = GaugeMetricFamily("tagship_target_state", "1 for the state that a target is in.", labels=["target", "state"])
+        for name in names:
+            for state in TargetState:
+                states.add_metric([name, state], state is healths.get(name, Health()).state)
+        yield states
+        family = GaugeMetricFamily("tagship_target_waiting_jobs", "Jobs that wait for a target.", labels=["target"])
+        yield _labelled(family, {name: waiting.get(name, 0) for name in names})
 
 
-def _states(connection: Connection, counted: Mapping[str, int], now: datetime) -> Iterator[str]:
-    found = {state.value: 0 for state in JobState} | dict(counted)
-    yield from _family("tagship_jobs", "gauge", "Jobs by state.", "status", found)
-    oldest = stats.oldest_waiting_at(connection)
-    age = (now - oldest).total_seconds() if oldest else 0.0
-    yield from _single("tagship_oldest_waiting_seconds", "Age of the job that has waited longest, 0 without any.", age)
-    mark = rollups.find_mark(connection)
-    trailing = (now - mark).total_seconds() if mark and rollups.has_more(connection, mark, now) else 0.0
-    yield from _single(
-        "tagship_figures_trail_seconds", "How far counters trail the present; grows when no sweeper runs.", trailing
-    )
+def _labelled(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, float]) -> Metric:
+    for label, value in sorted(values.items()):
+        family.add_metric([label], value)
+    return family
 
 
-def _targets(connection: Connection, rules: Rules) -> Iterator[str]:
-    healths, waiting = target_states.find(connection), stats.waiting_by_target(connection)
-    names = sorted({*rules.targets, *healths, *waiting})
-    yield "# HELP tagship_target_state 1 for the state that a target is in."
-    yield "# TYPE tagship_target_state gauge"
-    for name in names:
-        current = healths.get(name, Health()).state
-        for state in TargetState:
-            yield f'tagship_target_state{{target="{_escaped(name)}",state="{state}"}} {int(state is current)}'
-    found = {name: waiting.get(name, 0) for name in names}
-    yield from _family("tagship_target_waiting_jobs", "gauge", "Jobs that wait for a target.", "target", found)
-
-
-def _family(name: str, kind: str, meaning: str, label: str, values: Mapping[str, float]) -> Iterator[str]:
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} {kind}"
-    for key, value in sorted(values.items()):
-        yield f'{name}{{{label}="{_escaped(key)}"}} {value}'
-
-
-def _single(name: str, meaning: str, value: float) -> Iterator[str]:
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} gauge"
-    yield f"{name} {value:.3f}"
-
-
-def _histogram(name: str, meaning: str, rows: Iterable[sa.Row[Any]]) -> Iterator[str]:
-    numbers, spent, total = {row.bucket: row.number for row in rows}, sum(row.seconds for row in rows), 0
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} histogram"
-    for place, bound in enumerate(BOUNDS):
-        total += numbers.get(place, 0)
-        yield f'{name}_bucket{{le="{bound}"}} {total}'
-    total += numbers.get(len(BOUNDS), 0)
-    yield f'{name}_bucket{{le="+Inf"}} {total}'
-    yield f"{name}_sum {spent:.6f}"
-    yield f"{name}_count {total}"
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _histogram(name: str, meaning: str, rows: Sequence[sa.Row[Any]]) -> Metric:
+    numbers = {row.bucket: row.number for row in rows}
+    sums = accumulate(numbers.get(place, 0) for place in range(len(BOUNDS) + 1))
+    buckets = list(zip([*map(str, BOUNDS), "+Inf"], sums, strict=True))
+    return HistogramMetricFamily(name, meaning, buckets, sum(row.seconds for row in rows))
