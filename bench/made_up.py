@@ -34,7 +34,7 @@ _FAULTS = (("project_unknown", 400, 1), ("target_auth", 403, 1), ("attempts_exha
 _RANGE = {"source": "log", "base": "1" * 40, "head": "2" * 40, "commits": 3, "with_files": 3, "partial": None, "proven": True}
 
 
-def _exchanged(status: int) -> bytes | None:
+def _exchanged(status: int) -> dict[str, Any] | None:
     """A POST of three commits and its answer, as an attempt keeps them: the same for all, since nobody measures zlib here."""
     commit = {"id": "c" * 40, "message": "Count in cents", "author_name": "Ada", "repository": "team/service"}
     kept = Exchanges()
@@ -49,7 +49,7 @@ def _exchanged(status: int) -> bytes | None:
         at=datetime(2026, 1, 1, tzinfo=UTC),
         milliseconds=120,
     )
-    return kept.packed()
+    return kept.as_json()
 
 
 _EXCHANGED = {status: _exchanged(status) for status in (201, 400, 403, 503)}

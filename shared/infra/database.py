@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -50,6 +51,19 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PackedJson(sa.types.TypeDecorator[Any]):
+    """JSON packed by zlib, at its fastest: texts shrink to a half or a third all the same."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
+        return None if value is None else zlib.compress(write_json(value).encode(), 1)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
+        return None if value is None else read_json(zlib.decompress(value))
 
 
 def normalise_url(url: str) -> URL:

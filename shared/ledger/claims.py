@@ -61,19 +61,8 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
     return Claimed(
         id=job_id,
         number=row.attempts,
-        attempts_allowed=row.attempts_allowed,
-        delivery_id=row.delivery_id,
-        provider=row.provider,
-        repository=row.repository,
-        ref=row.ref,
-        sha=row.sha,
-        target=row.target,
-        version=row.version,
-        spec=row.spec,
-        deploy=row.deploy,
-        release_url=row.release_url,
-        created_at=row.created_at,
         lease_until=now + lease,
+        **{name: row._mapping[name] for name in _AS_STORED},
         headers=payload.headers if payload else None,
         body=payload.body if payload else None,
     )
@@ -89,6 +78,7 @@ def asked_at(connection: Connection, job: Claimed) -> datetime:
     return connection.execute(replayed).scalar_one() or job.created_at
 
 
+_AS_STORED = [name for name in Claimed.__dataclass_fields__ if name in jobs.c and name not in ("id", "lease_until")]
 _PAYLOAD = sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == sa.bindparam("seq"))
 
 
@@ -109,23 +99,7 @@ def _claiming() -> Any:
             ~_is_first_contact(),
         )
         .values(attempts=jobs.c.attempts + 1, lease_until=sa.bindparam("lease_end"), waiting=None, updated_at=moment)
-        .returning(
-            jobs.c.attempts,
-            jobs.c.attempts_allowed,
-            jobs.c.trigger,
-            jobs.c.delivery_seq,
-            jobs.c.delivery_id,
-            jobs.c.provider,
-            jobs.c.repository,
-            jobs.c.ref,
-            jobs.c.sha,
-            jobs.c.target,
-            jobs.c.version,
-            jobs.c.spec,
-            jobs.c.deploy,
-            jobs.c.release_url,
-            jobs.c.created_at,
-        )
+        .returning(jobs.c.attempts, jobs.c.trigger, jobs.c.delivery_seq, *(jobs.c[name] for name in _AS_STORED))
     )
 
 

@@ -5,8 +5,6 @@ Takes a connection, never commits. The lists are packed: a release of ten thousa
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +19,6 @@ from shared.infra.database import upsert_for
 from shared.ledger.claims import Claimed
 from shared.ledger.tables import contributions, jobs, pushes
 
-_FASTEST = 1  # of zlib: messages shrink threefold all the same
 _KEPT = (
     sa.select(contributions.c.repository_key, contributions.c.commits)
     .where(contributions.c.target == sa.bindparam("target"), contributions.c.version == sa.bindparam("version"))
@@ -109,8 +106,8 @@ def find_successor(connection: Connection, job: Claimed) -> str | None:
     return None if last == job.sha else last
 
 
-def _pack(commits: Sequence[Commit]) -> bytes:
-    rows = [
+def _pack(commits: Sequence[Commit]) -> list[tuple[Any, ...]]:
+    return [
         (
             commit.id,
             commit.message,
@@ -121,10 +118,9 @@ def _pack(commits: Sequence[Commit]) -> bytes:
         )
         for commit in commits
     ]
-    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), _FASTEST)
 
 
-def _unpack(packed: bytes) -> tuple[Commit, ...]:
+def _unpack(rows: Sequence[Any]) -> tuple[Commit, ...]:
     return tuple(
         Commit(
             id=sha,
@@ -134,5 +130,5 @@ def _unpack(packed: bytes) -> tuple[Commit, ...]:
             timestamp=datetime.fromisoformat(at) if at else None,
             files=None if files is None else tuple(FileChange(path, kind) for path, kind in files),
         )
-        for sha, message, name, email, at, files in json.loads(zlib.decompress(packed))
+        for sha, message, name, email, at, files in rows
     )

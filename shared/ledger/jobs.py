@@ -37,7 +37,7 @@ def succeed(
     release_url: str,
     found: Mapping[str, Any] | None,
     now: datetime,
-    exchanges: bytes | None = None,
+    exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
     """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4).
 
@@ -63,7 +63,7 @@ def retry_later(
     error: str,
     http_status: int | None,
     now: datetime,
-    exchanges: bytes | None = None,
+    exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
     """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
     values = {
@@ -84,7 +84,7 @@ def snooze(
     at: datetime,
     waiting: Mapping[str, Any],
     now: datetime,
-    exchanges: bytes | None = None,
+    exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
     """Wait until `at` for something that is not the job's fault: its budget grows by the attempt that this one cost.
 
@@ -109,7 +109,7 @@ def fail(
     error: str,
     http_status: int | None,
     now: datetime,
-    exchanges: bytes | None = None,
+    exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
     """A person must act: the job is a dead letter until it is replayed."""
     values = {"reason": reason, "error": _cut(error)}
@@ -205,7 +205,7 @@ def _finish(
     http_status: int | None,
     error: str | None,
     now: datetime,
-    exchanges: bytes | None = None,
+    exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
     mine = {"of_job": job_id, "of_number": number}
     given = {f"new_{name}": value for name, value in values.items()}

@@ -16,3 +16,7 @@ metadata = sa.MetaData(
 
 Json = sa.JSON(none_as_null=True)
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite's rowid must be INTEGER
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    return sa.Index(name, *columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where))

@@ -6,8 +6,6 @@ that dies leaves a lease that runs out: the next one compares again and goes on 
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +26,6 @@ LEASE = timedelta(minutes=15)  # longer than the calls of a comparison may take 
 TRIES = 5  # before a passing fault of the forge or a target ends it
 MOST_KEPT = 300  # entries, of the newest tags
 _AGAIN = timedelta(seconds=30)  # after the first passing fault; doubled with each
-_FASTEST = 1  # of zlib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ def save(connection: Connection, mine: Claimed, found: ReconcileReport, *, to_cr
         to_create=to_create,
         handled=0,
         queued=0,
-        entries=_pack(found),
+        entries=[entry.as_json() for entry in found.entries[: -MOST_KEPT - 1 : -1]],
         error=None,
         next_at=now + LEASE,
     )
@@ -160,7 +157,7 @@ def count_missing(connection: Connection, keys: Sequence[str]) -> dict[str, int]
 
 def entries_of(row: sa.Row[Any]) -> list[dict[str, Any]]:
     """The newest tags first: {"tag", "sha", "target", "version", "why"}, or {"tag", "reason", "detail"} without a release."""
-    return [] if row.entries is None else list(json.loads(zlib.decompress(row.entries)))
+    return row.entries or []
 
 
 def find_jobs(connection: Connection, repository: Repository, entries: Sequence[dict[str, Any]]) -> dict[str, sa.Row[Any]]:
@@ -169,11 +166,6 @@ def find_jobs(connection: Connection, repository: Repository, entries: Sequence[
     statement = sa.select(jobs.c.key, jobs.c.id, jobs.c.status, jobs.c.reason).where(jobs.c.key.in_(keys))
     found: list[sa.Row[Any]] = list(connection.execute(statement))
     return {row.key: row for row in found}
-
-
-def _pack(found: ReconcileReport) -> bytes:
-    newest = [entry.as_json() for entry in found.entries[: -MOST_KEPT - 1 : -1]]
-    return zlib.compress(json.dumps(newest, separators=(",", ":")).encode(), _FASTEST)
 
 
 def _write(connection: Connection, mine: Claimed, **values: Any) -> bool:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shared.infra.database import UtcDateTime
-from shared.ledger.metadata import BigId, Json, metadata
+from shared.infra.database import PackedJson, UtcDateTime
+from shared.ledger.metadata import BigId, Json, metadata, partial_index
 
 # Append-only: who did what through which door.
 audit = sa.Table(
@@ -40,7 +40,7 @@ bulk_acts = sa.Table(
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("lease_until", UtcDateTime, nullable=False),  # from then on the sweeper finishes it
-    sa.Index("ix_bulk_acts_lease_until", "lease_until", sqlite_where=sa.text(_RUNNING), postgresql_where=sa.text(_RUNNING)),
+    partial_index("ix_bulk_acts_lease_until", "lease_until", where=_RUNNING),
 )
 
 # What happened in each hour, folded from deliveries and attempts by the sweeper (shared/ledger/rollups.py); the hour 1970-01-01
@@ -102,7 +102,7 @@ comparisons = sa.Table(
     sa.Column("to_create", sa.Integer),  # of the missing: those that this comparison is to queue
     sa.Column("handled", sa.Integer),  # of those to be created
     sa.Column("queued", sa.Integer),  # of the handled: a job waits now that did not before
-    sa.Column("entries", sa.LargeBinary),  # packed by `shared/ledger/reconcile_runs.py`: the newest tags
+    sa.Column("entries", PackedJson),  # of the newest tags, see `shared/ledger/reconcile_runs.py`
     sa.Column("error", sa.Text),  # why it waits, or failed
-    sa.Index("ix_comparisons_next_at", "next_at", sqlite_where=sa.text(_TO_DO), postgresql_where=sa.text(_TO_DO)),
+    partial_index("ix_comparisons_next_at", "next_at", where=_TO_DO),
 )

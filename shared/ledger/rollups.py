@@ -78,7 +78,7 @@ def advance(engine: Engine, now: datetime) -> bool:
     """Fold the next window; False when there is none, or another process was faster."""
     end = now - LATENESS
     with reading(engine).begin() as connection:
-        mark = _find_mark(connection)
+        mark = find_mark(connection)
         start = _next_event(connection, mark, end)
         if start is None:
             return False
@@ -93,7 +93,8 @@ def advance(engine: Engine, now: datetime) -> bool:
     return True
 
 
-def _find_mark(connection: Connection) -> datetime | None:
+def find_mark(connection: Connection) -> datetime | None:
+    """Up to when the figures tell everything."""
     return connection.execute(sa.select(tally_marks.c.until).where(tally_marks.c.name == MARK)).scalar_one_or_none()
 
 
@@ -176,14 +177,7 @@ def add(connection: Connection, fold: Fold) -> None:
     connection.execute(
         statement,
         [  # in one order for all, so that two writers never wait for each other in a circle
-            {
-                "hour": hour,
-                "series": key[0],
-                "label": key[1],
-                "bucket": key[2],
-                "number": sums[hour, key],
-                "seconds": seconds[hour, key],
-            }
+            dict(zip(tallies.c.keys(), (hour, *key, sums[hour, key], seconds[hour, key]), strict=True))
             for hour, key in sorted(sums)
         ],
     )
@@ -192,11 +186,6 @@ def add(connection: Connection, fold: Fold) -> None:
 def has_more(connection: Connection, mark: datetime, now: datetime) -> bool:
     """Whether something happened between the mark and what is old enough to be folded."""
     return _next_event(connection, mark, now - LATENESS) is not None
-
-
-def find_mark(connection: Connection) -> datetime | None:
-    """Up to when the figures tell everything."""
-    return _find_mark(connection)
 
 
 def since(connection: Connection, hour: datetime) -> list[sa.Row[Any]]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from shared.infra.database import Schema, UtcDateTime
+from shared.infra.database import PackedJson, Schema, UtcDateTime
 from shared.ledger.metadata import BigId as _BigId
 from shared.ledger.metadata import Json as _Json
 from shared.ledger.metadata import metadata as metadata
+from shared.ledger.metadata import partial_index
 from shared.ledger.reporting_tables import audit as audit  # so that whoever migrates knows those tables too
 
 SCHEMA = Schema(Path(__file__).parent / "migrations", "alembic_version", remedy="python -m webhook db upgrade")
@@ -34,24 +35,13 @@ deliveries = sa.Table(
     # A push is written to the commit log later, by whoever needs the log first: true while that is still to be done.
     sa.Column("to_log", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("provider", "dedupe_key"),
-    sa.Index(
-        "ix_deliveries_refused",
-        "seq",
-        sqlite_where=sa.text("status = 'refused'"),
-        postgresql_where=sa.text("status = 'refused'"),
-    ),
+    partial_index("ix_deliveries_refused", "seq", where="status = 'refused'"),
     sa.Index("ix_deliveries_delivery_id", "delivery_id"),
     sa.Index("ix_deliveries_status", "status", "seq"),
     sa.Index("ix_deliveries_repository", "repository", "seq"),
     sa.Index("ix_deliveries_created_at", "created_at"),
     sa.Index("ix_deliveries_provider", "provider", "seq"),
-    sa.Index(
-        "ix_deliveries_to_log",
-        "provider",
-        "repository",
-        sqlite_where=sa.text("to_log"),
-        postgresql_where=sa.text("to_log"),
-    ),
+    partial_index("ix_deliveries_to_log", "provider", "repository", where="to_log"),
 )
 
 # Apart from deliveries, so that lists never read bodies and retention can drop them alone.
@@ -102,40 +92,15 @@ jobs = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
-    sa.Index(
-        "ix_jobs_due", "target", "repository", "knock_at", "id", sqlite_where=sa.text(_DUE), postgresql_where=sa.text(_DUE)
-    ),
+    partial_index("ix_jobs_due", "target", "repository", "knock_at", "id", where=_DUE),
     sa.Index("ix_jobs_status", "status", "id"),
     sa.Index("ix_jobs_repository", "repository", "id"),
     sa.Index("ix_jobs_target", "target", "id"),
-    sa.Index(
-        "ix_jobs_reason",
-        "reason",
-        "id",
-        sqlite_where=sa.text("reason IS NOT NULL"),
-        postgresql_where=sa.text("reason IS NOT NULL"),
-    ),
-    sa.Index(
-        "ix_jobs_replay_seq",
-        "replay_seq",
-        "status",
-        sqlite_where=sa.text("replay_seq IS NOT NULL"),
-        postgresql_where=sa.text("replay_seq IS NOT NULL"),
-    ),
-    sa.Index(
-        "ix_jobs_leased",
-        "lease_until",
-        sqlite_where=sa.text("status = 'running'"),
-        postgresql_where=sa.text("status = 'running'"),
-    ),
-    sa.Index(
-        "ix_jobs_running_version",
-        "target",
-        "version",
-        unique=True,  # jobs of one release run one after another
-        sqlite_where=sa.text("status = 'running'"),
-        postgresql_where=sa.text("status = 'running'"),
-    ),
+    partial_index("ix_jobs_reason", "reason", "id", where="reason IS NOT NULL"),
+    partial_index("ix_jobs_replay_seq", "replay_seq", "status", where="replay_seq IS NOT NULL"),
+    partial_index("ix_jobs_leased", "lease_until", where="status = 'running'"),
+    # Jobs of one release run one after another.
+    partial_index("ix_jobs_running_version", "target", "version", where="status = 'running'", unique=True),
 )
 
 attempts = sa.Table(
@@ -149,8 +114,8 @@ attempts = sa.Table(
     sa.Column("outcome", sa.String(10)),
     sa.Column("http_status", sa.Integer),
     sa.Column("error", sa.Text),
-    # Packed by `targets/http_exchanges.py`; written with the end of the attempt, so that it costs no statement of its own.
-    sa.Column("exchanges", sa.LargeBinary),
+    # {"exchanges", "left_out"}; written with the end of the attempt, so that it costs no statement of its own.
+    sa.Column("exchanges", PackedJson),
     sa.Index("ix_attempts_finished_at", "finished_at"),
 )
 
@@ -193,9 +158,7 @@ contributions = sa.Table(
     sa.Column("target", sa.String(64), primary_key=True),
     sa.Column("version", sa.String(200), primary_key=True),
     sa.Column("repository_key", sa.String(553), primary_key=True),
-    sa.Column(
-        "commits", sa.LargeBinary, nullable=False
-    ),  # packed by `shared/ledger/contributions.py`: no row for each of 10,000
+    sa.Column("commits", PackedJson, nullable=False),  # one row for all of them, which may be 10,000
     sa.Column("at", UtcDateTime, nullable=False),
 )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +13,6 @@ from shared.infra.redaction import LONGEST_SPELLING, mask, mask_text
 LONGEST_BODY = 2_000  # bytes of each body that are kept
 MOST = 8  # exchanges of one attempt: the first half of these, and the last
 _LONGEST_VALUE = 300  # of a header, an address, an error
-_FASTEST = 1  # of zlib: the texts shrink to a half or a third all the same
 # Of the answer: what tells who answered, how long to wait, and where a redirect would lead.
 _TELLING = (
     "content-type",
@@ -76,20 +73,10 @@ class Exchanges:
             del self._last[0]
             self._left_out += 1
 
-    def packed(self) -> bytes | None:
-        """For the attempt's row; None when nothing was sent."""
-        if not self._first:
-            return None
-        kept = {"exchanges": self._first + self._last, "left_out": self._left_out}
-        return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), _FASTEST)
-
-
-def unpack(packed: bytes | None) -> tuple[list[Any], int]:
-    """The exchanges in order, and how many more there were between the first and the last of them."""
-    if packed is None:
-        return [], 0
-    kept = json.loads(zlib.decompress(packed))
-    return kept["exchanges"], kept["left_out"]
+    def as_json(self) -> Json | None:
+        """For the attempt's row: those in order, and how many more there were between the first and the last of them; None
+        when nothing was sent."""
+        return {"exchanges": self._first + self._last, "left_out": self._left_out} if self._first else None
 
 
 def _response(answer: Answer, token: str) -> Json:

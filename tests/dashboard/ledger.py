@@ -147,7 +147,7 @@ def exchanged(job: claims.Claimed, status: int, said: str, at: datetime) -> byte
         at=at,
         milliseconds=400,
     )
-    return kept.packed()
+    return kept.as_json()
 
 
 @dataclass(frozen=True, slots=True)

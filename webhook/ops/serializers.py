@@ -15,7 +15,6 @@ from shared.domain.job_states import JobState
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Health, TargetState
 from shared.domain.times import rfc3339
-from shared.targets.http_exchanges import unpack
 from webhook.ops import shapes
 
 Json = dict[str, Any]
@@ -86,7 +85,7 @@ def replay(found: Mapping[str, Any]) -> Json:
 
 def attempt(row: sa.Row[Any]) -> shapes.Attempt:
     """`exchanges`: the calls to the target, bounded and masked; empty once they have expired, or when none was made."""
-    exchanges, left_out = unpack(row.exchanges)
+    kept = row.exchanges or {"exchanges": [], "left_out": 0}
     return {
         "number": row.number,
         "trigger": row.trigger,
@@ -95,8 +94,8 @@ def attempt(row: sa.Row[Any]) -> shapes.Attempt:
         "outcome": row.outcome,
         "http_status": row.http_status,
         "error": row.error,
-        "exchanges": exchanges,
-        "exchanges_left_out": left_out,
+        "exchanges": kept["exchanges"],
+        "exchanges_left_out": kept["left_out"],
     }
 
 

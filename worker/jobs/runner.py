@@ -177,14 +177,15 @@ class Runner:
         kept: Exchanges,
         own: Contribution | None = None,
     ) -> None:
-        packed = kept.packed()
 
         def write(connection: Connection, now: datetime) -> bool:
             if facts and not jobs.note(connection, job.id, job.number, **facts):
                 return False
             if own is not None:
                 contribute(connection, own, now)
-            return jobs.snooze(connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=packed)
+            return jobs.snooze(
+                connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=kept.as_json()
+            )
 
         if self._close(job, seen, write):
             logger.info("job.waiting", **wait.waiting)
@@ -201,7 +202,6 @@ class Runner:
             why = str(done.range["partial"]) if done.range else ""
             self._record_wait(job, snooze(done.complete_at, jobs.PARTIAL, why), facts, Seen(Sign.WELL), kept, done.own)
             return
-        packed = kept.packed()
 
         def write(connection: Connection, now: datetime) -> bool:
             is_ours = jobs.succeed(
@@ -213,7 +213,7 @@ class Runner:
                 release_url=done.sent.url,
                 found=done.range,
                 now=now,
-                exchanges=packed,
+                exchanges=kept.as_json(),
             )
             if is_ours and done.own is not None:
                 contribute(connection, done.own, now)
@@ -251,11 +251,12 @@ class Runner:
             policy=self._policy,
         )
         record = jobs.retry_later if isinstance(decision, RetryAt) else jobs.fail
-        packed = kept.packed()
         if self._close(
             job,
             seen,
-            lambda connection, now: record(connection, job.id, job.number, now=now, exchanges=packed, **asdict(decision)),
+            lambda connection, now: record(
+                connection, job.id, job.number, now=now, exchanges=kept.as_json(), **asdict(decision)
+            ),
         ):
             logger.warning(
                 "job.retrying" if isinstance(decision, RetryAt) else "job.failed",
