@@ -22,7 +22,7 @@ class SchemaError(TagshipError):
 
 
 class Rejected(TagshipError):
-    """The sender is at fault; mapped to an HTTP status in one table (`webhook/errors.py`)."""
+    """The sender is at fault; mapped to an HTTP status in one table (`webhook/http/problems.py`)."""
 
 
 class UnknownProvider(Rejected):

@@ -14,6 +14,9 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"  # a person said no
 
 
+WAITING = (JobState.QUEUED, JobState.RETRYING)
+
+
 class Trigger(StrEnum):
     """Why an attempt was made."""
 
@@ -37,7 +40,7 @@ class Outcome(StrEnum):
 
 # transition -> (from, to)
 TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
-    "claim": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.RUNNING),
+    "claim": (frozenset(WAITING), JobState.RUNNING),
     "succeed": (frozenset({JobState.RUNNING}), JobState.SUCCEEDED),
     "retry_later": (frozenset({JobState.RUNNING}), JobState.RETRYING),
     "snooze": (frozenset({JobState.RUNNING}), JobState.RETRYING),
@@ -45,7 +48,7 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "hand_back": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "rescue": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),
-    "cancel": (frozenset({JobState.QUEUED, JobState.RETRYING}), JobState.CANCELLED),
+    "cancel": (frozenset(WAITING), JobState.CANCELLED),
     "settle": (frozenset({JobState.RETRYING}), JobState.SUCCEEDED),  # a person wants no more of its commits
     "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),
     "return": (frozenset({JobState.SUCCEEDED}), JobState.QUEUED),  # its tag moved away and is back on its commit

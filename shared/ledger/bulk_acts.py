@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.filters import read_job_filter
 from shared.domain.ids import first_id
-from shared.domain.job_states import TRANSITIONS, JobState
+from shared.domain.job_states import TRANSITIONS, WAITING
 from shared.ledger import audit
 from shared.ledger.jobs import cancel_all, requeue
 from shared.ledger.queries.lookup import job_conditions
@@ -111,7 +111,7 @@ def _stop(connection: Connection, seq: int, now: datetime) -> None:
 def _conditions(verb: Verb, wanted: Mapping[str, Any], started_at: datetime) -> list[sa.ColumnElement[bool]]:
     """Jobs that came after the act began are none of its own: one that fails again is not replayed twice."""
     if verb == "cancel":
-        return [jobs.c.replay_seq == wanted["replay"], jobs.c.status.in_((JobState.QUEUED, JobState.RETRYING))]
+        return [jobs.c.replay_seq == wanted["replay"], jobs.c.status.in_(WAITING)]
     before = jobs.c.id < first_id(started_at + timedelta(milliseconds=1))
     return [
         jobs.c.status.in_(sorted(TRANSITIONS["replay"][0])),

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.job_states import TRANSITIONS, JobState, Outcome, Trigger
+from shared.domain.job_states import TRANSITIONS, WAITING, JobState, Outcome, Trigger
 from shared.domain.reasons import Reason
 from shared.ledger.tables import attempts, jobs
 
@@ -24,7 +24,6 @@ KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect fo
 BUDGET = 12  # attempts before a job fails for good; worker/jobs/retry_policy.py spreads them over about eight hours
 PARTIAL = Reason.COMMITS_PARTIAL  # the reason of a release that is there and lacks some of its commits
 _LONGEST_ERROR = 2_000
-_WAITING = (JobState.QUEUED, JobState.RETRYING)
 
 
 def succeed(
@@ -180,7 +179,7 @@ def bring_back(connection: Connection, job_id: str, *, now: datetime) -> bool:
 
 def postpone(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> None:
     """A message was dropped unread: the sweeper is to knock again, as soon as it is these jobs' turn."""
-    statement = jobs.update().where(jobs.c.id.in_(job_ids), jobs.c.status.in_(_WAITING), jobs.c.knock_at > now)
+    statement = jobs.update().where(jobs.c.id.in_(job_ids), jobs.c.status.in_(WAITING), jobs.c.knock_at > now)
     connection.execute(statement.values(knock_at=sa.case((jobs.c.next_attempt_at > now, jobs.c.next_attempt_at), else_=now)))
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain import target_health
-from shared.domain.job_states import JobState
+from shared.domain.job_states import WAITING, JobState
 from shared.domain.target_health import Health, Seen, Sign, TargetState
 from shared.infra.database import upsert
 from shared.ledger.tables import jobs, target_states
@@ -23,7 +23,6 @@ from shared.ledger.tables import jobs, target_states
 UNKNOWN_PACE = 20.0  # of a target that is not in the configuration any more
 BURST_SECONDS = 0.5  # of the pace that an idle target may be sent at once: 20 a second can never look like 40
 LONGEST_TURN_SECONDS = 1.0  # a worker's thread waits no longer than this for its turn; the sweeper feeds the rest
-_WAITING = (JobState.QUEUED, JobState.RETRYING)
 _HEALTH = [target_states.c[name] for name in Health.__dataclass_fields__]
 
 _FIND = sa.select(*_HEALTH).where(target_states.c.name == sa.bindparam("target"))
@@ -71,7 +70,7 @@ def elect_probe(connection: Connection, name: str, job_id: str, *, now: datetime
 
 def probe_stands(connection: Connection, name: str, job_id: str, *, now: datetime) -> bool:
     """Whether the probe can still end by itself; one that cannot (cancelled, made to wait) is given up."""
-    is_due = sa.and_(jobs.c.status.in_(_WAITING), jobs.c.next_attempt_at <= now)
+    is_due = sa.and_(jobs.c.status.in_(WAITING), jobs.c.next_attempt_at <= now)
     statement = sa.select(jobs.c.id).where(jobs.c.id == job_id, sa.or_(jobs.c.status == JobState.RUNNING, is_due))
     if connection.execute(statement).first() is not None:
         return True

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import sqlalchemy as sa
 from flask import Response, jsonify
-from sqlalchemy.engine import Connection
 
 from shared.domain import filters
-from shared.errors import NotFound
 from shared.infra.database import reading
 from shared.ledger.queries import listings, lookup
 from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, actor, blueprint, read_body, services, words
@@ -55,7 +52,7 @@ def list_deliveries() -> Response:
 )
 def show_delivery(delivery_id: str) -> Response:
     with reading(services().engine).begin() as connection:
-        return jsonify(serializers.whole_delivery(_find_delivery(connection, delivery_id)))
+        return jsonify(serializers.whole_delivery(lookup.find_delivery(connection, delivery_id, _provider())))
 
 
 @blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)
@@ -80,10 +77,3 @@ def replay_delivery(delivery_id: str) -> tuple[Response, int]:
 
 def _provider() -> str | None:
     return words(("provider",)).get("provider") or None
-
-
-def _find_delivery(connection: Connection, delivery_id: str) -> sa.Row[object]:
-    row = lookup.find_delivery(connection, delivery_id, _provider())
-    if row is None:
-        raise NotFound("no delivery with this ID")
-    return row

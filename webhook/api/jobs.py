@@ -8,7 +8,7 @@ from flask import Response, jsonify
 from sqlalchemy.engine import Connection
 
 from shared.domain import filters
-from shared.errors import BadParameter, NotFound
+from shared.errors import BadParameter
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
@@ -163,7 +163,4 @@ def cancel_replay(replay: int) -> tuple[Response, int]:
 
 
 def _show_job(connection: Connection, job_id: str) -> shapes.Job:
-    row = lookup.find_job(connection, job_id)
-    if row is None:
-        raise NotFound("no job with this ID")
-    return serializers.job(row, target_states.find(connection))
+    return serializers.job(lookup.find_job(connection, job_id), target_states.find(connection))

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import click
 
 from shared.domain import filters
-from shared.errors import NotFound
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, told_why, whole_id
+from webhook.cli.common import ACTOR, as_json, filtering, open_services, print_list, told_why, whole_id
 from webhook.cli.output import print_facts, print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
 from webhook.ops import operations, serializers
@@ -46,8 +45,6 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
     with reading(open_services().engine).begin() as connection:
         delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
         row = lookup.find_delivery(connection, delivery_id, provider)
-        if row is None:
-            nothing("no delivery with this ID")
         healths = target_states.find(connection)
         made = [serializers.job(job, healths) for job in lookup.find_jobs(connection, list(row.jobs))]
     if as_json:
@@ -67,10 +64,7 @@ def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> No
     services = open_services()
     with reading(services.engine).begin() as connection:
         delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
-    try:
-        answer = operations.replay_delivery(services, ACTOR, delivery_id, provider)
-    except NotFound as problem:
-        nothing(str(problem))
+    answer = operations.replay_delivery(services, ACTOR, delivery_id, provider)
     if as_json:
         print_json(answer)
     else:

@@ -10,7 +10,7 @@ import click
 
 from shared.domain import filters
 from shared.domain.job_states import TRANSITIONS
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.bulk_acts import BulkAct
@@ -58,8 +58,6 @@ def show_job(job_id: str, as_json: bool) -> None:
     with reading(open_services().engine).begin() as connection:
         job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
         row = lookup.find_job(connection, job_id)
-        if row is None:
-            nothing("no job with this ID")
         history = [serializers.attempt(item) for item in lookup.find_attempts(connection, job_id)]
         found = serializers.job(row, target_states.find(connection))
     if as_json:
@@ -156,8 +154,6 @@ def _move(services: Services, job_id: str, verb: Literal["replay", "cancel"], *,
     with reading(services.engine).begin() as connection:
         job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
         row = lookup.find_job(connection, job_id)
-        if row is None:
-            nothing("no job with this ID")
         found: Mapping[str, Any] = serializers.job(row, target_states.find(connection))
     moved = "replayed" if verb == "replay" else "cancelled"
     if not dry_run:
@@ -183,10 +179,7 @@ def replays_group() -> None:
 def show_replay(replay: int, as_json: bool) -> None:
     """Show how far a bulk replay has come."""
     with reading(open_services().engine).begin() as connection:
-        try:
-            found = serializers.replay(replays.find_replay(connection, replay))
-        except NotFound as problem:
-            nothing(str(problem))
+        found = serializers.replay(replays.find_replay(connection, replay))
     if as_json:
         print_json(found)
     else:
@@ -198,10 +191,7 @@ def show_replay(replay: int, as_json: bool) -> None:
 @as_json
 def cancel_replay(replay: int, as_json: bool) -> None:
     """Stop a bulk replay and cancel what has not begun of it."""
-    try:
-        answer = operations.cancel_replay(open_services(), ACTOR, replay)
-    except NotFound as problem:
-        nothing(str(problem))
+    answer = operations.cancel_replay(open_services(), ACTOR, replay)
     if as_json:
         print_json(answer)
     else:

@@ -6,9 +6,8 @@ from typing import Literal
 
 import click
 
-from shared.errors import NotFound
 from shared.infra.database import reading
-from webhook.cli.common import ACTOR, as_json, nothing, open_services
+from webhook.cli.common import ACTOR, as_json, open_services
 from webhook.cli.output import print_json, print_table
 from webhook.ops import operations
 from webhook.ops.target_overview import all_targets
@@ -47,8 +46,5 @@ def resume_target(name: str) -> None:
 
 
 def _set_target(name: str, change: Literal["pause", "resume"]) -> None:
-    try:
-        operations.set_target(open_services(), ACTOR, name, change)
-    except NotFound as problem:
-        nothing(str(problem))
+    operations.set_target(open_services(), ACTOR, name, change)
     click.echo(f"{name} {change}d")

@@ -13,7 +13,7 @@ from flask import Response, request
 
 from shared.domain.filters import DeliveryFilter, Page
 from shared.domain.rules import Rules
-from shared.errors import BadParameter, Rejected
+from shared.errors import BadParameter, NotFound, Rejected
 from shared.forges import PROVIDERS
 from shared.ledger.queries import listings, lookup
 from webhook.dashboard import formatting
@@ -75,9 +75,10 @@ def _what_if(rules: Rules, last: str) -> what_if.Summary:
 
 def _load(delivery_id: str, provider: str | None, given: dict[str, str]) -> str | None:
     """Put a stored delivery into the form; a sentence when that is not possible."""
-    with looking() as connection:
-        row = lookup.find_delivery(connection, delivery_id, provider)
-    if row is None:
+    try:
+        with looking() as connection:
+            row = lookup.find_delivery(connection, delivery_id, provider)
+    except NotFound:
         return "there is no delivery of this id"
     if row.provider not in PROVIDERS or row.body is None:
         return "nothing of this delivery's payload is kept any more"

@@ -9,8 +9,8 @@ from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from shared.domain import filters
-from shared.domain.job_states import JobState
-from shared.errors import BadParameter, NotFound
+from shared.domain.job_states import WAITING, JobState
+from shared.errors import BadParameter
 from shared.ledger import audit, jobs, reconcile_runs, repositories, target_states
 from shared.ledger.queries import listings, lookup
 from webhook.dashboard import chart_cache, charts, formatting, queries
@@ -73,8 +73,6 @@ def list_deliveries() -> Response:
 def show_delivery(delivery_id: str) -> Response:
     with looking() as connection:
         row = lookup.find_delivery(connection, delivery_id, request.args.get("provider") or None)
-        if row is None:
-            raise NotFound("no delivery with this ID")
         made = lookup.find_jobs(connection, list(row.jobs)[:50])
     whole = serializers.whole_delivery(row)
     payload = formatting.pretty(whole["payload"]) if whole["payload"] is not None else None
@@ -99,7 +97,7 @@ def list_jobs() -> Response:
         found=found,
         counted=counted,
         failed_jobs=counted["failed"],
-        waits={row.id: serializers.waiting(row, healths) for row in found.rows if row.status in ("queued", "retrying")},
+        waits={row.id: serializers.waiting(row, healths) for row in found.rows if row.status in WAITING},
         targets=list(services().rules.targets),
         providers=providers(given),
         filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
@@ -111,11 +109,9 @@ def list_jobs() -> Response:
 def show_job(job_id: str) -> Response:
     with looking() as connection:
         row = lookup.find_job(connection, job_id)
-        if row is None:
-            raise NotFound("no job with this ID")
         attempts = lookup.find_attempts(connection, job_id)[-100:]
         healths = target_states.find(connection)
-    waits = row.status in ("queued", "retrying")
+    waits = row.status in WAITING
     return page(
         "job.html",
         row=row,

@@ -112,10 +112,6 @@ class Supervisor:
         for pump in self._pumps:
             pump.join(1.0)
 
-    def process_ids(self) -> dict[str, int]:
-        """{part name: id of its process}."""
-        return {child.part.name: child.process.pid for child in self._children}
-
     def _spawn(self, part: Part) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(  # noqa: S603
             part.command,

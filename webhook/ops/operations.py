@@ -62,8 +62,6 @@ def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[...,
     def do(connection: Connection, now: datetime) -> _Done:
         is_moved = verb(connection, job_id, now=now)
         row = lookup.find_job(connection, job_id)
-        if row is None:
-            raise NotFound("no job with this ID")
         if not is_moved:
             raise Conflict(f"a job that is {row.status} cannot be {moved}")
         return _Done({**serializers.job(row, target_states.find(connection))}, notify=[job_id])
@@ -79,8 +77,6 @@ def replay_delivery(services: Services, actor: Actor, delivery_id: str, provider
 
     def do(connection: Connection, now: datetime) -> _Done:
         row = lookup.find_delivery(connection, delivery_id, provider)
-        if row is None:
-            raise NotFound("no delivery with this ID")
         made = replays.replay_delivery(connection, row, services.rules, now=now)
         why = None if made else replays.why_nothing(row, services.rules)
         return _Done({"jobs": made} if why is None else {"jobs": [], "detail": why}, {"jobs": made}, made)

@@ -6,19 +6,18 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import sqlalchemy as sa
 
-from shared.domain.job_states import JobState
+from shared.domain.job_states import WAITING
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Health, TargetState
 from shared.domain.times import rfc3339
 from webhook.ops import shapes
 
 Json = dict[str, Any]
-_WAITING = (JobState.QUEUED, JobState.RETRYING)
 
 
 def moment(value: datetime | None) -> str | None:
@@ -36,28 +35,14 @@ def list_jobs(rows: Sequence[sa.Row[Any]], healths: Mapping[str, Health]) -> lis
 
 
 def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Job:
-    waits = held["status"] in _WAITING
-    return {
-        "id": held["id"],
-        "delivery_id": held["delivery_id"],
-        "provider": held["provider"],
-        "repository": held["repository"],
-        "ref": held["ref"],
-        "sha": held["sha"],
-        "target": held["target"],
-        "status": held["status"],
-        "version": held["version"],
-        "attempts": held["attempts"],
+    waits = held["status"] in WAITING
+    shown: Any = {name: held[name] for name in shapes.Job.__annotations__} | {
         "next_attempt_at": moment(held["next_attempt_at"]) if waits else None,
         "created_at": rfc3339(held["created_at"]),
         "updated_at": rfc3339(held["updated_at"]),
-        "reason": held["reason"],
-        "error": held["error"],
         "waiting": waiting(row, healths) if waits else None,
-        "outcome": held["outcome"],
-        "release_url": held["release_url"],
-        "range": held["range"],
     }
+    return cast(shapes.Job, shown)
 
 
 def _by_name(rows: Sequence[sa.Row[Any]]) -> list[Json]:

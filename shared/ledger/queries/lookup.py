@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.filters import JobFilter, is_storable
 from shared.domain.ids import first_id
+from shared.errors import NotFound
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
 SHORTEST_BEGINNING = 4  # characters of an id
@@ -41,10 +42,13 @@ def find_jobs(connection: Connection, ids: list[str]) -> list[sa.Row[Any]]:
     return list(connection.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.id)))
 
 
-def find_job(connection: Connection, job_id: str) -> sa.Row[Any] | None:
-    if not is_storable(job_id):
-        return None
-    return connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
+def find_job(connection: Connection, job_id: str) -> sa.Row[Any]:
+    """Raises NotFound."""
+    statement = sa.select(jobs).where(jobs.c.id == job_id)
+    row = connection.execute(statement).one_or_none() if is_storable(job_id) else None
+    if row is None:
+        raise NotFound("no job with this ID")
+    return row
 
 
 def job_ids(connection: Connection, beginning: str) -> list[str]:
@@ -79,10 +83,11 @@ def find_attempts(connection: Connection, job_id: str) -> list[sa.Row[Any]]:
     return list(connection.execute(sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)))
 
 
-def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> sa.Row[Any] | None:
-    """By the provider's id, with the payload's columns. Where several carry it: a stored one before a refused one."""
-    if not is_storable(delivery_id + (provider or "")):
-        return None
+def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> sa.Row[Any]:
+    """By the provider's id, with the payload's columns. Where several carry it: a stored one before a refused one.
+
+    Raises NotFound.
+    """
     statement = (
         sa.select(deliveries, payloads.c.headers, payloads.c.body)
         .join_from(deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
@@ -92,4 +97,7 @@ def find_delivery(connection: Connection, delivery_id: str, provider: str | None
     )
     if provider is not None:
         statement = statement.where(deliveries.c.provider == provider)
-    return connection.execute(statement).one_or_none()
+    row = connection.execute(statement).one_or_none() if is_storable(delivery_id + (provider or "")) else None
+    if row is None:
+        raise NotFound("no delivery with this ID")
+    return row

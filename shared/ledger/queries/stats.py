@@ -12,13 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.filters import DELIVERY_STATUSES
-from shared.domain.job_states import JobState
+from shared.domain.job_states import WAITING, JobState
 from shared.ledger import due_jobs
 from shared.ledger.queries.keyset import Range
 from shared.ledger.tables import deliveries, jobs
 
 _ALL = "*"
-_WAITING = (JobState.QUEUED, JobState.RETRYING)
 
 
 def count_by_status(connection: Connection) -> dict[str, dict[str, int]]:
@@ -47,7 +46,7 @@ def oldest_waiting_at(connection: Connection) -> datetime | None:
     """When the job that has been waiting longest was made; ids sort by time. One whose release is there, and is only being
     completed, keeps nobody waiting."""
     found = []
-    for state in _WAITING:
+    for state in WAITING:
         along = Range(connection.dialect.name, jobs.c.id, (jobs.c.status, state.value))
         statement = (
             sa.select(jobs.c.created_at)
@@ -67,8 +66,3 @@ def waiting_by_target(connection: Connection) -> dict[str, int]:
 def count_waiting(connection: Connection, target: str) -> int:
     statement = sa.select(sa.func.count()).select_from(jobs).where(*due_jobs.waiting_for(target))
     return int(connection.execute(statement).scalar_one())
-
-
-def is_waited_for(connection: Connection, target: str) -> bool:
-    """Whether any job waits for this target."""
-    return connection.execute(sa.select(jobs.c.id).where(*due_jobs.waiting_for(target)).limit(1)).first() is not None
