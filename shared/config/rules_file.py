@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -78,52 +78,14 @@ def default_target(settings: Settings) -> Target:
 
 
 def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
-    names = [table.name for table in file.rules if table.name]
-    faults = [say(f"two rules are named {name!r}") for name in sorted({name for name in names if names.count(name) > 1})]
-    targets = {
-        name: Target(
-            name=name,
-            url=table.url,
-            org=table.org,
-            token_env=table.token_env,
-            pace=table.pace,
-            deploy_wait=timedelta(seconds=table.deploy_wait),
-            repositories=table.repositories,
-        )
-        for name, table in file.targets.items()
-    } or {DEFAULT_TARGET: default_target(settings)}
-    only = next(iter(targets)) if len(targets) == 1 else None
-    rules: list[Rule] = []
-    for index, table in enumerate(file.rules):
-        where = f"rules[{index}]"
-        wanted = tuple(table.target or ([only] if only else []))
-        if not wanted:
-            faults.append(say(f"{where}.target is missing: name one of {', '.join(targets)}"))
-        for unknown in (name for name in wanted if name not in targets):
-            faults.append(say(f"{where}.target {unknown!r} is not defined{_did_you_mean(unknown, list(targets))}"))
-        projects = tuple(table.projects or (settings.sentry_projects if wanted == (DEFAULT_TARGET,) else ()))
-        if not projects:
-            faults.append(say(f"{where}.projects is missing: name the projects of the release"))
-        rules.append(
-            Rule(
-                name=table.name or f"rule {index + 1}",
-                repos=tuple(table.repo),
-                refs=tuple(table.refs),
-                targets=wanted,
-                projects=projects,
-                release=table.release,
-                set_commits=table.set_commits,
-                finalize=table.finalize,
-                environment=table.environment,
-                goes_on=table.continue_,
-            )
-        )
-    if not file.rules and only != DEFAULT_TARGET:
-        faults.append(say("rules is missing: without a rule nothing would ever be released"))
+    targets = {name: _target(name, table) for name, table in file.targets.items()} or {DEFAULT_TARGET: default_target(settings)}
+    rules, faults = _rules(file.rules, list(targets), settings)
+    if not file.rules and list(targets) != [DEFAULT_TARGET]:
+        faults.append("rules is missing: without a rule nothing would ever be released")
     if faults:
-        raise SettingsError(faults)
+        raise SettingsError([say(fault) for fault in faults])
     return Rules(
-        rules=tuple(rules) or default_rules(settings).rules,
+        rules=rules or default_rules(settings).rules,
         targets=targets,
         commits=CommitRules(
             wait=timedelta(seconds=file.commits.wait),
@@ -143,6 +105,43 @@ def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
             for index, table in enumerate(file.sources)
         ),
     )
+
+
+def _target(name: str, table: TargetTable) -> Target:
+    values = {**table.model_dump(), "deploy_wait": timedelta(seconds=table.deploy_wait)}
+    return Target(name=name, **values)
+
+
+def _rules(tables: Sequence[RuleTable], targets: list[str], settings: Settings) -> tuple[tuple[Rule, ...], list[str]]:
+    """The rules, and what is wrong with them."""
+    names = [table.name for table in tables if table.name]
+    faults = [f"two rules are named {name!r}" for name in sorted({name for name in names if names.count(name) > 1})]
+    rules: list[Rule] = []
+    for index, table in enumerate(tables):
+        where = f"rules[{index}]"
+        wanted = tuple(table.target or (targets if len(targets) == 1 else ()))
+        if not wanted:
+            faults.append(f"{where}.target is missing: name one of {', '.join(targets)}")
+        for unknown in (name for name in wanted if name not in targets):
+            faults.append(f"{where}.target {unknown!r} is not defined{_did_you_mean(unknown, targets)}")
+        projects = tuple(table.projects or (settings.sentry_projects if wanted == (DEFAULT_TARGET,) else ()))
+        if not projects:
+            faults.append(f"{where}.projects is missing: name the projects of the release")
+        rules.append(
+            Rule(
+                name=table.name or f"rule {index + 1}",
+                repos=tuple(table.repo),
+                refs=tuple(table.refs),
+                targets=wanted,
+                projects=projects,
+                release=table.release,
+                set_commits=table.set_commits,
+                finalize=table.finalize,
+                environment=table.environment,
+                goes_on=table.continue_,
+            )
+        )
+    return tuple(rules), faults
 
 
 def _reconcile_rules(table: ReconcileTable | None) -> ReconcileRules:
