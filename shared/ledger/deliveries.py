@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -136,52 +136,40 @@ def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> 
 
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
-    """(job id, whether it now waits). The same ref and commit announced by another delivery is the same job."""
-    if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.WEBHOOK, now)) is not None:
-        return made, True
-    existing = _find_job(connection, job_key(work.target, push))
-    waits = ledger.replay(connection, existing, now=now, only=(JobState.FAILED,)) or ledger.bring_back(
-        connection, existing, now=now
-    )
-    return existing, waits
+    """A job that failed, or whose release another commit of its ref has replaced since, is queued again."""
+
+    def revive(existing: str) -> bool:
+        is_replayed = ledger.replay(connection, existing, now=now, only=(JobState.FAILED,))
+        return is_replayed or ledger.bring_back(connection, existing, now=now)
+
+    return _ensure_job(connection, job_values(push, work, seq, delivery_id, Trigger.WEBHOOK, now), revive)
 
 
 def queue_again(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
     """A person's replay: a new job, or the one that failed or was cancelled, now as today's rules want it."""
-    if (made := _insert_new(connection, push, work, seq, delivery_id, Trigger.REPLAY, now)) is not None:
-        return made, True
-    existing = _find_job(connection, job_key(work.target, push))
-    statement = ledger.requeue(now).where(jobs.c.id == existing)
-    wanted = {"version": work.version, "spec": _spec(work), "delivery_seq": seq, "delivery_id": delivery_id}
-    return existing, connection.execute(statement.values(wanted)).rowcount == 1
+    values = job_values(push, work, seq, delivery_id, Trigger.REPLAY, now)
+
+    def revive(existing: str) -> bool:
+        wanted = {name: values[name] for name in ("version", "spec", "delivery_seq", "delivery_id")}
+        return connection.execute(ledger.requeue(now).where(jobs.c.id == existing).values(wanted)).rowcount == 1
+
+    return _ensure_job(connection, values, revive)
 
 
 def adopt(connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime) -> tuple[str, bool]:
     """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
-    if (made := _insert_new(connection, push, work, None, None, trigger, now)) is not None:
-        return made, True
-    existing = _find_job(connection, job_key(work.target, push))
-    return existing, ledger.replay(connection, existing, now=now, only=(JobState.FAILED, JobState.CANCELLED))
+    values = job_values(push, work, None, None, trigger, now)
+    return _ensure_job(connection, values, lambda existing: ledger.replay(connection, existing, now=now))
 
 
-def _insert_new(
-    connection: Connection,
-    push: Push,
-    work: Work,
-    seq: int | None,
-    delivery_id: str | None,
-    trigger: Trigger,
-    now: datetime,
-) -> str | None:
-    """The new job's id, None when it is there already."""
-    statement = (
-        upsert(connection, jobs)
-        .values(job_values(push, work, seq, delivery_id, trigger, now))
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(jobs.c.id)
-    )
+def _ensure_job(connection: Connection, values: dict[str, Any], revive: Callable[[str], bool]) -> tuple[str, bool]:
+    """(job id, whether it now waits). The same ref and commit announced again is the same job, which `revive` may queue again."""
+    statement = upsert(connection, jobs).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(jobs.c.id)
     made: str | None = connection.execute(statement).scalar_one_or_none()
-    return made
+    if made is not None:
+        return made, True
+    existing = str(connection.execute(sa.select(jobs.c.id).where(jobs.c.key == values["key"])).scalar_one())
+    return existing, revive(existing)
 
 
 def job_values(
@@ -219,10 +207,6 @@ def _spec(work: Work) -> dict[str, Any]:
         "finalize": work.finalize,
         "environment": work.environment,
     }
-
-
-def _find_job(connection: Connection, key: str) -> str:
-    return str(connection.execute(sa.select(jobs.c.id).where(jobs.c.key == key)).scalar_one())
 
 
 def job_key(target: str, push: Push) -> str:
