@@ -109,7 +109,7 @@ def test_the_table_of_senders_is_bounded() -> None:
     made = throttle([0.0], most=100)
     for number in range(10_000):
         made.note(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
-    assert len(made._known) == 100
+    assert len(made._buckets._known) == 100
 
 
 def test_threads_count_together() -> None:

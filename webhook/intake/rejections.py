@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.domain.reasons import Reason
 from shared.errors import BadSignature, Rejected
 from shared.infra import logs
+from shared.infra.token_buckets import TokenBuckets
 from shared.ledger import deliveries
 
 _PER_SECOND = 10.0
@@ -30,9 +29,7 @@ class Refusals:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
-        self._tokens = _PER_SECOND
-        self._filled_at = time.monotonic()
+        self._bucket = TokenBuckets(_PER_SECOND, _PER_SECOND)
 
     def remember(
         self, provider: str, headers: Mapping[str, str], problem: Rejected, now: datetime
@@ -40,7 +37,7 @@ class Refusals:
         """What writes it down, to be called where one may wait; None when too many came at once."""
         reason = Reason.SIGNATURE_WRONG if isinstance(problem, BadSignature) else Reason.PAYLOAD_REFUSED
         delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
-        if not self._take():
+        if self._bucket.take():
             return None
         logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
         values = {"provider": provider, "delivery_id": delivery_id, "event": event}
@@ -52,16 +49,6 @@ class Refusals:
                 deliveries.refuse(connection, **values)
         except SQLAlchemyError as fault:
             logger.warning("delivery.refusal_unstored", error=type(fault).__name__)
-
-    def _take(self) -> bool:
-        with self._lock:
-            moment = time.monotonic()
-            self._tokens = min(_PER_SECOND, self._tokens + (moment - self._filled_at) * _PER_SECOND)
-            self._filled_at = moment
-            if self._tokens < 1:
-                return False
-            self._tokens -= 1
-            return True
 
 
 def _first(headers: Mapping[str, str], names: tuple[str, ...], limit: int) -> str:

@@ -7,28 +7,17 @@ provider's deliveries may come from the very same address, through one proxy (do
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from shared.errors import TooManyRefusals
 from shared.infra import logs
+from shared.infra.token_buckets import TokenBuckets
 from webhook.http.client_address import group
 
 _TELL_AGAIN_SECONDS = 60.0
 
 logger = logs.get(__name__)
-
-
-@dataclass(slots=True)
-class _Sender:
-    """`left` refusals as of `since`; when the log was last told that there were too many."""
-
-    left: float
-    since: float
-    told_at: float = float("-inf")
 
 
 class Throttle:
@@ -41,28 +30,15 @@ class Throttle:
         most: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._burst, self._per_second, self._most, self._clock = burst, per_second, most, clock
-        self._lock = threading.Lock()
-        self._known: OrderedDict[str, _Sender] = OrderedDict()
+        self._limits = {"burst": burst, "per_second": per_second}
+        self._buckets = TokenBuckets(burst, per_second, most, clock)
+        self._news = TokenBuckets(1, 1 / _TELL_AGAIN_SECONDS, most, clock)
 
     def note(self, address: str | None) -> None:
         """One more refusal. Raises TooManyRefusals when the sender has had too many."""
         name = group(address)
-        with self._lock:
-            now = self._clock()
-            sender = self._known.pop(name, None) or _Sender(float(self._burst), now)
-            sender.left = min(float(self._burst), sender.left + (now - sender.since) * self._per_second)
-            sender.since = now
-            is_too_many = sender.left < 1
-            if not is_too_many:
-                sender.left -= 1
-            is_news = is_too_many and now - sender.told_at >= _TELL_AGAIN_SECONDS
-            if is_news:
-                sender.told_at = now
-            self._known[name] = sender
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        if is_news:
-            logger.warning("refusals.throttled", sender=name, burst=self._burst, per_second=self._per_second)
-        if is_too_many:
-            raise TooManyRefusals(max(1, math.ceil((1 - sender.left) / self._per_second)))
+        if not (wait := self._buckets.take(name)):
+            return
+        if not self._news.take(name):
+            logger.warning("refusals.throttled", sender=name, **self._limits)
+        raise TooManyRefusals(max(1, math.ceil(wait)))
