@@ -163,7 +163,7 @@ def adopt(connection: Connection, push: Push, work: Work, trigger: Trigger, now:
 
 
 def _ensure_job(connection: Connection, values: dict[str, Any], revive: Callable[[str], bool]) -> tuple[str, bool]:
-    """(job id, whether it now waits). The same ref and commit announced again is the same job, which `revive` may queue again."""
+    """(job id, whether it now waits). What was announced before is the same job, which `revive` may queue again."""
     statement = upsert(connection, jobs).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(jobs.c.id)
     made: str | None = connection.execute(statement).scalar_one_or_none()
     if made is not None:

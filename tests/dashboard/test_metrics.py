@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.engine import Engine
 
 from shared.domain.histogram import BOUNDS, bucket_of, quantile
@@ -67,6 +68,25 @@ def test_figures_are_those_of_the_ledger(stranger: FlaskClient, engine: Engine, 
     assert found['tagship_release_seconds_bucket{le="+Inf"}'] == found["tagship_release_seconds_count"] == 1
     assert found['tagship_release_seconds_bucket{le="300.0"}'] == 0  # it took ten minutes
     assert found["tagship_figures_trail_seconds"] == 0
+
+
+def test_prometheus_own_parser_reads_it(stranger: FlaskClient, engine: Engine, filled: Filled) -> None:
+    fold(engine)
+    text = stranger.get("/metrics", headers={"Authorization": f"Bearer {VIEWER}"}).text
+    kinds = {family.name: family.type for family in text_string_to_metric_families(text)}
+    assert kinds == {
+        "tagship_jobs": "gauge",
+        "tagship_oldest_waiting_seconds": "gauge",
+        "tagship_figures_trail_seconds": "gauge",
+        "tagship_target_state": "gauge",
+        "tagship_target_waiting_jobs": "gauge",
+        "tagship_deliveries": "counter",
+        "tagship_attempts": "counter",
+        "tagship_rule_matches": "counter",
+        "tagship_accept_seconds": "histogram",
+        "tagship_attempt_seconds": "histogram",
+        "tagship_release_seconds": "histogram",
+    }
 
 
 def test_counters_do_not_change_when_folded_again_or_rows_are_deleted(

@@ -99,6 +99,17 @@ def test_start_up_faults_are_a_sentence_each_and_exit_2(tmp_path: Path, environ:
         assert line.startswith(f"releases: {sentence}")
 
 
+def test_a_database_that_fails_is_one_sentence_and_exit_1(tmp_path: Path, template: Path) -> None:
+    shutil.copy(template, tmp_path / "releases.sqlite3")
+    engine = make_engine(f"sqlite:///{tmp_path / 'releases.sqlite3'}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE rel_organizations RENAME TO elsewhere"))
+    engine.dispose()
+    done = run(tmp_path, "org", "list")
+    sentence = "releases: the database cannot be used: no such table: rel_organizations\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+
+
 def test_a_database_of_a_newer_program_is_a_sentence_and_exit_2(tmp_path: Path, template: Path) -> None:
     shutil.copy(template, tmp_path / "releases.sqlite3")
     engine = make_engine(f"sqlite:///{tmp_path / 'releases.sqlite3'}")
