@@ -49,6 +49,9 @@ def _check_repositories(patterns: list[str]) -> list[str]:
     return patterns
 
 
+_Repositories = Annotated[_Texts, AfterValidator(_check_repositories)]
+
+
 def read_span(text: str) -> timedelta:
     """`6h` as a duration; minutes, hours or days."""
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
@@ -88,7 +91,7 @@ class TargetTable(_Strict):
 
 
 class RuleTable(_Strict):
-    repo: _Texts
+    repo: _Repositories
     name: _Text | None = None
     refs: _Texts = ["refs/tags/*"]
     target: _Texts | None = None
@@ -98,11 +101,6 @@ class RuleTable(_Strict):
     finalize: bool = True
     environment: Annotated[str, _like(r"[^/\r\n\f\t\\]{1,64}", "1 to 64 characters, none a slash or line break")] | None = None
     continue_: Annotated[bool, Field(alias="continue")] = False
-
-    @field_validator("repo")
-    @classmethod
-    def _has_provider(cls, value: list[str]) -> list[str]:
-        return _check_repositories(value)
 
     @field_validator("refs")
     @classmethod
@@ -158,7 +156,7 @@ class ReconcileTable(_Strict):
     """Off without the table."""
 
     every: Annotated[str, _like(r"[1-9][0-9]{0,3}[mhd]", "a time such as 30m, 6h or 1d")]
-    repositories: _Texts = ["*:*"]
+    repositories: _Repositories = ["*:*"]
 
     @field_validator("every")
     @classmethod
@@ -166,11 +164,6 @@ class ReconcileTable(_Strict):
         if not _SHORTEST <= read_span(value) <= _LONGEST:
             raise ValueError("must be between 5m and 30d")
         return value
-
-    @field_validator("repositories")
-    @classmethod
-    def _has_provider(cls, value: list[str]) -> list[str]:
-        return _check_repositories(value)
 
 
 class File(_Strict):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from shared.domain.push import Push
+from shared.domain.push import Ignored, Push
 from shared.domain.reasons import Reason
 from shared.domain.versions import Refused, render_version
 
@@ -126,8 +126,10 @@ class Decision(NamedTuple):
     trail: tuple[Step, ...] = ()
 
 
-def decide(push: Push, rules: Rules) -> Decision:
+def decide(push: Push | Ignored, rules: Rules) -> Decision:
     """What this push becomes under these rules. The first rule that matches decides, unless it says `continue`."""
+    if isinstance(push, Ignored):
+        return Decision(reason=push.reason, detail=push.detail)
     if push.is_deleted:
         return Decision(reason=Reason.REF_DELETED, detail=f"{push.ref.full} was deleted; a release is never deleted for it")
     if push.ref.kind == "other":

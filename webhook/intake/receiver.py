@@ -14,8 +14,7 @@ from flask import Blueprint, Response, current_app, request
 from pydantic_core import to_json
 from sqlalchemy.engine import Engine
 
-from shared.domain.push import Push
-from shared.domain.rules import Decision, Rules, decide
+from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
 from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
 from shared.forges import PROVIDERS
@@ -170,7 +169,7 @@ def _admit(intake: Intake, name: str, incoming: Incoming, sender: str | None) ->
     arrival = deliveries.Arrival(
         provider=name,
         hook=hook,
-        decision=_decide(hook, intake.rules),
+        decision=decide(hook.content, intake.rules),
         headers=incoming.headers,
         body=incoming.body,
         now=now,
@@ -227,12 +226,6 @@ def _check_body(provider: Provider, headers: Mapping[str, str]) -> None:
         raise UnsupportedBody("a compressed body is not read: send it without Content-Encoding")
     if media_type(headers) not in provider.media_types:
         raise UnsupportedBody(f"the content type must be {' or '.join(provider.media_types)}")
-
-
-def _decide(hook: Hook, rules: Rules) -> Decision:
-    if isinstance(hook.content, Push):
-        return decide(hook.content, rules)
-    return Decision(reason=hook.content.reason, detail=hook.content.detail)
 
 
 @blueprint.get("/webhooks/<name>", strict_slashes=False)

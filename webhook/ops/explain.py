@@ -61,10 +61,7 @@ def explain(provider: str, event: str, body: bytes, rules: Rules, now: datetime)
     if body.startswith(b"payload="):
         headers["content-type"] = "application/x-www-form-urlencoded"
     content = PROVIDERS[provider].read(Incoming(headers, body)).content
-    if not isinstance(content, Push):
-        decision = Decision(reason=content.reason, detail=content.detail)
-    else:
-        decision = decide(content, rules)
+    decision = decide(content, rules)
     return Explanation(
         event=spelled,
         repository=content.repository.key if content.repository else None,
