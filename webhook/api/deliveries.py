@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from shared.domain import filters
 from shared.infra.database import reading
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, actor, blueprint, read_body, services, words
+from webhook.api.request import CUT, REUSED, WRONG, acting, actor, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
@@ -57,17 +57,14 @@ def show_delivery(delivery_id: str) -> Response:
 
 @blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)
 @described(
-    Call(
-        summary="Decide a delivery again by today's rules",
+    acting(
+        "Decide a delivery again by today's rules",
+        Answer("The jobs that now wait.", shape({"jobs": several(TEXT), "detail": TEXT}, optional=("detail",))),
+        path=_ID,
+        missing=_MISSING,
         detail="Jobs are made only for what has not succeeded. None is 202 all the same; detail says if no rule wants one.",
-        who="operator",
-        path=(_ID,),
         query=(_PROVIDER,),
-        headers=(ONCE,),
-        body=NO_BODY,
-        is_body_required=False,
-        answers={202: Answer("The jobs that now wait.", shape({"jobs": several(TEXT), "detail": TEXT}, optional=("detail",)))},
-        problems={400: WRONG, 404: _MISSING, 409: f"The payload is gone. {REUSED}"},
+        conflict=f"The payload is gone. {REUSED}",
     )
 )
 def replay_delivery(delivery_id: str) -> tuple[Response, int]:

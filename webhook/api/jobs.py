@@ -12,7 +12,7 @@ from shared.errors import BadParameter
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, NO_BODY, ONCE, REUSED, WRONG, Json, actor, blueprint, read_body, services, words
+from webhook.api.request import CUT, ONCE, REUSED, WRONG, Json, acting, actor, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
@@ -61,17 +61,7 @@ def show_job(job_id: str) -> Response:
 
 
 def _moving(summary: str, allowed: str) -> Call:
-    return Call(
-        summary=summary,
-        detail=allowed,
-        who="operator",
-        path=(_ID,),
-        headers=(ONCE,),
-        body=NO_BODY,
-        is_body_required=False,
-        answers={202: Answer("The job as it stands now.", ref("Job"))},
-        problems={400: WRONG, 404: _MISSING, 409: REUSED},
-    )
+    return acting(summary, Answer("The job as it stands now.", ref("Job")), path=_ID, missing=_MISSING, detail=allowed)
 
 
 @blueprint.post("/jobs/<job_id>/replay")
@@ -146,15 +136,11 @@ def show_replay(replay: int) -> Response:
 
 @blueprint.post("/replays/<int:replay>/cancel")
 @described(
-    Call(
-        summary="Stop a bulk replay and cancel what has not begun of it",
-        who="operator",
-        path=(_REPLAY,),
-        headers=(ONCE,),
-        body=NO_BODY,
-        is_body_required=False,
-        answers={202: Answer("Cancelled.", shape({"replay": COUNT, "cancelled": COUNT}))},
-        problems={400: WRONG, 404: _NO_REPLAY, 409: REUSED},
+    acting(
+        "Stop a bulk replay and cancel what has not begun of it",
+        Answer("Cancelled.", shape({"replay": COUNT, "cancelled": COUNT})),
+        path=_REPLAY,
+        missing=_NO_REPLAY,
     )
 )
 def cancel_replay(replay: int) -> tuple[Response, int]:

@@ -13,7 +13,7 @@ from shared.errors import BadParameter
 from shared.forges.json_fields import read_object
 from shared.ledger import idempotency
 from shared.ledger.queries.listings import SCAN
-from webhook.openapi.operation import Parameter
+from webhook.openapi.operation import Answer, Call, Parameter
 from webhook.openapi.schema_helpers import shape
 from webhook.ops.operations import Actor
 from webhook.services import Services
@@ -34,6 +34,31 @@ ONCE = Parameter(
     "The same key within 24 hours gets the same answer and acts once.",
 )
 REUSED = "The state does not allow it, or the Idempotency-Key was used with another query or body."
+
+
+def acting(
+    summary: str,
+    answer: Answer,
+    *,
+    path: Parameter,
+    missing: str,
+    detail: str = "",
+    query: tuple[Parameter, ...] = (),
+    conflict: str = REUSED,
+) -> Call:
+    """An operator's POST that takes no body and acts once for each Idempotency-Key."""
+    return Call(
+        summary=summary,
+        detail=detail,
+        who="operator",
+        path=(path,),
+        query=query,
+        headers=(ONCE,),
+        body=NO_BODY,
+        is_body_required=False,
+        answers={202: answer},
+        problems={400: WRONG, 404: missing, 409: conflict},
+    )
 
 
 class AnyText(PathConverter):

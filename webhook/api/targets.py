@@ -8,7 +8,7 @@ from flask import Response, current_app, jsonify
 
 from shared.infra.database import reading
 from shared.ledger.queries.stats import count_by_status, oldest_waiting_at
-from webhook.api.request import NO_BODY, ONCE, WRONG, actor, blueprint, read_body, services
+from webhook.api.request import acting, actor, blueprint, read_body, services
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import TEXT, ref, several, shape
 from webhook.ops import operations, serializers
@@ -30,20 +30,13 @@ def list_targets() -> Response:
 
 
 def _setting(summary: str) -> Call:
-    return Call(
-        summary=summary,
+    return acting(
+        summary,
+        Answer("The target as it stands now.", ref("Target")),
+        path=Parameter("name", TEXT, "The target's name."),
+        missing="No target with this name.",
         detail="202 also when it is so already.",
-        who="operator",
-        path=(Parameter("name", TEXT, "The target's name."),),
-        headers=(ONCE,),
-        body=NO_BODY,
-        is_body_required=False,
-        answers={202: Answer("The target as it stands now.", ref("Target"))},
-        problems={
-            400: WRONG,
-            404: "No target with this name.",
-            409: "The Idempotency-Key was used with another query or body.",
-        },
+        conflict="The Idempotency-Key was used with another query or body.",
     )
 
 
