@@ -79,6 +79,7 @@ releases = sa.Table(
     sa.UniqueConstraint("organization_id", "version"),
     sa.Index("ix_rel_releases_organization_id_date_added_id", "organization_id", "date_added", "id"),
     sa.Index("ix_rel_releases_organization_id_date_sort_id", "organization_id", "date_sort", "id"),
+    sqlite_autoincrement=True,  # a number is never given twice
 )
 
 release_projects = sa.Table(
@@ -163,6 +164,7 @@ deploys = sa.Table(
     moment("date_finished"),
     moment(),
     sa.Index("ix_rel_deploys_release_id_date_finished", "release_id", "date_finished"),
+    sqlite_autoincrement=True,
 )
 
 last_deploys = sa.Table(

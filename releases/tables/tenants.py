@@ -99,6 +99,7 @@ credentials = sa.Table(
     moment(),
     sa.UniqueConstraint("kind", "digest"),
     sa.Index("ix_rel_credentials_organization_id", "organization_id"),
+    sqlite_autoincrement=True,  # `token revoke ORG ID` must not meet another token under an old number
 )
 
 credential_projects = sa.Table(

@@ -7,6 +7,8 @@ import os
 import sqlite3
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -222,7 +224,7 @@ class Schema:
     def upgrade(self, engine: Engine) -> str:
         """Migrate to the newest revision and return its name. Two at once are harmless: the second waits or finds it done."""
         prepare_file(engine.url)
-        with engine.begin() as connection:
+        with engine.connect() as connection, _without_foreign_keys(connection), connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": self.version_table})
             config = self._config()
@@ -256,6 +258,21 @@ class Schema:
         config = AlembicConfig()
         config.set_main_option("script_location", str(self.folder))
         return config
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite rebuilds a table by dropping it, and a drop deletes the rows that refer to it. The setting is fixed once a
+    transaction has begun (https://sqlite.org/lang_altertable.html, section 7)."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
 
 
 def prepare_file(url: URL) -> None:
