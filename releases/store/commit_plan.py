@@ -13,14 +13,18 @@ from typing import Any
 
 SKIP_MARK = "#skipsentry"
 _LONGEST_EMAIL = 75
+_CUT = "..."
 _NOT_IN_EMAIL = re.compile(r"[^A-Za-z0-9._-]+")
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
+    """`sent`: the address as sent. Authors are stored under `email`, in lower case."""
+
     email: str
     name: str | None
+    sent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +43,22 @@ class PlannedCommit:
 def plan_commits(sent: Sequence[dict[str, Any]]) -> list[PlannedCommit]:
     """Newest first, stable; without those that ask to be skipped. Repeats stay: they count."""
     ordered = sorted(sent, key=lambda item: item.get("timestamp") or _OLDEST, reverse=True)
-    return [_plan(item) for item in ordered if SKIP_MARK not in (item.get("message") or "")]
+    authors: dict[str, Author] = {}
+    return [_plan(item, authors) for item in ordered if SKIP_MARK not in (item.get("message") or "")]
 
 
-def _plan(item: dict[str, Any]) -> PlannedCommit:
+def _plan(item: dict[str, Any], authors: dict[str, Author]) -> PlannedCommit:
+    """`authors`: those of this request by address as sent; the first commit of an address names its author."""
+    author = plan_author(item.get("author_email"), item.get("author_name"))
+    if author is not None:
+        author = authors.setdefault(author.sent, author)
     given = {"message"} if "message" in item else set()
     if item.get("timestamp") is not None:
         given.add("timestamp")
     return PlannedCommit(
         key=item["id"],
         repository=item.get("repository") or "",
-        author=plan_author(item.get("author_email"), item.get("author_name")),
+        author=author,
         message=item.get("message"),
         added_at=item.get("timestamp"),
         given=frozenset(given),
@@ -58,11 +67,11 @@ def _plan(item: dict[str, Any]) -> PlannedCommit:
 
 
 def plan_author(email: str | None, name: str | None) -> Author | None:
-    """An author needs an e-mail; one is made from the name where none was sent."""
-    if not email:
-        if not name:
-            return None
+    """A missing e-mail address is made from the name. A blank one means no author."""
+    if email is None and name:
         email = _NOT_IN_EMAIL.sub("", name).lower() + "@localhost"
+    if not email:
+        return None
     if len(email) > _LONGEST_EMAIL:
-        email = email[: _LONGEST_EMAIL - 1] + "…"
-    return Author(email.lower()[:_LONGEST_EMAIL], name or None)
+        email = email[: _LONGEST_EMAIL - len(_CUT)] + _CUT
+    return Author(email.lower()[:_LONGEST_EMAIL], name, email)

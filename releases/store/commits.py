@@ -96,7 +96,7 @@ def _ensure_repositories(connection: Connection, organization_id: int, names: se
 
 def _ensure_authors(connection: Connection, organization_id: int, named: Sequence[Author]) -> dict[str, int]:
     """Id by e-mail. The last name given for an e-mail is the author's from now on, even none."""
-    names = {author.email: author.name for author in named}
+    names = {author.email: author.name for author in dict.fromkeys(named)}
     wanted = sorted(names)
     known = {row.email: row for row in _select_by(connection, _SOME_AUTHORS, "emails", wanted, organization_id=organization_id)}
     absent = [email for email in wanted if email not in known]

@@ -11,19 +11,27 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NoReturn
 
-from releases.validation.times import parse_time
+from releases.validation.times import OutOfRange, parse_time
 
 Reader = Callable[[Any], Any]
 
 REQUIRED = "This field is required."
-_NULL = "This field may not be null."
+NULL = "This field may not be null."
 _BLANK = "This field may not be blank."
 _TIME = "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+_OUT_OF_RANGE = "Datetime value out of range."
+_BAD_URL = "Enter a valid URL."
 _LONGEST_URL = 2048
-_LABEL = re.compile(r"(?!-)[a-z0-9\u00a1-\uffff-]{1,63}(?<!-)", re.IGNORECASE)
+_LONGEST_HOST = 253
+_LETTERS = r"a-z\u00a1-\uffff"
+_LABEL = re.compile(rf"(?!-)[{_LETTERS}0-9-]{{1,63}}(?<!-)", re.IGNORECASE)
+_LAST_LABEL = re.compile(rf"(?!-)(?:[{_LETTERS}-]{{2,63}}|xn--[a-z0-9]{{1,59}})(?<!-)", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?|ftps?)://(?:[^\s:@/]+(?::[^\s:@/]*)?@)?(?P<host>\[[0-9a-f:.]+\]|[^\s:@/?#\[\]]+)(?::\d{2,5})?(?:[/?#]\S*)?",
+    re.IGNORECASE,
+)
 
 
 class Fault(Exception):
@@ -48,7 +56,7 @@ def text(*, longest: int | None = None, blank: bool = False, trim: bool = True) 
 
     def read(value: object) -> str:
         if not isinstance(value, str):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if not _is_text(value):
                 raise Fault(["Not a valid string."])
             value = str(value)
         if trim:
@@ -57,27 +65,38 @@ def text(*, longest: int | None = None, blank: bool = False, trim: bool = True) 
             if blank:
                 return ""
             raise Fault([_BLANK])
-        if longest is not None and len(value) > longest:
-            raise Fault([f"Ensure this field has no more than {longest} characters."])
-        if not value.isascii() or "\0" in value:
-            _refuse_unstorable(value)
+        is_plain = value.isascii() and "\0" not in value and (longest is None or len(value) <= longest)
+        if not is_plain and (faults := _text_faults(value, longest)):
+            raise Fault(faults)
         return value
 
     return read
 
 
-def _refuse_unstorable(value: str) -> None:
+def _is_text(value: object) -> bool:
+    """A string, or a number, which becomes one."""
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+def _text_faults(value: str, longest: int | None) -> list[str]:
+    """Every reason to refuse a string, in the order of the framework's validators."""
+    faults: list[str] = []
+    if longest is not None and len(value) > longest:
+        faults.append(f"Ensure this field has no more than {longest} characters.")
     if "\0" in value:
-        raise Fault(["Null characters are not allowed."])
-    for character in value:
-        if "\ud800" <= character <= "\udfff":
-            raise Fault([f"Surrogate characters are not allowed: U+{ord(character):X}."])
+        faults.append("Null characters are not allowed.")
+    if not value.isascii():
+        lone = next((character for character in value if "\ud800" <= character <= "\udfff"), None)
+        faults += [f"Surrogate characters are not allowed: U+{ord(lone):X}."] if lone else []
+    return faults
 
 
 def time(value: object) -> datetime:
     if isinstance(value, str):
         try:
             return parse_time(value)
+        except OutOfRange:
+            raise Fault([_OUT_OF_RANGE]) from None
         except ValueError:
             pass
     raise Fault([_TIME])
@@ -85,61 +104,81 @@ def time(value: object) -> datetime:
 
 def url(*, blank: bool = True) -> Reader:
     """An absolute URL as Django's validator knows it: http, https, ftp, ftps; a dotted host, `localhost` or an address."""
-    read_text = text(blank=blank, longest=_LONGEST_URL)
+
+    read_text = text(blank=blank)
 
     def read(value: object) -> str:
-        found: str = read_text(value)
-        if found and not _is_url(found):
-            raise Fault(["Enter a valid URL."])
+        faults: list[str] = []
+        try:
+            found: str = read_text(value)
+        except Fault as fault:
+            if not _is_text(value):
+                raise Fault([_BAD_URL]) from fault
+            found, faults = str(value), list(fault.texts)
+        if found.strip() and (len(found) > _LONGEST_URL or not _is_url(found)):
+            faults.append(_BAD_URL)
+        if faults:
+            raise Fault(faults)
         return found
 
     return read
 
 
 def _is_url(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if parts.scheme not in ("http", "https", "ftp", "ftps") or not host or re.search(r"[\s<>\"\\]", value):
-        return False
-    return _is_host(host)
+    match = _URL.fullmatch(value)
+    return match is not None and len(match["host"]) <= _LONGEST_HOST and _is_host(match["host"])
 
 
 def _is_host(host: str) -> bool:
+    if host.startswith("["):
+        return _is_address(host[1:-1], ipaddress.IPv6Address)
+    if host.lower() == "localhost" or _is_address(host, ipaddress.IPv4Address):
+        return True
+    return _is_name(host) or (not host.isascii() and _is_name(_to_ascii(host)))
+
+
+def _is_address(text_: str, kind: Callable[[str], object]) -> bool:
     try:
-        ipaddress.ip_address(host)
+        kind(text_)
     except ValueError:
-        labels = host.removesuffix(".").split(".")
-        return host == "localhost" or (
-            len(labels) > 1 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
-        )
+        return False
     return True
 
 
-def items(read_item: Reader) -> Reader:
-    """A list, each element read by `read_item`."""
+def _is_name(host: str) -> bool:
+    """Two labels at least; the last one has two letters or more and no digit, unless it is punycode."""
+    *labels, last = host.removesuffix(".").split(".")
+    return bool(labels) and all(_LABEL.fullmatch(label) for label in labels) and _LAST_LABEL.fullmatch(last) is not None
+
+
+def _to_ascii(host: str) -> str:
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+
+
+def items(read_item: Reader, *, null: bool = False) -> Reader:
+    """A list, each element read by `read_item`. `null`: null is an element like any other."""
 
     def read(value: object) -> list[Any]:
         if not isinstance(value, list):
             raise Fault([f'Expected a list of items but got type "{type(value).__name__}".'])
-        for item in value:
-            if item is None:
-                raise Fault([_NULL])
-        return [read_item(item) for item in value]
+        return [read_item(item) if item is not None or null else _refuse_null() for item in value]
 
     return read
 
 
-def anything(value: object) -> object:
-    return value
+def _refuse_null() -> NoReturn:
+    raise Fault([NULL])
 
 
 def record(fields: Mapping[str, Field]) -> Reader:
     """An object: keys that were sent and are known, read. Absent keys stay absent, unknown keys are ignored."""
 
     def read(value: object) -> dict[str, Any]:
+        if value is None:
+            raise Fault({"non_field_errors": ["No data provided"]})
         if not isinstance(value, dict):
             name = type(value).__name__
             raise Fault({"non_field_errors": [f"Invalid data. Expected a dictionary, but got {name}."]})
@@ -152,7 +191,7 @@ def record(fields: Mapping[str, Field]) -> Reader:
                         raise Fault([REQUIRED])
                 elif value[key] is None:
                     if not field.null:
-                        raise Fault([_NULL])
+                        raise Fault([NULL])
                     found[key] = None
                 else:
                     found[key] = field.read(value[key])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 _HASH_LENGTHS = (12, 16, 20, 32, 40, 64)
 _LARGEST = 2**63 - 1
+_LARGEST_SHOWN = 2**64 - 1
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _VERSION = re.compile(
     r"(?P<numbers>[0-9]+(?:\.[0-9]+){0,3})"
@@ -41,7 +42,8 @@ def is_allowed(version: str) -> bool:
     return len(version) <= 200 and _REFUSED_CHARACTERS.search(version) is None
 
 
-def parse_version(whole: str) -> Version:
+def parse_version(padded: str) -> Version:
+    whole = padded.strip()
     package, raw = _split(whole)
     if package is None:
         return Version(raw=raw, whole=whole, package=None, build_hash=raw if _is_hash(raw) else None)
@@ -55,6 +57,7 @@ def parse_version(whole: str) -> Version:
         raw=raw,
         whole=whole,
         package=package,
+        build_hash=match["build"] if match["build"] and _is_hash(match["build"]) else None,
         numbers=tuple(numbers + [0] * (4 - len(numbers))),
         components=len(numbers),
         pre=match["dashed"] or match["direct"],
@@ -78,7 +81,7 @@ def _is_lone_number_with_letter(match: re.Match[str]) -> bool:
 
 
 def _describe(version: Version) -> str:
-    if version.build_hash is not None:
+    if version.build_hash is not None and not version.numbers:
         return version.build_hash[:12]
     if not version.numbers:
         return version.whole
@@ -88,12 +91,14 @@ def _describe(version: Version) -> str:
     return f"{text} ({version.build[:12] if _is_hash(version.build) else version.build})"
 
 
-def render_version_info(whole: str) -> dict[str, object]:
-    """The answer's `versionInfo`."""
+def render_version_info(whole: str) -> dict[str, object] | None:
+    """The answer's `versionInfo`; None for a version that the parser does not take. A number beyond 64 bits shows as 0."""
+    if "\v" in whole:
+        return None
     version = parse_version(whole)
     shown: dict[str, object] = {"raw": version.raw}
     if version.numbers:
-        major, minor, patch, _ = version.numbers
+        major, minor, patch = (number if number <= _LARGEST_SHOWN else 0 for number in version.numbers[:3])
         shown |= {"major": major, "minor": minor, "patch": patch}
         shown |= {"pre": version.pre, "buildCode": version.build, "components": version.components}
     return {

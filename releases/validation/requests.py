@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from releases.validation.fields import Fault, Field, anything, items, record, text, time, url
+from releases.validation.fields import Fault, Field, items, record, text, time, url
 from releases.validation.release_version import is_allowed
 
 LONGEST_VERSION = 200
 _LONGEST_KEY = 64
-_UNSUITABLE = frozenset("/\\\r\n\t\f")
+_NOT_IN_ENVIRONMENT = frozenset("/\r\n\f")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +69,19 @@ def _commit_or_range(value: object) -> str:
 
 
 def _projects(value: object) -> tuple[int | str, ...]:
-    entries = items(anything)(value)
-    for entry in entries:
-        if isinstance(entry, bool) or not isinstance(entry, (int, str)):
-            raise Fault(["Invalid project ids or slugs"])
-    return tuple(entries)
+    """Slugs and numbers; what is neither becomes "", which no project is called."""
+    return tuple(project_name(entry) for entry in items(lambda entry: entry, null=True)(value))
+
+
+def project_name(value: object) -> int | str:
+    """A slug, or a number; a number may come as text."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else value
+    return value if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def _change_type(value: object) -> str:
-    found: str = text()(value)
+    found: str = text(longest=1)(value)
     if found not in ("A", "M", "D"):
         raise Fault([f"Commit patch_set type {found} is not supported."])
     return found
@@ -106,7 +110,7 @@ _HEAD_COMMIT = record(
     {
         "repository": Field(text(longest=64), required=True),
         "currentId": Field(text(longest=_LONGEST_KEY), required=True),
-        "previousId": Field(text(longest=_LONGEST_KEY, blank=True), null=True),
+        "previousId": Field(text(longest=_LONGEST_KEY), null=True),
     }
 )
 _CHANGE = {
@@ -120,6 +124,7 @@ _CHANGE = {
 }
 _RELEASE = {"version": Field(_version, required=True), **_CHANGE, "projects": Field(_projects, required=True)}
 _PROJECT_RELEASE = {key: field for key, field in _RELEASE.items() if key not in ("projects", "refs", "headCommits")}
+_PROJECT_CHANGE = {key: field for key, field in _CHANGE.items() if key not in ("refs", "headCommits")}
 
 
 def read_new_release(data: object) -> NewRelease:
@@ -137,6 +142,11 @@ def read_change(data: object, version: str) -> NewRelease:
     return _release({**record(_CHANGE)(data), "version": version})
 
 
+def read_project_change(data: object, version: str) -> NewRelease:
+    """The same for PUT to a project's release, where `refs` and `headCommits` are not read."""
+    return _release({**record(_PROJECT_CHANGE)(data), "version": version})
+
+
 def _release(found: dict[str, Any]) -> NewRelease:
     refs = tuple(_ref(item) for item in found["refs"]) if "refs" in found else None
     if not refs and found.get("headCommits"):  # the older name counts only where the newer one says nothing
@@ -144,8 +154,8 @@ def _release(found: dict[str, Any]) -> NewRelease:
     return NewRelease(
         version=found["version"],
         projects=found.get("projects"),
-        ref=found.get("ref") or None,
-        url=found.get("url") or None,
+        ref=found.get("ref"),
+        url=found.get("url"),
         released_at=found.get("dateReleased"),
         commits=found.get("commits"),
         refs=refs,
@@ -178,16 +188,16 @@ class NewDeploy:
 
 def _environment(value: object) -> str:
     found: str = text(longest=64)(value)
-    if _UNSUITABLE & set(found) or found in (".", ".."):
+    if _NOT_IN_ENVIRONMENT & set(found):
         raise Fault(["Invalid value for environment"])
     return found
 
 
 def _some_projects(value: object) -> tuple[int | str, ...]:
-    found = _projects(value)
+    found = items(project_name)(value)
     if not found:
         raise Fault(["This list may not be empty."])
-    return found
+    return tuple(found)
 
 
 _DEPLOY = record(
@@ -197,7 +207,7 @@ _DEPLOY = record(
         "url": Field(url(), null=True),
         "dateStarted": Field(time, null=True),
         "dateFinished": Field(time, null=True),
-        "projects": Field(_some_projects, null=True),
+        "projects": Field(_some_projects),
     }
 )
 
@@ -207,8 +217,8 @@ def read_deploy(data: object) -> NewDeploy:
     found = _DEPLOY(data)
     return NewDeploy(
         environment=found["environment"],
-        name=found.get("name") or None,
-        url=found.get("url") or None,
+        name=found.get("name"),
+        url=found.get("url"),
         started_at=found.get("dateStarted"),
         finished_at=found.get("dateFinished"),
         projects=found.get("projects"),

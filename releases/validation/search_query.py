@@ -49,9 +49,28 @@ def parse_query(text: str) -> Query:
     if len(conditions) > _MOST_CONDITIONS:
         raise QueryError(f"Parse error: more than {_MOST_CONDITIONS} conditions")
     free = " ".join(_TOKEN.sub(" ", text).split())
-    if free.count('"') % 2:
-        raise QueryError("Parse error: a quotation mark is not closed")
-    return Query(_spellings(free.replace('"', "")), conditions)
+    _refuse_syntax(text, free)
+    return Query(_spellings(free if free.count('"') % 2 else free.replace('"', "")), conditions)
+
+
+def _refuse_syntax(text: str, free: str) -> None:
+    """Nothing is grouped or combined here; a bracket that closes is text."""
+    unquoted = re.sub(r'"[^"]*"', "", free).split()
+    if "OR" in unquoted or "AND" in unquoted:
+        raise QueryError('Boolean statements containing "OR" or "AND" are not supported in this search')
+    open_places: list[int] = []
+    for place, character in enumerate(re.sub(r'"[^"]*"', lambda match: "x" * len(match[0]), text)):
+        if character == "(":
+            open_places.append(place)
+        elif character == ")" and open_places:
+            open_places.pop()
+        elif character == ")":
+            open_places.append(place)
+            break
+    if open_places:
+        near = text[max(0, open_places[0] - 5) : open_places[0] + 5]
+        hint = "This is commonly caused by unmatched parentheses. Enclose any text in double quotes."
+        raise QueryError(f"Parse error at {near!r} (column {open_places[0] + 1}). {hint}")
 
 
 def _spellings(free: str) -> tuple[str, ...]:
@@ -105,6 +124,7 @@ def read_bound(text: str) -> Bound:
         return Bound(tuple(int(part) for part in text[:-2].split(".")), "", True)
     numbers, _, pre = text.partition("-")
     if not _NUMBERS.fullmatch(numbers):
-        raise QueryError(f"Invalid format for semver query: {text}")
+        hint = 'For searching non-semver releases, use "release:" instead.'
+        raise QueryError(f"Invalid format of semantic version. {hint}")
     parts = [int(part) for part in numbers.split(".")]
     return Bound(tuple(parts + [0] * (4 - len(parts))), pre, False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,12 @@ def test_1_2_accepted_versions_kept_as_sent(version: str) -> None:
     assert is_allowed(version)
 
 
+def shown(whole: str) -> Any:
+    info = render_version_info(whole)
+    assert info is not None
+    return info
+
+
 NUMBERED = [
     ("shop@4.2.0", "shop", (4, 2, 0, None, None, 3), "4.2.0"),
     ("app@2.1-dev+77", "app", (2, 1, 0, "dev", "77", 2), "2.1-dev (77)"),
@@ -40,17 +48,17 @@ NUMBERED = [
 
 @pytest.mark.parametrize(("whole", "package", "parts", "description"), NUMBERED)
 def test_1_8_numbered_versions(whole: str, package: str, parts: tuple[object, ...], description: str) -> None:
-    info = render_version_info(whole)
+    info = shown(whole)
     names = ("major", "minor", "patch", "pre", "buildCode", "components")
     assert info["package"] == package
     assert info["description"] == description
-    assert info["buildHash"] is None
+    assert info["buildHash"] == (parts[4] if parts[4] == "a" * 40 else None)
     assert info["version"] == {"raw": whole.removeprefix(f"{package}@"), **dict(zip(names, parts, strict=True))}
 
 
 @pytest.mark.parametrize("whole", ["2.0rc2", "1.2.3", "v1", "app@", "feature-x", "app@1a1", "app@1.2.3.4.5", "app@x"])
 def test_1_8_versions_that_are_not_parsed(whole: str) -> None:
-    info = render_version_info(whole)
+    info = shown(whole)
     assert set(info["version"]) == {"raw"}
     assert info["description"] == whole
 
@@ -58,7 +66,7 @@ def test_1_8_versions_that_are_not_parsed(whole: str) -> None:
 @pytest.mark.parametrize("length", [12, 16, 20, 32, 40, 64])
 @pytest.mark.parametrize("prefix", ["", "app@"])
 def test_1_8_hash_lengths_are_build_hashes(length: int, prefix: str) -> None:
-    info = render_version_info(prefix + "1" * length)
+    info = shown(prefix + "1" * length)
     assert info["buildHash"] == "1" * length
     assert info["description"] == "1" * 12
     assert set(info["version"]) == {"raw"}
@@ -69,7 +77,14 @@ def test_1_8_parts_beyond_64_bits_leave_columns_empty() -> None:
     assert sort_columns("app@1.0+99999999999999999999")["build_number"] is None
 
 
+def test_1_8_what_the_parser_does_not_take() -> None:
+    assert render_version_info("app@1.0\v") is None
+    assert shown("  app@1.0 ")["version"]["raw"] == "1.0"
+    assert shown("app@99999999999999999999.1")["version"]["major"] == 0
+
+
 @given(st.text(max_size=200))
 def test_any_text_has_version_info_and_columns(whole: str) -> None:
-    assert render_version_info(whole)["version"]
+    info = render_version_info(whole)
+    assert info is None or "version" in info
     assert "package" in sort_columns(whole)
