@@ -11,12 +11,12 @@ from sqlalchemy.engine import Engine
 from werkzeug.exceptions import HTTPException
 
 from releases.errors import Refused, busy, missing
-from releases.http import headers
+from releases.http import headers, routing
 from releases.http.rate_limit import install as install_rate_limit
 from releases.http.request import Server, answer
 from releases.pages import routes as pages
 from releases.refs_resolver.resolver import Finder
-from releases.routes import commits, deploys, index, project_releases, releases
+from releases.routes import commits, deploys, index, organizations, project_releases, releases
 from shared.infra import logs
 from shared.infra.database import reading
 
@@ -35,10 +35,13 @@ class ReleasesApp(Flask):
         server.engine.dispose()
 
 
-def create_app(engine: Engine, *, rate_limit: int | None = None, trusts_local: bool = True) -> ReleasesApp:
+def create_app(
+    engine: Engine, *, rate_limit: int | None = None, trusts_local: bool = True, refuses_shared: bool = False
+) -> ReleasesApp:
     """The app over a database whose schema is up to date. `rate_limit`: requests a second, None for none.
 
-    `trusts_local`: the pages ask nobody on this machine to sign in.
+    `trusts_local`: the pages ask nobody on this machine to sign in. `refuses_shared`: a credential limited to projects
+    changes no release that other projects have, too.
     """
     app = ReleasesApp(__name__, static_folder=None)
     app.url_map.strict_slashes = False
@@ -47,15 +50,21 @@ def create_app(engine: Engine, *, rate_limit: int | None = None, trusts_local: b
         sa.event.listen(engine, "connect", _limit_lock_waits)
     app.finder = Finder(engine)
     app.extensions["releases"] = Server(
-        engine=engine, reader=reading(engine), clock=_now, trusts_local=trusts_local, after_commit=app.finder.ask
+        engine=engine,
+        reader=reading(engine),
+        clock=_now,
+        trusts_local=trusts_local,
+        after_commit=app.finder.ask,
+        refuses_shared=refuses_shared,
     )
     app.register_blueprint(index.routes)
-    for module in (releases, commits, deploys, project_releases):
+    for module in (releases, commits, deploys, project_releases, organizations):
         app.register_blueprint(module.routes, url_prefix=_API)
     app.register_blueprint(pages.routes)
     if rate_limit is not None:
         install_rate_limit(app, rate_limit, _now)
     headers.install(app)
+    routing.install(app)
     _handle_errors(app)
     app.finder.resume()
     return app
@@ -90,7 +99,10 @@ def _render_http(problem: HTTPException) -> Response:
     if problem.code == 404:
         return _render_refused(missing())
     if problem.code == 405:
-        return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
+        try:
+            return routing.refuse_method()
+        except Refused as refused:
+            return _render_refused(refused)
     return answer({"detail": problem.description or problem.name}, problem.code or 500)
 
 

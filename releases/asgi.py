@@ -8,7 +8,8 @@ import sys
 
 from releases.app import create_app
 from releases.http.rate_limit import read_limit
-from releases.pages.visitors import read_setting
+from releases.pages import visitors
+from releases.tenancy import shared_releases
 from shared.config.settings import from_env
 from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Refusal
@@ -20,7 +21,12 @@ def create() -> FlaskInAsgi:
     logs.setup(settings.log_format, settings.log_level)
     logs.hide(settings.every_secret())
     engine = make_engine(settings.releases_database_url)
-    app = create_app(engine, rate_limit=read_limit(settings), trusts_local=read_setting(settings))
+    app = create_app(
+        engine,
+        rate_limit=read_limit(settings),
+        trusts_local=visitors.read_setting(settings),
+        refuses_shared=shared_releases.read_setting(settings),
+    )
     return FlaskInAsgi(app, refuse=_refuse)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from releases import bootstrap
 from releases.http.rate_limit import read_limit
 from releases.pages import visitors
-from releases.tenancy import authentication, credentials, organizations
+from releases.tenancy import authentication, credentials, organizations, shared_releases
 from releases.tenancy.credentials import NewCredential
 from releases.validation.times import render_time
 from shared.config.env_files import completed
@@ -83,6 +83,7 @@ def serve() -> None:
     logs.hide(settings.every_secret())
     read_limit(settings)
     visitors.read_setting(settings)
+    shared_releases.read_setting(settings)
     _refuse_taken_port(settings.host, settings.releases_port)  # first: a second server must not touch the first one's token
     engine = bootstrap.open_database(settings)
     bootstrap.seed(engine, settings)

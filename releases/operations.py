@@ -8,14 +8,22 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases.errors import invalid, missing
-from releases.http.request import Call
+from releases.errors import forbidden, invalid, missing
+from releases.http.request import Call, refuses_shared
 from releases.serializers import releases as release_serializer
 from releases.store import commits, refs
 from releases.store import releases as release_store
 from releases.store.commit_plan import plan_commits
-from releases.tenancy import organizations
+from releases.tenancy import organizations, visibility
 from releases.validation.requests import NewRelease
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A release's row, and the projects that the answer may speak of: None for every one."""
+
+    row: RowMapping
+    visible: frozenset[int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,14 @@ def create(
 ) -> Outcome:
     """201 for a new release or a newly linked project, else 208. Raises Refused (400).
 
-    `is_project`: through the address of its one project, which says nothing about other projects of the release.
+    `is_project`: through the address of its one project, where the original does not ask about the release's other projects.
     """
-    projects = _visible_projects(connection, call, new.projects or ())
+    visible = call.caller.projects if is_project else call.visible
+    projects = _visible_projects(connection, call, visible, new.projects or ())
     extra = {"owner_id": owner_id, "user_agent": user_agent}
     row, is_new = release_store.create_or_find(connection, call.organization.id, new, extra, call.now)
     if not is_new:
-        if not is_project:
+        if not is_project or refuses_shared():
             _refuse_foreign_projects(connection, call, row)
         if new.is_archived is not None and new.is_archived != row["is_archived"]:
             row = release_store.change(connection, row["id"], {"is_archived": new.is_archived})
@@ -52,7 +61,7 @@ def create(
     if row["date_released"] is not None:
         release_store.record_released(connection, row["id"], linked, call.now)
     row = _apply_commits(connection, call, row, new, is_new=is_new)
-    shown = release_serializer.render_releases(connection, [row], project_ids=projects if is_project else None)[0]
+    shown = release_serializer.render_releases(connection, [row], visible=call.caller.projects)[0]
     return Outcome(201 if is_new or linked else 208, shown, to_find(connection, row, new))
 
 
@@ -83,16 +92,24 @@ def change(connection: Connection, call: Call, row: RowMapping, new: NewRelease)
     return _apply_commits(connection, call, row, new, is_new=False)
 
 
-def reach(connection: Connection, call: Call, version: str, *, lock: bool = False) -> RowMapping:
-    """A release of which the caller may see a project. Raises Refused (404)."""
+def reach(
+    connection: Connection, call: Call, version: str, *, named: Sequence[str] = (), lock: bool = False, is_change: bool = False
+) -> Reached:
+    """A release of which the caller may see a project that was asked for. Raises Refused (404, 403 for such a project).
+
+    `named`: the projects of the query. `is_change`: the caller is about to change what every project of the release shares.
+    """
     row = release_store.find(connection, call.organization.id, version, lock=lock)
     if row is None:
         raise missing()
-    if call.caller.projects is not None and not any(
-        call.caller.may_see(project["id"]) for project in release_store.projects_of(connection, row["id"])
-    ):
-        raise missing()
-    return row
+    visible = visibility.narrow(connection, call.organization.id, call.visible, named)
+    if visible is not None:
+        ids = {project["id"] for project in release_store.projects_of(connection, row["id"])}
+        if ids.isdisjoint(visible):
+            raise missing()
+        if is_change and refuses_shared() and call.visible is not None and not ids <= call.visible:
+            raise forbidden()
+    return Reached(row, visible)
 
 
 def _apply_commits(connection: Connection, call: Call, row: RowMapping, new: NewRelease, *, is_new: bool) -> RowMapping:
@@ -112,23 +129,22 @@ def _clear(connection: Connection, row: RowMapping) -> RowMapping:
     return release_store.change(connection, row["id"], {"commit_count": 0, "last_commit_id": None})
 
 
-def _visible_projects(connection: Connection, call: Call, named: Sequence[int | str]) -> Collection[int]:
+def _visible_projects(
+    connection: Connection, call: Call, visible: frozenset[int] | None, named: Sequence[int | str]
+) -> Collection[int]:
     found = organizations.find_projects(connection, call.organization.id, named)
-    ids = {row["id"] for row in found.values() if call.caller.may_see(row["id"])}
+    ids = {row["id"] for row in found.values() if visible is None or row["id"] in visible}
     if len(found) < len(set(named)) or len(ids) < len({row["id"] for row in found.values()}):
         raise invalid({"projects": ["Invalid project ids or slugs"]})
     return ids
 
 
 def _refuse_foreign_projects(connection: Connection, call: Call, row: RowMapping) -> None:
-    """A caller limited to some projects may not touch a release that others share."""
+    """A caller limited to some projects may not touch a release that others share. Their names stay hidden from it."""
     if call.caller.projects is None:
         return
-    foreign = [
-        project["slug"]
-        for project in release_store.projects_of(connection, row["id"])
-        if not call.caller.may_see(project["id"])
-    ]
-    if foreign:
-        names = ", ".join(foreign)
+    linked = release_store.projects_of(connection, row["id"])
+    seen = [project["slug"] for project in linked if call.caller.may_see(project["id"])]
+    if len(seen) < len(linked):
+        names = ", ".join([*seen, f"{len(linked) - len(seen)} that you may not see"])
         raise invalid({"projects": [f"You do not have permission to one of the projects: {names}"]})

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from releases.http.request import answer
+from releases.http.routing import allowed_methods
 
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # the order of Allow
 _EXPOSED = (
     "X-Sentry-Error, X-Sentry-Direct-Hit, X-Hits, X-Max-Hits, Endpoint, Retry-After, Link,"
     " X-Sentry-Rate-Limit-Limit, X-Sentry-Rate-Limit-Remaining, X-Sentry-Rate-Limit-Reset"
 )
-_ACCEPTED = "X-Sentry-Auth, X-Requested-With, Origin, Accept, Content-Type, Authentication, Authorization, Content-Encoding"
+_ACCEPTED = (
+    "X-Sentry-Auth, X-Requested-With, Origin, Accept, Content-Type, Authentication, Authorization, Content-Encoding,"
+    " sentry-trace, baggage, X-CSRFToken"
+)
 _FIXED = {
     "Content-Language": "en",
     "Vary": "Accept-Language, Cookie",
@@ -29,16 +33,18 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def check_origin() -> Response | None:
-        origin = request.headers.get("Origin")
-        if not origin or not request.path.startswith("/api/") or _is_own(origin):
+        origin = _origin()
+        if not origin or not request.path.startswith("/api/") or request.method == "OPTIONS" or _is_own(origin):
             return None
-        return answer({"detail": f"Invalid origin: {origin[:200]}"}, 400)
+        return answer(f"Invalid origin: {origin[:200]}", 400)
 
     @app.after_request
     def decorate(response: Response) -> Response:
         headers = response.headers
         headers.update(_FIXED)
-        allow = allowed[request.url_rule.rule] if request.url_rule is not None else ""
+        if g.get("is_unknown"):
+            return response
+        allow = allowed[request.url_rule.rule] if request.url_rule is not None else _in_order(allowed_methods())
         if allow:
             headers["Allow"] = allow
         if request.path.startswith("/api/"):
@@ -50,7 +56,17 @@ def _allowed_methods(app: Flask) -> dict[str, str]:
     methods: defaultdict[str, set[str]] = defaultdict(set)
     for rule in app.url_map.iter_rules():
         methods[rule.rule] |= rule.methods or set()
-    return {rule: ", ".join(name for name in _METHODS if name in known) for rule, known in methods.items()}
+    return {rule: _in_order(known) for rule, known in methods.items()}
+
+
+def _in_order(methods: set[str]) -> str:
+    return ", ".join(name for name in _METHODS if name in methods)
+
+
+def _origin() -> str | None:
+    """Of the page that calls; `null` says none (RFC 6454)."""
+    origin = request.headers.get("Origin")
+    return None if origin == "null" else origin
 
 
 def _is_own(origin: str) -> bool:
@@ -58,9 +74,8 @@ def _is_own(origin: str) -> bool:
 
 
 def _share(response: Response, allow: str) -> None:
-    origin = request.headers.get("Origin")
     headers = response.headers
-    headers["Access-Control-Allow-Origin"] = origin if origin and _is_own(origin) else "*"
+    headers["Access-Control-Allow-Origin"] = _origin() or "*"
     headers["Access-Control-Allow-Headers"] = _ACCEPTED
     headers["Access-Control-Expose-Headers"] = _EXPOSED
     if allow:

@@ -52,7 +52,7 @@ _HEAD = _object(
     {
         "repository": _text(64, null=False, blank=False),
         "currentId": _text(64, null=False, blank=False),
-        "previousId": _text(64),
+        "previousId": _text(64, blank=False),
     },
     "repository",
     "currentId",
@@ -67,7 +67,7 @@ _CHANGE: Json = {
     "status": {"enum": ["open", "archived"]},
 }
 _VERSION = _text(200, null=False, blank=False) | {"pattern": r"^[^\r\n\f\t/\\]+$"}
-_OWNER: Json = {"type": ["string", "integer", "null"], "description": "user name or id of a member"}
+_OWNER: Json = {"type": ["string", "integer"], "description": "user name or id of a member"}
 _RELEASE_KEYS = (
     *("id", "version", "status", "shortVersion", "versionInfo", "ref", "url", "dateReleased", "dateCreated", "data"),
     *("newGroups", "commitCount", "deployCount", "firstEvent", "lastEvent", "currentProjectMeta", "userAgent", "owner"),
@@ -101,12 +101,12 @@ _SCHEMAS: Json = {
     "Release": _SHOWN_RELEASE,
     "NewDeploy": _object(
         {
-            "environment": _text(64, null=False, blank=False) | {"pattern": r"^[^\r\n\f\t/\\]+$"},
+            "environment": _text(64, null=False, blank=False) | {"pattern": r"^[^\r\n\f/]+$"},
             "name": _text(64),
             "url": _text(2048) | {"format": "uri"},
             "dateStarted": _WHEN,
             "dateFinished": _WHEN,
-            "projects": {"anyOf": [_PROJECTS | {"minItems": 1}, {"type": "null"}]},
+            "projects": _PROJECTS | {"minItems": 1},
         },
         "environment",
     ),
@@ -129,15 +129,18 @@ def _query(name: str, schema: Json) -> Json:
 
 
 _STRING: Json = {"type": "string"}
+_SEARCH = [_query("query", _STRING)]
 _PAGING = [
     _query("per_page", {"type": "integer", "minimum": 1, "maximum": 100}),
     _query("cursor", _STRING | {"pattern": "^-?[0-9]+:-?[0-9]+:[01]$"}),
 ]
+_PROJECT_QUERY = _query("project", {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}})
+_DATE_NAMES = ("start", "end", "statsPeriod", "statsPeriodStart", "statsPeriodEnd")
 _FILTERS = [
-    *(_query(name, _STRING) for name in ("query", "environment", "projectSlug", "start", "end", "statsPeriod", "flatten")),
+    *(_query(name, _STRING) for name in ("query", "environment", "projectSlug", *_DATE_NAMES, "flatten", "adoptionStages")),
     _query("status", {"enum": ["open", "archived", ""]}),
     _query("sort", {"enum": ["date", "semver", "build", "adoption"]}),
-    _query("project", {"type": "array", "items": {"type": "integer"}}),
+    _PROJECT_QUERY,
 ]
 
 
@@ -146,11 +149,12 @@ def _call(summary: str, status: str, schema: Json | None, *, body: str = "", que
     found: Json = {"summary": summary, "responses": {}}
     if body:
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+        found["requestBody"]["description"] = "A form with the same fields is read, too."
     if query:
         found["parameters"] = query
     for code in status.split():
         found["responses"][code] = _response("Well", schema)
-    refusals = {"400": "Faults", "401": "Detail", "403": "Detail", "404": "Detail", "503": "Detail"}
+    refusals = {"400": "Faults", "401": "Detail", "403": "Detail", "404": "Detail", "406": "Detail", "503": "Detail"}
     refusals |= {"409": "Detail", "415": "Detail"} if body else {}
     for code, name in refusals.items():
         found["responses"].setdefault(code, _response("Refused", _ref(name)))
@@ -181,7 +185,7 @@ def _paths() -> Json:
         ),
         one: _path(
             *("org", "version"),
-            get=_call("Show a release", "200", release, query=[_query("project", {"type": "integer"})]),
+            get=_call("Show a release", "200", release, query=[_PROJECT_QUERY]),
             put=_call("Change a release", "200", release, body="ReleaseChange"),
             delete=_call("Remove a release", "204", None),
         ),
@@ -189,10 +193,14 @@ def _paths() -> Json:
         f"{one}previous-with-commits/": _path("org", "version", get=_call("The release before", "200", {"type": "object"})),
         f"{one}deploys/": _path(
             *("org", "version"),
-            get=_call("List last deploys", "200", _listing("Deploy"), query=[_query("project", {"type": "integer"})]),
+            get=_call("List last deploys", "200", _listing("Deploy"), query=[_PROJECT_QUERY, *_PAGING]),
             post=_call("Record a deploy", "201", deploy, body="NewDeploy"),
         ),
-        f"{org}repos/": _path("org", get=_call("List repositories", "200", anything, query=_PAGING)),
+        f"{one}commitfiles/": _path("org", "version", get=_call("List changed files", "200", anything, query=_PAGING)),
+        f"{one}meta/": _path("org", "version", get=_call("Show a release's header", "200", {"type": "object"})),
+        f"{one}resolved/": _path("org", "version", get=_call("List resolved issues: none", "200", anything)),
+        f"{org}repos/": _path("org", get=_call("List repositories", "200", anything, query=_SEARCH + _PAGING)),
+        **_surroundings(anything),
         project: _path(
             *("org", "project"),
             get=_call("List a project's releases", "200", _listing("Release"), query=_PAGING + _FILTERS[:2]),
@@ -207,11 +215,36 @@ def _paths() -> Json:
         f"{project}{{version}}/commits/": _path(
             *("org", "project", "version"), get=_call("List commits", "200", anything, query=_PAGING)
         ),
+        f"{project}{{version}}/repositories/": _path(
+            *("org", "project", "version"), get=_call("List repositories of the commits", "200", anything)
+        ),
+        f"{project}{{version}}/resolved/": _path(
+            *("org", "project", "version"), get=_call("List resolved issues: none", "200", anything)
+        ),
     }
     for path, calls in found.items():
         for call in (calls[method] for method in ("get", "post", "put", "delete") if method in calls and "{project}" in path):
             call["responses"] |= moved
     return found
+
+
+def _surroundings(anything: Json) -> Json:
+    """What clients ask on their way to a release."""
+    org, project, thing = "/api/0/organizations/{org}/", "/api/0/projects/{org}/{project}/", {"type": "object"}
+    return {
+        "/api/0/organizations/": {"get": _call("List the caller's organization", "200", anything, query=_SEARCH + _PAGING)},
+        org: _path("org", get=_call("Show an organization", "200", thing)),
+        f"{org}projects/": _path("org", get=_call("List an organization's projects", "200", anything, query=_SEARCH + _PAGING)),
+        f"{org}environments/": _path("org", get=_call("List environments", "200", anything)),
+        "/api/0/projects/": {"get": _call("List every project", "200", anything, query=_SEARCH + _PAGING)},
+        project: _path("org", "project", get=_call("Show a project", "200", thing)),
+        f"{project}environments/": _path("org", "project", get=_call("List a project's environments", "200", anything)),
+        f"{project}environments/{{environment}}/": _path(
+            *("org", "project", "environment"), get=_call("Show a project's environment", "200", thing)
+        ),
+        "/api/0/auth/": {"get": _call("Who is calling", "200", thing)},
+        "/api/0/users/me/regions/": {"get": _call("The one region", "200", thing)},
+    }
 
 
 def describe() -> Json:

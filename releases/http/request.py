@@ -14,16 +14,18 @@ from flask import Response, current_app, request
 from sqlalchemy.engine import Connection, Engine
 
 from releases.errors import Refused, bad_request, busy, commits_are_locked, conflicts, invalid
-from releases.http.pagination import Cursor, Turn, parse_cursor, parse_page_size, render_link
+from releases.http.pagination import Cursor, Turn, parse_cursor, parse_page_size, render_link, turn_by_number
 from releases.tenancy import authentication
 from releases.tenancy.authentication import Caller, Organization
-from releases.validation.body import BodyError, read_json
+from releases.validation.body import BodyError, read_form, read_json
 from releases.validation.fields import Fault
 
 T = TypeVar("T")
 _TRIES = 4
 _RUN_AGAIN = ("40P01", "40001")  # PostgreSQL: deadlock, serialization failure
 _LOCKED = "55P03"
+_JSON = ("application/json", "*/*")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,26 +37,39 @@ class Server:
     clock: Callable[[], datetime]
     trusts_local: bool  # the pages are open to visitors from this machine
     after_commit: Callable[[int], None]  # release id: its refs may have become findable, or others' have
+    refuses_shared: bool = False  # credentials limited to projects change no release that other projects have, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """An authorised request: who, where, when."""
+    """An authorised request: who, where, when. `visible`: projects whose releases it may reach, None for every one."""
 
     caller: Caller
     organization: Organization
     now: datetime
+    visible: frozenset[int] | None = None
 
 
 def server() -> Server:
     return cast("Server", current_app.extensions["releases"])
 
 
+def refuses_shared() -> bool:
+    return server().refuses_shared
+
+
+def named_projects() -> list[str]:
+    """The projects that the query names."""
+    return [*request.args.getlist("project"), *request.args.getlist("projectSlug")]
+
+
 def authorise(connection: Connection, org: str, scopes: Sequence[str]) -> Call:
-    """Raises Refused: 401, 404, 403 in this order."""
+    """Raises Refused: 401, 404, 403 in this order. The original lists no scope for HEAD, so HEAD is always 403."""
     now = server().clock()
     caller = authentication.authenticate(connection, request.headers.get("Authorization"), now)
-    return Call(caller=caller, organization=authentication.enter(connection, caller, org, scopes), now=now)
+    enough = () if request.method == "HEAD" else scopes
+    organization = authentication.enter(connection, caller, org, enough)
+    return Call(caller=caller, organization=organization, now=now, visible=caller.reaches)
 
 
 @contextmanager
@@ -96,9 +111,11 @@ def json_body(read: Callable[[object], T]) -> T:
 
 
 def json_value() -> object:
-    """The JSON value of the body. Raises Refused: 415, 400."""
+    """The value of the body: JSON, or the fields of a form as the JSON they stand for. Raises Refused: 415, 400."""
+    if request.mimetype in _FORMS:
+        return read_form(list(request.form.items(multi=True)))
     raw = request.get_data(cache=False)
-    if raw and request.mimetype != "application/json":
+    if raw and request.mimetype not in _JSON:
         raise Refused(415, {"detail": f'Unsupported media type "{request.mimetype[:100]}" in request.'})
     try:
         return read_json(raw)
@@ -111,21 +128,34 @@ def fault_body(fault: Fault) -> dict[str, Any]:
 
 
 def answer(body: object, status: int = 200) -> Response:
-    return Response(json.dumps(body), status, content_type="application/json")
+    return Response(json.dumps(body, separators=(",", ":")), status, content_type="application/json")
+
+
+def no_content() -> Response:
+    """204 says nothing, not even of what type."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
+
+
+def last_arg(name: str, default: str | None = None) -> str | None:
+    """A query parameter; of a repeated one the last value counts, as in Django."""
+    return request.args.getlist(name)[-1] if name in request.args else default
 
 
 def paging() -> tuple[Cursor | None, int]:
     """Cursor and page size of the query. Raises Refused (400)."""
     try:
-        size = parse_page_size(request.args.get("per_page"))
-        return parse_cursor(request.args.get("cursor")), size
+        size = parse_page_size(last_arg("per_page"))
+        return parse_cursor(last_arg("cursor")), size
     except ValueError as problem:
         raise bad_request(str(problem)) from problem
 
 
-def page(body: object, turn: Turn) -> Response:
-    """A list with its Link header."""
+def page(body: object, turn: Turn | None) -> Response:
+    """A list with its Link header. `turn` None: there is but one page."""
     response = answer(body)
+    turn = turn or turn_by_number(None, 100, has_more=False)
     query = [(key, value) for key, values in request.args.lists() for value in values]
     response.headers["Link"] = render_link(request.base_url, query, turn)
     return response

@@ -56,7 +56,7 @@ def list_releases(
     for clause in matching(text):
         query = query.where(clause)
     page = listings.page_by_time(connection, query, listings.BY_CREATION, cursor, PAGE)
-    return Releases(release_serializer.render_releases(connection, page.rows), page.turn)
+    return Releases(release_serializer.render_releases(connection, page.rows, visible=visible), page.turn)
 
 
 def read_release(
@@ -69,7 +69,7 @@ def read_release(
         {**render_commit(commit), "files": files[commit["commit_id"]], "is_cut": commit["commit_id"] in cut}
         for commit in page.rows
     ]
-    shown = release_serializer.render_releases(connection, [row], project_ids=visible)[0]
+    shown = release_serializer.render_releases(connection, [row], visible=visible)[0]
     return {
         "release": shown,
         "authors": shown["authors"][:_MOST_AUTHORS],

@@ -80,7 +80,7 @@ def _signed_in(connection: Connection, header: str, now: datetime) -> Visitor | 
             caller = authentication.authenticate(connection, attempt, now)
         except Refused:
             continue
-        return Visitor(caller) if not caller.scopes.isdisjoint(READ) else None
+        return Visitor(caller) if caller.has_any(READ) else None
     return None
 
 

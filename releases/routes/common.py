@@ -11,7 +11,7 @@ from releases.errors import invalid
 from releases.http.request import Call, answer, fault_body, json_value, server
 from releases.operations import Outcome
 from releases.tenancy import organizations
-from releases.validation.fields import Fault
+from releases.validation.fields import NULL, Fault
 from releases.validation.requests import NewRelease
 from shared.infra import logs
 
@@ -27,9 +27,9 @@ def finished(outcome: Outcome) -> Response:
     return answer(outcome.body, outcome.status)
 
 
-def user_agent() -> str | None:
-    text = request.headers.get("User-Agent", "")[:_LONGEST_USER_AGENT]
-    return text.replace("\0", "") or None
+def user_agent() -> str:
+    """Empty where the client names none."""
+    return request.headers.get("User-Agent", "")[:_LONGEST_USER_AGENT].replace("\0", "")
 
 
 def read_owned(call: Call, read: Callable[[object], NewRelease]) -> tuple[NewRelease, int | None]:
@@ -41,14 +41,21 @@ def read_owned(call: Call, read: Callable[[object], NewRelease]) -> tuple[NewRel
         new = read(data)
     except Fault as fault:
         faults = fault_body(fault)
-    if isinstance(data, dict) and data.get("owner"):
+    if isinstance(data, dict) and "owner" in data:
         try:
-            owner_id = find_owner(call, data["owner"])
+            owner_id = _read_owner(call, data["owner"])
         except Fault as fault:
             faults["owner"] = fault.texts
     if new is None or faults:
         raise invalid(faults)
     return new, owner_id
+
+
+def _read_owner(call: Call, named: object) -> int | None:
+    """A member's id; nothing but null names nobody. Raises Fault."""
+    if named is None:
+        raise Fault([NULL])
+    return find_owner(call, named) if named else None
 
 
 def find_owner(call: Call, named: object) -> int:

@@ -2,66 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases.errors import Refused, bad_request
-from releases.http.request import Call, answer, authorised, json_body, reading, write
+from releases.errors import invalid, missing
+from releases.http.request import (
+    Call,
+    answer,
+    authorised,
+    fault_body,
+    json_value,
+    named_projects,
+    page,
+    paging,
+    reading,
+    server,
+    write,
+)
 from releases.operations import reach
 from releases.serializers.releases import render_deploy
 from releases.store import deploys, releases
+from releases.tenancy import organizations
 from releases.tenancy.credentials import READ, WRITE
-from releases.validation.requests import NewDeploy, read_deploy
+from releases.validation.fields import Fault
+from releases.validation.requests import NewDeploy, project_name, read_deploy
 
 routes = Blueprint("deploys", __name__)
 
 
-@routes.get("/organizations/<org>/releases/<version>/deploys/")
+_LIST = "/organizations/<org>/releases/<version>/deploys/"
+
+
+@routes.get(_LIST)
 def list_deploys(org: str, version: str) -> Response:
-    wanted = _project_filter()
     with reading(org, READ) as (connection, call):
-        row = reach(connection, call, version)
-        if wanted is None and call.caller.projects is not None:
-            wanted = call.caller.projects
-        return answer([render_deploy(deploy) for deploy in deploys.list_last(connection, row["id"], wanted)])
+        reached = reach(connection, call, version, named=named_projects())
+        cursor, size = paging()
+        found = deploys.page_of_last(connection, reached.row["id"], reached.visible, cursor, size)
+        return page([render_deploy(deploy) for deploy in found.rows], found.turn)
 
 
-def _project_filter() -> frozenset[int] | None:
-    """The `project` ids asked for; -1 and none at all mean every one."""
-    named = request.args.getlist("project")
-    if not all(name.isascii() and name.removeprefix("-").isdigit() and len(name) < 19 for name in named):
-        raise bad_request("Invalid project parameter. Values must be numbers.")
-    ids = frozenset(int(name) for name in named)
-    return None if not ids or -1 in ids else ids
-
-
-@routes.post("/organizations/<org>/releases/<version>/deploys/")
+@routes.post(_LIST)
 def create_deploy(org: str, version: str) -> Response:
     call = authorised(org, WRITE)
-    new = json_body(read_deploy)
+    named = named_projects()
+    with server().reader.begin() as connection:
+        _reach(connection, call, version, named)  # 404 comes before the faults of the body
+    new, ids = _read(call)
 
     def work(connection: Connection) -> dict[str, Any]:
-        row = reach(connection, call, version, lock=True)
-        ids = _choose_projects(connection, call, row, new)
-        return render_deploy(deploys.record(connection, row, new, ids, call.now))
+        row = _reach(connection, call, version, named, lock=True)
+        return render_deploy(deploys.record(connection, row, new, _choose(connection, row, ids), call.now))
 
     return answer(write(work), 201)
 
 
-def _choose_projects(connection: Connection, call: Call, row: RowMapping, new: NewDeploy) -> set[int]:
+def _reach(connection: Connection, call: Call, version: str, named: Sequence[str], *, lock: bool = False) -> RowMapping:
+    """The release, all of whose projects the caller may see: a deploy counts for each of them. Raises Refused (404)."""
+    reached = reach(connection, call, version, named=named, lock=lock)
+    linked = releases.projects_of(connection, reached.row["id"])
+    if not all(call.caller.may_see(project["id"]) for project in linked):
+        raise missing()
+    return reached.row
+
+
+def _read(call: Call) -> tuple[NewDeploy, dict[int, str] | None]:
+    """The body, and the projects it names as {id: slug}. A bad project is reported together with every other bad field."""
+    data = json_value()
+    faults: dict[str, Any] = {}
+    new = None
+    try:
+        new = read_deploy(data)
+    except Fault as fault:
+        faults = fault_body(fault)
+    named = data.get("projects") if isinstance(data, dict) and "projects" not in faults else None
+    found: dict[int, str] | None = None
+    if named:
+        with server().reader.begin() as connection:
+            names = [project_name(name) for name in named]
+            rows = organizations.find_projects(connection, call.organization.id, names)
+        if not all(name in rows and call.caller.may_see(rows[name]["id"]) for name in names):
+            faults["projects"] = ["Invalid project"]
+        found = {row["id"]: row["slug"] for row in rows.values()}
+    if new is None or faults:
+        raise invalid(faults)
+    return new, found
+
+
+def _choose(connection: Connection, row: RowMapping, named: dict[int, str] | None) -> set[int]:
     """The release's projects, or those of them that were named. Raises Refused (400)."""
-    known = [project for project in releases.projects_of(connection, row["id"]) if call.caller.may_see(project["id"])]
-    if new.projects is None:
-        return {project["id"] for project in known}
-    by_name = {project["slug"]: project["id"] for project in known} | {project["id"]: project["id"] for project in known}
-    foreign = [str(name) for name in new.projects if name not in by_name]
-    if foreign:
-        raise Refused(400, _not_on_release(foreign, row["version"]))
-    return {by_name[name] for name in new.projects}
-
-
-def _not_on_release(names: list[str], version: str) -> dict[str, Any]:
-    message = f"Invalid projects ({', '.join(names)}) for release {version}"
-    return {"detail": {"code": "parameter-validation-error", "message": message, "extra": {}}}
+    known = {project["id"] for project in releases.projects_of(connection, row["id"])}
+    if named is None:
+        return known
+    if foreign := [slug for number, slug in named.items() if number not in known]:
+        message = f"Invalid projects ({', '.join(foreign)}) for release {row['version']}"
+        raise invalid({"detail": {"code": "parameter-validation-error", "message": message, "extra": {"context": ""}}})
+    return set(named)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from releases.http.openapi import describe
 from releases.http.request import answer, server
-from releases.serializers.commits import render_user
+from releases.serializers.organizations import render_self
 from releases.tenancy.authentication import authenticate
 
 routes = Blueprint("index", __name__)
@@ -23,9 +23,8 @@ def show_index() -> Response:
         caller = authenticate(connection, header, now)
     user = None
     if caller.user is not None:
-        names = {"user_id": "user_id", "username": "username", "user_email": "email", "user_name": "name"}
-        user = render_user({name: caller.user[column] for name, column in names.items()})
-    return answer({"version": "0", "auth": {"scopes": sorted(caller.scopes)}, "user": user})
+        user = render_self(caller.user_columns())
+    return answer({"version": "0", "auth": {"scopes": list(caller.scopes)}, "user": user})
 
 
 @routes.get("/healthz")

@@ -11,32 +11,48 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from releases import operations
 from releases.errors import Refused, bad_request, forbidden, missing
-from releases.http.request import Call, answer, authorise, json_body, page, paging, server, write
+from releases.http.request import (
+    Call,
+    answer,
+    authorise,
+    json_body,
+    last_arg,
+    no_content,
+    page,
+    paging,
+    refuses_shared,
+    server,
+    write,
+)
 from releases.operations import Outcome
 from releases.routes.common import finished, read_owned, user_agent
 from releases.serializers import releases as release_serializer
-from releases.serializers.commits import render_commits
+from releases.serializers.commits import render_commits, render_repository
 from releases.store import listings, search
 from releases.store import releases as release_store
+from releases.store.search import check_periods
 from releases.tables.releases import releases
 from releases.tenancy import organizations
 from releases.tenancy.credentials import DELETE, READ, WRITE
-from releases.validation.requests import read_change, read_project_release
+from releases.validation.requests import read_project_change, read_project_release
 
 routes = Blueprint("project_releases", __name__)
 _LIST = "/projects/<org>/<project>/releases/"
 _ONE = "/projects/<org>/<project>/releases/<version>/"
 
 
-def _enter(connection: Connection, org: str, project: str, scopes: Sequence[str]) -> tuple[Call, RowMapping]:
+def enter_project(connection: Connection, org: str, project: str, scopes: Sequence[str]) -> tuple[Call, RowMapping]:
     """The call and the project. Raises Refused: as for an organization, then 302 renamed, 404 unknown, 403 not the caller's."""
     call = authorise(connection, org, scopes)
     name: int | str = int(project) if project.isascii() and project.isdigit() and len(project) < 19 else project
     found = organizations.find_projects(connection, call.organization.id, [name]).get(name)
     if found is None:
-        if new_slug := organizations.find_redirect(connection, call.organization.id, project):
-            raise _moved(project, new_slug)
-        raise missing()
+        moved = organizations.find_redirect(connection, call.organization.id, project)
+        if moved is None:
+            raise missing()
+        if call.caller.may_see(moved["id"]):
+            raise _moved(project, moved["slug"])
+        raise forbidden()
     if not call.caller.may_see(found["id"]):
         raise forbidden()
     return call, found
@@ -51,37 +67,44 @@ def _moved(old: str, new: str) -> Refused:
 
 def _authorised(org: str, project: str, scopes: Sequence[str]) -> tuple[Call, RowMapping]:
     with server().reader.begin() as connection:
-        return _enter(connection, org, project, scopes)
+        return enter_project(connection, org, project, scopes)
 
 
-def _reach(connection: Connection, call: Call, project: RowMapping, version: str, *, lock: bool = False) -> RowMapping:
-    """A release that is linked to the project. Raises Refused (404)."""
+def _reach(
+    connection: Connection, call: Call, project: RowMapping, version: str, *, lock: bool = False, is_change: bool = False
+) -> RowMapping:
+    """A release that is linked to the project. Raises Refused: 404, 403 as `operations.reach` does for a change."""
     row = release_store.find(connection, call.organization.id, version, lock=lock)
-    if row is None or project["id"] not in {one["id"] for one in release_store.projects_of(connection, row["id"])}:
+    ids = {one["id"] for one in release_store.projects_of(connection, row["id"])} if row is not None else set()
+    if row is None or project["id"] not in ids:
         raise missing()
+    if is_change and refuses_shared() and call.caller.projects is not None and not ids <= call.caller.projects:
+        raise forbidden()
     return row
 
 
-def _render(connection: Connection, rows: Sequence[RowMapping], project: RowMapping) -> list[dict[str, Any]]:
-    return release_serializer.render_releases(connection, rows, project_ids=[project["id"]])
+def _render(connection: Connection, rows: Sequence[RowMapping], call: Call) -> list[dict[str, Any]]:
+    """Every project of the release is named that the caller may see, as the original does here."""
+    return release_serializer.render_releases(connection, rows, visible=call.caller.projects)
 
 
 @routes.get(_LIST)
 def list_releases(org: str, project: str) -> Response:
-    cursor, size = paging()
     with server().reader.begin() as connection:
-        call, found = _enter(connection, org, project, READ)
+        call, found = enter_project(connection, org, project, READ)
+        cursor, size = paging()
         query = listings.within_projects(listings.of_organization(call.organization.id), [found["id"]])
         query = query.where(releases.c.is_archived.is_(False))
-        for clause in search.matching(search.storable(request.args.get("query", ""))):
-            query = query.where(clause)
-        if names := [search.storable(name) for name in request.args.getlist("environment") if name]:
-            query = query.where(search.deployed_to(search.find_environments(connection, call.organization.id, names)))
+        if text := search.storable(last_arg("query") or ""):
+            query = query.where(search.containing(text))
+        if (name := last_arg("environment")) is not None:
+            environments = search.find_environments(connection, call.organization.id, [search.storable(name)])
+            query = query.where(search.deployed_to(environments, [found["id"]]))
         try:
             rows = listings.page_by_time(connection, query, listings.BY_RELEASE, cursor, size)
         except ValueError as problem:
             raise bad_request(str(problem)) from problem
-        return page(_render(connection, rows.rows, found), rows.turn)
+        return page(_render(connection, rows.rows, call), rows.turn)
 
 
 @routes.post(_LIST)
@@ -96,18 +119,22 @@ def create_release(org: str, project: str) -> Response:
 @routes.get(_ONE)
 def show_release(org: str, project: str, version: str) -> Response:
     with server().reader.begin() as connection:
-        call, found = _enter(connection, org, project, READ)
-        return answer(_render(connection, [_reach(connection, call, found, version)], found)[0])
+        call, found = enter_project(connection, org, project, READ)
+        check_periods(request.args)
+        return answer(_render(connection, [_reach(connection, call, found, version)], call)[0])
 
 
 @routes.put(_ONE)
 def change_release(org: str, project: str, version: str) -> Response:
     call, found = _authorised(org, project, WRITE)
-    new = replace(json_body(lambda data: read_change(data, version)), refs=None)
+    with server().reader.begin() as connection:
+        _reach(connection, call, found, version)  # 404 comes before the faults of the body
+    new = replace(json_body(lambda data: read_project_change(data, version)), refs=None)
 
     def work(connection: Connection) -> Outcome:
-        row = operations.change(connection, call, _reach(connection, call, found, version, lock=True), new)
-        return Outcome(200, _render(connection, [row], found)[0], operations.to_find(connection, row, new))
+        row = _reach(connection, call, found, version, lock=True, is_change=True)
+        row = operations.change(connection, call, row, new)
+        return Outcome(200, _render(connection, [row], call)[0], operations.to_find(connection, row, new))
 
     return finished(write(work))
 
@@ -115,15 +142,41 @@ def change_release(org: str, project: str, version: str) -> Response:
 @routes.delete(_ONE)
 def delete_release(org: str, project: str, version: str) -> Response:
     call, found = _authorised(org, project, DELETE)
-    write(lambda connection: release_store.remove(connection, _reach(connection, call, found, version, lock=True)["id"]))
-    return Response(status=204)
+
+    def work(connection: Connection) -> None:
+        row = _reach(connection, call, found, version, lock=True, is_change=True)
+        release_store.remove(connection, row["id"])
+
+    write(work)
+    return no_content()
 
 
 @routes.get(_ONE + "commits/")
 def list_commits(org: str, project: str, version: str) -> Response:
-    cursor, size = paging()
     with server().reader.begin() as connection:
-        call, found = _enter(connection, org, project, READ)
+        call, found = enter_project(connection, org, project, READ)
         row = _reach(connection, call, found, version)
-        shown = listings.commits_of(connection, row["id"], cursor, size)
-        return page(render_commits(connection, shown.rows), shown.turn)
+        cursor, size = paging()
+        repository_id = None
+        if name := last_arg("repo_name"):
+            repository_id = listings.find_repository(connection, call.organization.id, search.storable(name))
+        shown = listings.commits_of(connection, row["id"], cursor, size, repository_id=repository_id)
+        return page(render_commits(connection, shown.rows, visible=call.caller.projects), shown.turn)
+
+
+@routes.get(_ONE + "repositories/")
+def list_repositories(org: str, project: str, version: str) -> Response:
+    """The repositories that commits of the release lie in."""
+    with server().reader.begin() as connection:
+        call, found = enter_project(connection, org, project, READ)
+        row = _reach(connection, call, found, version)
+        return answer([render_repository(one) for one in listings.repositories_in(connection, row["id"])])
+
+
+@routes.get(_ONE + "resolved/")
+def list_resolved(org: str, project: str, version: str) -> Response:
+    """Issues that the release resolved: none, since no events are kept here."""
+    with server().reader.begin() as connection:
+        call, found = enter_project(connection, org, project, READ)
+        _reach(connection, call, found, version)
+        return answer([])

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from releases.store.listings import within
+from releases.store.selects import RELEASE_NAMES
 from releases.tables.releases import release_commits, releases
 from releases.validation.times import render_time
 
 Json = dict[str, Any]
 
-_MOST_RELEASES = 2_000  # named beside one page of commits
+MOST_RELEASES = 1_000  # named beside one page of commits, as in the original
 
 _RELEASES_OF = (
-    sa.select(
-        release_commits.c.commit_id,
-        releases.c.version,
-        releases.c.ref,
-        releases.c.url,
-        releases.c.date_released,
-        releases.c.date_added,
-    )
+    sa.select(release_commits.c.commit_id, *RELEASE_NAMES)
     .join(releases, releases.c.id == release_commits.c.release_id)
     .where(release_commits.c.commit_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(releases.c.date_added.desc(), releases.c.id.desc())
-    .limit(_MOST_RELEASES)
+    .order_by(releases.c.id)
+    .limit(MOST_RELEASES)
 )
+
+
+AVATAR: Json = {"avatarType": "letter_avatar", "avatarUuid": None}  # a drawn letter: no pictures are kept
 
 
 def render_user(row: RowMapping | Mapping[str, Any]) -> Json:
@@ -40,6 +39,17 @@ def render_user(row: RowMapping | Mapping[str, Any]) -> Json:
         "email": row["user_email"],
         "avatarUrl": None,
         "isActive": True,
+        "hasPasswordAuth": False,
+        "isManaged": False,
+        "dateJoined": render_time(row["user_joined"]),
+        "lastLogin": None,
+        "has2fa": False,
+        "lastActive": None,
+        "isSuperuser": False,
+        "isStaff": False,
+        "experiments": {},
+        "emails": [{"id": str(row["user_id"]), "email": row["user_email"], "is_verified": False}],
+        "avatar": AVATAR,
     }
 
 
@@ -79,18 +89,45 @@ def render_repository(row: RowMapping) -> Json:
     }
 
 
-def render_commits(connection: Connection, rows: Sequence[RowMapping]) -> list[Json]:
-    """Commits with the releases each is part of."""
+def render_commits(connection: Connection, rows: Sequence[RowMapping], *, visible: Collection[int] | None = None) -> list[Json]:
+    """Commits with the releases each is part of. With `visible` only those of these projects are named."""
     shown = {row["commit_id"]: {**render_commit(row), "releases": []} for row in rows}
-    for row in connection.execute(_RELEASES_OF, {"ids": list(shown)}).mappings():
-        shown[row["commit_id"]]["releases"].append(
-            {
-                "version": row["version"],
-                "shortVersion": row["version"],
-                "ref": row["ref"],
-                "url": row["url"],
-                "dateReleased": render_time(row["date_released"]),
-                "dateCreated": render_time(row["date_added"]),
-            }
-        )
+    if shown:
+        query = _RELEASES_OF if visible is None else _RELEASES_OF.where(within(visible))
+        for row in connection.execute(query, {"ids": list(shown)}).mappings():
+            shown[row["commit_id"]]["releases"].append(render_release_name(row))
     return [shown[row["commit_id"]] for row in rows]
+
+
+def render_release_name(row: RowMapping) -> Json:
+    """From a row of RELEASE_NAMES."""
+    return {
+        "version": row["version"],
+        "shortVersion": row["version"],
+        "ref": row["ref"],
+        "url": row["release_url"],
+        "dateReleased": render_time(row["date_released"]),
+        "dateCreated": render_time(row["release_date"]),
+    }
+
+
+def render_files(rows: Sequence[RowMapping], organization_id: int) -> list[Json]:
+    """Changed files, from rows of COMMITS with `path` and `type`."""
+    return [
+        {
+            "id": _file_number(row["commit_id"], row["path"]),
+            "orgId": organization_id,
+            "author": render_author(row),
+            "commitMessage": row["message"],
+            "filename": row["path"],
+            "type": row["type"],
+            "repoName": row["repository_name"],
+        }
+        for row in rows
+    ]
+
+
+def _file_number(commit_id: int, path: str) -> str:
+    """A lasting number: changed files are keyed by commit and path here and have none of their own."""
+    digest = hashlib.sha256(f"{commit_id} {path}".encode()).digest()
+    return str(int.from_bytes(digest[:6], "big"))

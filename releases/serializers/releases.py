@@ -9,9 +9,27 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from releases.serializers.commits import Json, render_author, render_commit, render_user
-from releases.store.selects import BY_IDS, DEPLOYS, IS_MEMBER, MEMBERS, USER_COLUMNS
-from releases.tables.releases import authors, deploys, release_authors, release_projects
+from releases.serializers.commits import (
+    MOST_RELEASES,
+    Json,
+    render_author,
+    render_commit,
+    render_commits,
+    render_release_name,
+    render_user,
+)
+from releases.store.listings import within
+from releases.store.selects import BY_IDS, DEPLOYS, IS_MEMBER, MEMBERS, RELEASE_NAMES, USER_COLUMNS
+from releases.tables.releases import (
+    authors,
+    commits,
+    deploys,
+    last_deploys,
+    release_authors,
+    release_commits,
+    release_projects,
+    releases,
+)
 from releases.tables.tenants import projects, users
 from releases.validation.release_version import render_version_info
 from releases.validation.times import render_time
@@ -20,7 +38,7 @@ _PROJECTS = (
     sa.select(release_projects.c.release_id, projects.c.id, projects.c.slug, projects.c.name, projects.c.platform)
     .join(projects, projects.c.id == release_projects.c.project_id)
     .where(release_projects.c.release_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(projects.c.slug)
+    .order_by(projects.c.id)
 )
 _AUTHORS = (
     sa.select(
@@ -33,36 +51,79 @@ _AUTHORS = (
     .where(release_authors.c.release_id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(release_authors.c.release_id, release_authors.c.position)
 )
+_WITH_RELEASES = (
+    BY_IDS.add_columns(*RELEASE_NAMES)
+    .join(release_commits, release_commits.c.commit_id == commits.c.id)
+    .join(releases, releases.c.id == release_commits.c.release_id)
+    .order_by(releases.c.id)
+    .limit(MOST_RELEASES)
+)
 _OWNERS = sa.select(*USER_COLUMNS).where(users.c.id.in_(sa.bindparam("ids", expanding=True)))
 _SOME_DEPLOYS = DEPLOYS.where(deploys.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def render_releases(
-    connection: Connection, rows: Sequence[RowMapping], *, project_ids: Collection[int] | None = None
+    connection: Connection, rows: Sequence[RowMapping], *, visible: Collection[int] | None = None
 ) -> list[Json]:
-    """One object per row, in order. With `project_ids` only those projects are named."""
+    """One object per row, in order. With `visible` only these projects, their deploys and their releases are named.
+
+    A row with a `for_project` names that project alone (lists with `flatten`).
+    """
     if not rows:
         return []
-    projects_of = _grouped(connection, _PROJECTS, [row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    projects_of = _grouped(connection, _PROJECTS, ids)
     authors_of = _grouped(connection, _AUTHORS, [row["id"] for row in rows if row["commit_count"]])
-    last_commits = _by_id(connection, BY_IDS, "commit_id", [row["last_commit_id"] for row in rows])
-    last_deploys = _by_id(connection, _SOME_DEPLOYS, "id", [row["last_deploy_id"] for row in rows])
+    commits_by_id = _last_commits(connection, [row["last_commit_id"] for row in rows], visible)
+    deploy_of = _last_deploys(connection, rows, visible)
     owners = _by_id(connection, _OWNERS, "user_id", [row["owner_id"] for row in rows])
     return [
         {
             **_render_row(row),
             "owner": render_user(owners[row["owner_id"]]) if row["owner_id"] in owners else None,
-            "lastCommit": render_commit(last_commits[row["last_commit_id"]]) if row["last_commit_id"] in last_commits else None,
-            "lastDeploy": render_deploy(last_deploys[row["last_deploy_id"]]) if row["last_deploy_id"] in last_deploys else None,
+            "lastCommit": commits_by_id.get(row["last_commit_id"]),
+            "lastDeploy": render_deploy(deploy_of[row["id"]]) if row["id"] in deploy_of else None,
             "authors": [render_author(person) for person in authors_of[row["id"]]],
             "projects": [
                 render_project(project)
                 for project in projects_of[row["id"]]
-                if project_ids is None or project["id"] in project_ids
+                if (visible is None or project["id"] in visible) and row.get("for_project") in (None, project["id"])
             ],
         }
         for row in rows
     ]
+
+
+def _last_commits(
+    connection: Connection, wanted: Sequence[int | None], visible: Collection[int] | None
+) -> dict[int | None, Json]:
+    """The commits by id, each with the releases it is part of."""
+    ids = [number for number in set(wanted) if number is not None]
+    if not ids:
+        return {}
+    if len(ids) > 1:
+        found = connection.execute(BY_IDS, {"ids": ids}).mappings().all()
+        return {
+            row["commit_id"]: shown
+            for row, shown in zip(found, render_commits(connection, found, visible=visible), strict=True)
+        }
+    # One release, as every POST answers: one statement for the commit and for where it is part of.
+    query = _WITH_RELEASES if visible is None else _WITH_RELEASES.where(within(visible))
+    rows = connection.execute(query, {"ids": ids}).mappings().all()
+    return {ids[0]: {**render_commit(rows[0]), "releases": [render_release_name(row) for row in rows]}} if rows else {}
+
+
+def _last_deploys(connection: Connection, rows: Sequence[RowMapping], visible: Collection[int] | None) -> dict[int, RowMapping]:
+    """By release; with `visible` the newest one in those projects."""
+    if visible is None:
+        found = _by_id(connection, _SOME_DEPLOYS, "id", [row["last_deploy_id"] for row in rows])
+        return {row["id"]: found[row["last_deploy_id"]] for row in rows if row["last_deploy_id"] in found}
+    ids = [row["id"] for row in rows if row["last_deploy_id"] is not None]
+    mine = sa.select(last_deploys.c.deploy_id).where(
+        last_deploys.c.release_id.in_(ids), last_deploys.c.project_id.in_(sorted(visible))
+    )
+    query = DEPLOYS.where(deploys.c.id.in_(mine)).order_by(deploys.c.id)
+    return {row["release_id"]: row for row in connection.execute(query).mappings()} if ids else {}
 
 
 def _render_row(row: RowMapping) -> Json:
@@ -97,6 +158,23 @@ def render_project(row: RowMapping) -> Json:
         "platform": row["platform"],
         "platforms": [row["platform"]] if row["platform"] else [],
         "hasHealthData": False,
+    }
+
+
+def render_meta(shown: Json, *, files: int) -> Json:
+    """A release's header, from the release as shown. `files`: how many paths its commits changed."""
+    without = ("hasHealthData",)
+    return {
+        "version": shown["version"],
+        "versionInfo": shown["versionInfo"],
+        "projects": [{key: value for key, value in one.items() if key not in without} for one in shown["projects"]],
+        "newGroups": shown["newGroups"],
+        "deployCount": shown["deployCount"],
+        "commitCount": shown["commitCount"],
+        "released": shown["dateReleased"] or shown["dateCreated"],
+        "commitFilesChanged": files,
+        "releaseFileCount": 0,
+        "isArtifactBundle": False,
     }
 
 

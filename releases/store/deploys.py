@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from releases.http.pagination import Cursor
 from releases.store import releases
+from releases.store.listings import Page, page_by_number
 from releases.store.selects import DEPLOYS
 from releases.tables.releases import deploys, environments, last_deploys
 from releases.tables.upsert import insert_new
@@ -59,10 +62,20 @@ def _remember_last(
         connection.execute(sa.insert(last_deploys), rows)
 
 
-def list_last(connection: Connection, release_id: int, project_ids: Collection[int] | None) -> Sequence[RowMapping]:
+def _last_of(release_id: int, project_ids: Collection[int] | None) -> sa.Select[Any]:
     """The last deploy per project and environment, newest finished first; of all projects or of some."""
     mine = sa.select(last_deploys.c.deploy_id).where(last_deploys.c.release_id == release_id)
     if project_ids is not None:
         mine = mine.where(last_deploys.c.project_id.in_(sorted(project_ids)))
-    query = DEPLOYS.where(deploys.c.id.in_(mine)).order_by(deploys.c.date_finished.desc(), deploys.c.id.desc())
-    return connection.execute(query.limit(MOST_LISTED)).mappings().all()
+    return DEPLOYS.where(deploys.c.id.in_(mine)).order_by(deploys.c.date_finished.desc(), deploys.c.id.desc())
+
+
+def list_last(connection: Connection, release_id: int, project_ids: Collection[int] | None) -> Sequence[RowMapping]:
+    """The newest of them, as many as a page for people shows."""
+    return connection.execute(_last_of(release_id, project_ids).limit(MOST_LISTED)).mappings().all()
+
+
+def page_of_last(
+    connection: Connection, release_id: int, project_ids: Collection[int] | None, cursor: Cursor | None, size: int
+) -> Page:
+    return page_by_number(connection, _last_of(release_id, project_ids), cursor, size)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from werkzeug.datastructures import MultiDict
 
-from releases.errors import bad_request, forbidden, missing
+from releases.errors import bad_request, missing
 from releases.store import listings
-from releases.tables.releases import environments, last_deploys, releases
-from releases.tenancy import organizations
-from releases.tenancy.authentication import Caller
+from releases.tables.releases import environments, last_deploys, release_projects, releases
+from releases.tenancy import visibility
+from releases.validation import date_range
+from releases.validation.date_range import DateRangeError
 from releases.validation.fields import Fault, text
 from releases.validation.search_query import Condition, QueryError, parse_query, read_bound
-from releases.validation.times import parse_time
 
 Args = MultiDict[str, str]
 Clause = sa.ColumnElement[bool]
@@ -35,125 +37,155 @@ _BY_VERSION: Order = (
 )
 _BY_BUILD: Order = (releases.c.build_number.desc().nulls_last(), releases.c.id.desc())
 _ORDERS: dict[str, Order | None] = {"date": None, "adoption": None, "semver": _BY_VERSION, "build": _BY_BUILD}
-_PERIOD = re.compile(r"([1-9][0-9]{0,6})([smhdw]?)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks", "": "seconds"}
 
 
-def narrow(connection: Connection, caller: Caller, args: Args, now: datetime) -> tuple[sa.Select[Any], Order | None]:
-    """(query, order); order None: newest first. Raises Refused: 400, 403 for a project, 404 for an environment."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list is to hold. `order` None: newest first."""
+
+    query: sa.Select[Any]
+    order: Order | None
+
+
+def narrow(connection: Connection, organization_id: int, visible: frozenset[int] | None, args: Args, now: datetime) -> Wanted:
+    """The list that a query string asks for. Raises Refused: 400, 403 for a project, 404 for an environment.
+
+    Of a repeated parameter the last value counts, but for projects and environments, of which all do.
+    """
     for values in args.listvalues():
         for value in values:
             storable(value)
-    query = listings.of_organization(caller.organization_id)
-    projects = _projects(connection, caller, args)
+    check_periods(args)
+    dates = _dates(args, now)
+    named = [*args.getlist("project"), *args.getlist("projectSlug")]
+    projects = visibility.narrow(connection, organization_id, visible, named)
+    query = listings.of_organization(organization_id)
     if projects is not None:
         query = listings.within_projects(query, projects)
+    environments = args.getlist("environment")
     for clause in (
+        *_environment(connection, organization_id, environments, projects),
         *_status(args),
-        *_environment(connection, caller, args),
-        *_dates(args, now),
-        *matching(args.get("query", "")),
+        *dates,
+        *matching(_last(args, "query") or "", environments=len(set(environments))),
     ):
         query = query.where(clause)
-    return query, _order(args)
+    order = _order(args)
+    if order is _BY_BUILD:
+        query = query.where(releases.c.build_number.is_not(None))
+    is_flat = _last(args, "flatten") == "1" and _last(args, "sort") not in _NEEDS_SESSIONS
+    return _flatten(query, order, projects) if is_flat else Wanted(query, order)
+
+
+def _last(args: Args, name: str, default: str | None = None) -> str | None:
+    return args.getlist(name)[-1] if name in args else default
+
+
+def check_periods(args: Args) -> None:
+    """Raises Refused (400)."""
+    try:
+        date_range.check_periods(partial(_last, args))
+    except DateRangeError as problem:
+        raise bad_request(str(problem)) from problem
+
+
+def _flatten(query: sa.Select[Any], order: Order | None, projects: frozenset[int] | None) -> Wanted:
+    """One row for each project of a release, as `for_project`."""
+    query = query.add_columns(release_projects.c.project_id.label("for_project"))
+    query = query.join(release_projects, release_projects.c.release_id == releases.c.id)
+    if projects is not None:
+        query = query.where(release_projects.c.project_id.in_(sorted(projects)))
+    newest: Order = (releases.c.date_added.desc(), releases.c.id.desc())
+    return Wanted(query, (*(order or newest), release_projects.c.project_id))
 
 
 def storable(value: str) -> str:
     """A query parameter that a database can be asked for. Raises Refused (400)."""
     try:
-        text(blank=True, longest=4_096)(value)
+        text(blank=True, longest=4_096, trim=False)(value)
     except Fault as fault:
         raise bad_request(" ".join(fault.texts)) from fault
     return value
 
 
-def _projects(connection: Connection, caller: Caller, args: Args) -> frozenset[int] | None:
-    """The projects to look in, None for all."""
-    numbers = args.getlist("project")
-    if not all(re.fullmatch(r"-1|[0-9]{1,18}", number) for number in numbers):
-        raise bad_request("Invalid project parameter. Values must be numbers.")
-    wanted: list[int | str] = [*(int(number) for number in numbers), *args.getlist("projectSlug")]
-    if not wanted or -1 in wanted:
-        return caller.projects
-    found = organizations.find_projects(connection, caller.organization_id, wanted)
-    ids = frozenset(row["id"] for row in found.values())
-    if len(found) < len(set(wanted)) or not all(caller.may_see(number) for number in ids):
-        raise forbidden()
-    return ids
-
-
 def _status(args: Args) -> list[Clause]:
-    status = args.get("status", "open")
+    status = _last(args, "status", "open")
     if status not in ("open", "archived", ""):
         raise bad_request("invalid value for status")
     return [releases.c.is_archived.is_(status == "archived")] if status else []
 
 
-def _environment(connection: Connection, caller: Caller, args: Args) -> list[Clause]:
-    names = [name for name in args.getlist("environment") if name]
+def _environment(
+    connection: Connection, organization_id: int, names: list[str], projects: frozenset[int] | None
+) -> list[Clause]:
     if not names:
         return []
-    ids = find_environments(connection, caller.organization_id, names)
+    ids = find_environments(connection, organization_id, names, projects)
     if len(ids) < len(set(names)):
         raise missing()
-    return [deployed_to(ids)]
+    return [deployed_to(ids, projects)]
 
 
-def find_environments(connection: Connection, organization_id: int, names: list[str]) -> list[int]:
+def find_environments(
+    connection: Connection, organization_id: int, names: list[str], projects: Collection[int] | None = None
+) -> list[int]:
+    """Their ids; with `projects` only of those that one of the projects was deployed to."""
     query = sa.select(environments.c.id).where(
         environments.c.organization_id == organization_id, environments.c.name.in_(sorted(set(names)))
     )
+    if projects is not None:
+        used = sa.select(sa.literal(1)).where(
+            last_deploys.c.environment_id == environments.c.id, last_deploys.c.project_id.in_(sorted(projects))
+        )
+        query = query.where(used.exists())
     return list(connection.execute(query).scalars())
 
 
-def deployed_to(environment_ids: list[int]) -> Clause:
+def deployed_to(environment_ids: list[int], projects: Collection[int] | None = None) -> Clause:
+    """True for a release that was deployed to one of the environments, in any project or in some."""
     deployed = sa.select(sa.literal(1)).where(
         last_deploys.c.release_id == releases.c.id, last_deploys.c.environment_id.in_(environment_ids)
     )
+    if projects is not None:
+        deployed = deployed.where(last_deploys.c.project_id.in_(sorted(projects)))
     return deployed.exists()
 
 
 def _dates(args: Args, now: datetime) -> list[Clause]:
-    clauses: list[Clause] = []
-    for name, compare in (("start", releases.c.date_added.__ge__), ("end", releases.c.date_added.__le__)):
-        if value := args.get(name):
-            try:
-                clauses.append(compare(parse_time(value)))
-            except ValueError:
-                raise bad_request(f"Invalid {name}: {value!r}") from None
-    if period := args.get("statsPeriod"):
-        clauses.append(releases.c.date_added >= _period_start(period, now))
-    return clauses
-
-
-def _period_start(period: str, now: datetime) -> datetime:
-    match = _PERIOD.fullmatch(period)
-    if match is None:
-        raise bad_request(f"Invalid statsPeriod: {period!r}")
     try:
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
+        found = date_range.read_range(partial(_last, args), now)
+    except DateRangeError as problem:
+        raise bad_request(str(problem)) from problem
+    return [] if found is None else [releases.c.date_added >= found[0], releases.c.date_added <= found[1]]
 
 
 def _order(args: Args) -> Order | None:
-    sort = args.get("sort") or "date"
+    sort = _last(args, "sort") or "date"
     if sort in _ORDERS:
         return _ORDERS[sort]
-    if sort in _NEEDS_SESSIONS and args.get("flatten") == "1":
-        return None
-    raise bad_request("invalid sort")
+    if sort not in _NEEDS_SESSIONS:
+        raise bad_request("invalid sort")
+    if _last(args, "flatten") != "1":
+        raise bad_request("sorting by crash statistics requires flattening (flatten=1)")
+    return None
 
 
-def matching(query: str) -> list[Clause]:
-    """The clauses of a search text. Raises Refused (400)."""
+def containing(text: str) -> Clause:
+    """True for a version that holds the text, in any letter case."""
+    return releases.c.version.icontains(text, autoescape=True)
+
+
+def matching(query: str, *, environments: int = 1) -> list[Clause]:
+    """The clauses of a search text. `environments`: how many the list is narrowed to. Raises Refused (400)."""
     try:
         parsed = parse_query(query)
     except QueryError as problem:
         raise bad_request(str(problem)) from problem
+    if environments != 1 and any(condition.key == "release.stage" for condition in parsed.conditions):
+        raise bad_request("Choose a single environment to filter by release stage.")
     clauses = [_clause(condition) for condition in parsed.conditions]
     if parsed.texts:
-        clauses.append(sa.or_(*(releases.c.version.icontains(spelling, autoescape=True) for spelling in parsed.texts)))
+        clauses.append(sa.or_(*(containing(spelling) for spelling in parsed.texts)))
     return clauses
 
 

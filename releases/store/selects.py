@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from releases.tables.releases import authors, commits, deploys, environments, repositories
+from releases.tables.releases import authors, commits, deploys, environments, releases, repositories
 from releases.tables.tenants import members, users
 
 USER_COLUMNS = (
@@ -12,6 +12,7 @@ USER_COLUMNS = (
     users.c.username,
     users.c.email.label("user_email"),
     users.c.name.label("user_name"),
+    users.c.date_added.label("user_joined"),
 )
 
 # An author whose e-mail is an active member's is shown as that member.
@@ -36,6 +37,16 @@ COMMITS = sa.select(
     .outerjoin(authors, authors.c.id == commits.c.author_id)
     .outerjoin(MEMBERS, IS_MEMBER)
 )
+# The release that a commit is part of, as it is named beside the commit.
+RELEASE_NAMES = (
+    releases.c.id.label("release_id"),
+    releases.c.version,
+    releases.c.ref,
+    releases.c.url.label("release_url"),
+    releases.c.date_released,
+    releases.c.date_added.label("release_date"),
+)
+
 BY_IDS = COMMITS.where(commits.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 DEPLOYS = sa.select(deploys, environments.c.name.label("environment")).join(

@@ -175,5 +175,6 @@ last_deploys = sa.Table(
     reference("environment_id", "rel_environments", key=True),
     reference("deploy_id", "rel_deploys"),
     sa.Index("ix_rel_last_deploys_environment_id_release_id", "environment_id", "release_id"),
+    sa.Index("ix_rel_last_deploys_project_id_environment_id_deploy_id", "project_id", "environment_id", "deploy_id"),
     sqlite_with_rowid=False,
 )

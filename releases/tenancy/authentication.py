@@ -15,6 +15,8 @@ from releases.errors import forbidden, missing, unauthenticated
 from releases.tables.tenants import credential_projects, credentials, organizations, users
 from releases.tenancy.credentials import Kind, digest
 
+_KEY_SCOPES = frozenset({"project:releases", "project:write"})
+
 
 @dataclass(frozen=True, slots=True)
 class Organization:
@@ -24,17 +26,37 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """An authenticated credential. `projects` None: all of its organization's."""
+    """An authenticated credential. `projects` None: all of its organization's. `scopes`: in the order they were given."""
 
+    kind: Kind
     credential_id: int
     organization: Organization
-    scopes: frozenset[str]
+    scopes: tuple[str, ...]
     projects: frozenset[int] | None
     user: RowMapping | None
 
     @property
     def organization_id(self) -> int:
         return self.organization.id
+
+    def user_columns(self) -> dict[str, object]:
+        """The user as USER_COLUMNS names them; of a token that is nobody's, the token."""
+        if self.user is None:
+            word = f"token-{self.credential_id}"
+            who = {"user_id": self.credential_id, "username": word, "user_name": word}
+            return {**who, "user_email": "", "user_joined": None}
+        names = {"user_id": "user_id", "username": "username", "user_email": "email", "user_name": "name"}
+        return {name: self.user[column] for name, column in names.items()} | {"user_joined": self.user["user_joined"]}
+
+    @property
+    def reaches(self) -> frozenset[int] | None:
+        """The projects whose releases the organization's routes show: for an API key that may only read, none."""
+        if self.kind == "key" and _KEY_SCOPES.isdisjoint(self.scopes):
+            return frozenset()
+        return self.projects
+
+    def has_any(self, scopes: Sequence[str]) -> bool:
+        return any(scope in self.scopes for scope in scopes)
 
     def may_see(self, project_id: int) -> bool:
         return self.projects is None or project_id in self.projects
@@ -49,10 +71,11 @@ def read_header(header: str | None) -> tuple[Kind, str]:
     if scheme.lower() == "basic":
         coded = _single(rest, "Invalid basic header. {}", "Credentials string should not contain spaces.")
         try:
-            name, _, password = base64.b64decode(coded, validate=True).decode("utf-8").partition(":")
-        except (binascii.Error, UnicodeDecodeError, ValueError):
+            decoded = base64.b64decode(coded.encode("utf-8", "surrogateescape"))  # what is not of its alphabet is skipped
+        except (binascii.Error, ValueError):
             raise unauthenticated("Invalid basic header. Credentials not correctly base64 encoded.") from None
-        if name and not password:
+        name, _, password = decoded.decode("utf-8", "replace").partition(":")
+        if not password:
             return "key", name
     raise unauthenticated("Authentication credentials were not provided.")
 
@@ -79,6 +102,7 @@ _FIND = (
         users.c.email,
         users.c.name,
         users.c.is_active,
+        users.c.date_added.label("user_joined"),
     )
     .select_from(
         credentials.join(organizations, organizations.c.id == credentials.c.organization_id).outerjoin(
@@ -104,9 +128,10 @@ def authenticate(connection: Connection, header: str | None, now: datetime) -> C
     if row["user_id"] is not None and not row["is_active"]:
         raise unauthenticated("User inactive or deleted")
     return Caller(
+        kind=kind,
         credential_id=row["id"],
         organization=Organization(row["organization_id"], row["slug"]),
-        scopes=frozenset(row["scopes"].split()),
+        scopes=tuple(row["scopes"].split()),
         projects=_limits(connection, row["id"]) if row["is_limited"] else None,
         user=row if row["user_id"] is not None else None,
     )
@@ -123,14 +148,21 @@ _ORGANIZATION_BY_SLUG = _ORGANIZATION.where(organizations.c.slug == sa.bindparam
 
 
 def enter(connection: Connection, caller: Caller, org: str, scopes: Sequence[str]) -> Organization:
-    """The organization of the address. Raises Refused: 404 unknown, 403 another's or a scope short."""
+    """The organization of the address. Raises Refused: 403 a scope short, 404 unknown, 403 another's, in this order."""
+    require(caller, scopes)
     own = caller.organization
     found = own if org in (own.slug, str(own.id)) else find_organization(connection, org)
     if found is None:
         raise missing()
-    if found.id != caller.organization_id or caller.scopes.isdisjoint(scopes):
+    if found.id != caller.organization_id:
         raise forbidden()
     return found
+
+
+def require(caller: Caller, scopes: Sequence[str]) -> None:
+    """Raises Refused (403) unless the caller has one of the scopes."""
+    if not caller.has_any(scopes):
+        raise forbidden()
 
 
 def find_organization(connection: Connection, org: str) -> Organization | None:

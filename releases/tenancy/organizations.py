@@ -116,15 +116,14 @@ def find_projects(connection: Connection, organization_id: int, named: Collectio
     return {name: keyed[name] for name in named if name in keyed}
 
 
-def find_redirect(connection: Connection, organization_id: int, slug: str) -> str | None:
-    """The slug that the project formerly called `slug` has now."""
+def find_redirect(connection: Connection, organization_id: int, slug: str) -> RowMapping | None:
+    """`id` and `slug` of the project formerly called `slug`."""
     if not _SLUG.fullmatch(slug):
         return None
     table = project_redirects
-    query = sa.select(projects.c.slug).join(table, table.c.project_id == projects.c.id)
-    return connection.execute(
-        query.where(table.c.organization_id == organization_id, table.c.slug == slug)
-    ).scalar_one_or_none()
+    query = sa.select(projects.c.id, projects.c.slug).join(table, table.c.project_id == projects.c.id)
+    query = query.where(table.c.organization_id == organization_id, table.c.slug == slug)
+    return connection.execute(query).mappings().one_or_none()
 
 
 def find_user(connection: Connection, named: object) -> RowMapping | None:

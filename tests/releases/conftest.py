@@ -58,17 +58,17 @@ def either_database(request: pytest.FixtureRequest) -> Engine:
     """An empty database of each kind in turn."""
     if request.param == "sqlite":
         return request.getfixturevalue("database")
-    return _own_database(str(request.getfixturevalue("postgres_url")))
+    return own_database(str(request.getfixturevalue("postgres_url")))
 
 
-def _own_database(server: str) -> Engine:
-    """A database beside the ledger's: the two packages' tables never meet."""
+def own_database(server: str, name: str = "releases_tests") -> Engine:
+    """A database beside the ledger's, emptied: the two packages' tables never meet."""
     plain = make_engine(server)
     with plain.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        there = connection.execute(sa.text("SELECT 1 FROM pg_database WHERE datname = 'releases_tests'")).first()
-        if there is None:
-            connection.execute(sa.text("CREATE DATABASE releases_tests"))
-    url = plain.url.set(database="releases_tests").render_as_string(hide_password=False)
+        known = sa.text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.execute(known, {"name": name}).first() is None:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    url = plain.url.set(database=name).render_as_string(hide_password=False)
     plain.dispose()
     engine = _migrated(url)
     names = ", ".join(table.name for table in metadata.sorted_tables)

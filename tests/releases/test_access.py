@@ -31,10 +31,11 @@ HEADERS = [
     ("Bearer sntrys_unknown", "Invalid org token"),
     ("Basic", "Invalid basic header. No credentials provided."),
     ("Basic a b", "Invalid basic header. Credentials string should not contain spaces."),
-    ("Basic !!!", "Invalid basic header. Credentials not correctly base64 encoded."),
+    ("Basic x", "Invalid basic header. Credentials not correctly base64 encoded."),
+    ("Basic !!!", "API key is not valid"),
     (basic("unknown:"), "API key is not valid"),
     (basic(f"{TOKEN}:password"), NOT_PROVIDED),
-    (basic(":"), NOT_PROVIDED),
+    (basic(":"), "API key is not valid"),
 ]
 
 
@@ -120,6 +121,14 @@ def test_1_9_a_limited_token_sees_its_projects_alone(api: Caller, grant: Any) ->
     assert [limited.get(f"releases/{version}/").status_code for version in ("1.0", "2.0", "3.0")] == [200, 404, 200]
 
 
+def test_1_9_a_key_that_may_only_read_reaches_no_release_of_the_organization(api: Caller, grant: Any) -> None:
+    api.made()
+    key = grant("key", scopes=("project:read",))
+    assert (key.get("releases/").json, key.get("releases/1.0/").status_code) == ([], 404)
+    assert key.get("/api/0/projects/acme/shop/releases/1.0/").status_code == 200
+    assert grant(scopes=("project:read",)).get("releases/1.0/").status_code == 200
+
+
 def test_1_9_secrets_are_stored_as_digests(grant: Any, database: Engine) -> None:
     caller = grant()
     with database.begin() as connection:
@@ -140,7 +149,9 @@ ALLOW = [
 def test_1_10_allow(api: Caller, path: str, allow: str) -> None:
     for method in ("GET", "OPTIONS"):
         assert api.call(method, path).headers["Allow"] == allow
-    assert api.call("PATCH", path).status_code == 405
+    for method in ("PATCH", "HEAD"):
+        answer = api.call(method, path)
+        assert (answer.status_code, answer.headers["Allow"]) == (403, allow)
 
 
 def test_1_10_headers_of_an_answer(api: Caller) -> None:
@@ -163,12 +174,22 @@ def test_1_10_options_is_200_and_may_be_kept_an_hour(api: Caller) -> None:
 
 def test_1_10_a_foreign_origin_is_400_and_the_own_is_not(api: Caller) -> None:
     assert api.get("releases/", Origin="https://evil.test").status_code == 400
+    assert api.get("releases/", Origin="https://evil.test").json == "Invalid origin: https://evil.test"
+    assert api.call("OPTIONS", "releases/", Origin="https://evil.test").status_code == 200
+    assert api.get("releases/", Origin="null").status_code == 200
     answer = api.get("releases/", Origin="http://localhost")
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "http://localhost")
 
 
-def test_1_10_bodies_are_spaced_as_python_spaces_them(api: Caller) -> None:
-    assert '"version": "1.0", "status": "open"' in api.release().text
+def test_1_10_bodies_are_compact(api: Caller) -> None:
+    assert '"version":"1.0","status":"open"' in api.release().text
+
+
+def test_1_10_only_json_is_answered(api: Caller) -> None:
+    assert api.get("releases/", Accept="text/html").status_code == 406
+    assert api.get("releases/", Accept="text/html, */*;q=0.1").status_code == 200
+    answer = api.get("releases/?format=xml")
+    assert (answer.status_code, answer.json) == (404, {"detail": "Not found."})
 
 
 def test_2_root_tells_who_is_calling(api: Caller, grant: Any) -> None:

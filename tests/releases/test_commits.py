@@ -92,12 +92,18 @@ def test_1_5_5_an_email_is_made_from_the_name(api: Caller) -> None:
 
 def test_1_5_5_a_made_email_is_cut_to_75(api: Caller) -> None:
     email = author(api, author_name="n" * 128)["email"]
-    assert email == "n" * 74 + "…"
+    assert email == "n" * 72 + "..."
 
 
 def test_1_5_5_neither_is_no_author(api: Caller) -> None:
     assert author(api) == {}
     assert author(api, author_name="", author_email=None) == {}
+    assert author(api, author_name="Ann", author_email="") == {}
+
+
+def test_1_5_5_the_first_commit_of_an_address_names_its_author(api: Caller) -> None:
+    sent = [{"id": str(n), "author_email": "a@b.test", "author_name": name} for n, name in enumerate(("New", "Old"))]
+    assert api.made(commits=sent)["authors"] == [{"name": "New", "email": "a@b.test"}]
 
 
 def test_1_5_5_an_existing_authors_name_is_overwritten_even_with_null(either_api: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import sqlalchemy as sa
@@ -65,7 +66,7 @@ def test_0_2_a_newly_linked_project_is_201_and_none_is_ever_unlinked(either_api:
     assert either_api.release().status_code == 201
     answer = either_api.release(projects=["pump-station"])
     assert answer.status_code == 201
-    assert [one["slug"] for one in answer.json["projects"]] == ["pump-station", "shop"]
+    assert [one["slug"] for one in answer.json["projects"]] == ["shop", "pump-station"]
     assert either_api.release(projects=["pump-station", "shop"]).status_code == 208
 
 
@@ -88,8 +89,15 @@ def test_1_1_the_user_agent_is_kept_from_the_creation_and_cut(api: Caller) -> No
     assert api.post("releases/", body, User_Agent="other").json["userAgent"] == "a" * 256
 
 
-def test_1_1_the_path_works_without_its_last_slash(api: Caller) -> None:
-    assert api.post("releases", {"version": "1.0", "projects": ["shop"]}).status_code == 201
+def test_1_1_a_path_without_its_last_slash_is_404_with_a_hint(api: Caller) -> None:
+    answer = api.post("releases", {"version": "1.0", "projects": ["shop"]})
+    hint = "Route not found, did you forget a trailing slash? try: /api/0/organizations/acme/releases/"
+    assert (answer.status_code, answer.json) == (404, {"info": hint})
+    answer = api.get("releases")
+    assert (answer.status_code, answer.content_type) == (404, "text/plain")
+    assert answer.text.splitlines()[2] == "try: /api/0/organizations/acme/releases/"
+    assert api.get("releases/").json == []
+    assert api.get("/api/0").headers["Location"] == "/api/0/"
 
 
 def test_1_1_the_organization_by_number(api: Caller) -> None:
@@ -122,9 +130,31 @@ def test_1_4_4_a_body_that_is_not_json(api: Caller, raw: bytes) -> None:
 
 
 def test_1_4_4_another_content_type(api: Caller) -> None:
-    answer = api.call("POST", "releases/", raw=b"version=1", Content_Type="application/x-www-form-urlencoded")
+    answer = api.call("POST", "releases/", raw=b"version=1", Content_Type="text/csv")
     assert answer.status_code == 415
-    assert answer.json == {"detail": 'Unsupported media type "application/x-www-form-urlencoded" in request.'}
+    assert answer.json == {"detail": 'Unsupported media type "text/csv" in request.'}
+
+
+FORM = "version=1.0&projects=shop&projects=pump-station&ref=a&ref=main&dateReleased=&commits[0]id=a1&commits[0]message=one"
+PARTS = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parse_qsl(FORM, True)]
+FORMS = [
+    (FORM.encode(), "application/x-www-form-urlencoded"),
+    (("".join(PARTS) + "--x--\r\n").encode(), "multipart/form-data; boundary=x"),
+]
+
+
+@pytest.mark.parametrize(("raw", "kind"), FORMS, ids=["urlencoded", "multipart"])
+def test_1_4_4_a_form_is_read_as_the_json_it_stands_for(api: Caller, raw: bytes, kind: str) -> None:
+    answer = api.call("POST", "releases/", raw=raw, Content_Type=kind)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json["ref"], answer.json["commitCount"], answer.json["dateReleased"]) == ("main", 1, None)
+    assert [one["slug"] for one in answer.json["projects"]] == ["shop", "pump-station"]
+    assert api.commits()[0]["message"] == "one"
+
+
+def test_1_4_4_a_form_without_fields_lacks_them(api: Caller) -> None:
+    answer = api.call("POST", "releases/", raw=b"{}", Content_Type="application/x-www-form-urlencoded")
+    assert (answer.status_code, set(answer.json)) == (400, {"version", "projects"})
 
 
 def test_1_4_4_an_empty_body_is_an_empty_object(api: Caller) -> None:
@@ -153,7 +183,8 @@ def test_1_4_8_a_release_that_a_foreign_project_shares(api: Caller, grant: Any) 
     api.made(projects=["shop", "pump-station"])
     answer = grant(projects=["shop"]).release()
     assert answer.status_code == 400
-    assert answer.json == {"projects": ["You do not have permission to one of the projects: pump-station"]}
+    text = "You do not have permission to one of the projects: shop, 1 that you may not see"
+    assert answer.json == {"projects": [text]}
 
 
 def test_1_4_11_an_activity_for_each_newly_linked_project(api: Caller, database: Engine) -> None:
@@ -177,15 +208,19 @@ def test_1_4_13_a_refused_ref_leaves_no_release(either_api: Caller) -> None:
     assert either_api.get("repos/").json == []
 
 
-@pytest.mark.parametrize(("method", "path"), [("PATCH", "releases/"), ("PUT", "releases/"), ("POST", "releases/1.0/")])
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "releases/"), ("PUT", "releases/"), ("POST", "releases/1.0/")])
 def test_1_4_other_methods_are_405(api: Caller, method: str, path: str) -> None:
     answer = api.call(method, path, {})
     assert (answer.status_code, answer.json) == (405, {"detail": f'Method "{method}" not allowed.'})
+    assert "OPTIONS" in answer.headers["Allow"]
+    anonymous = Caller(api.app, None)
+    assert anonymous.call(method, path, {}).status_code == 401
 
 
-def test_1_4_an_unknown_address_is_404_in_json(api: Caller) -> None:
+def test_1_4_an_unknown_address_is_404_and_empty(api: Caller) -> None:
     answer = api.get("/api/0/nothing/")
-    assert (answer.status_code, answer.json) == (404, {"detail": "The requested resource does not exist"})
+    assert (answer.status_code, answer.data) == (404, b"")
+    assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_1_1_owner_is_a_member_by_name_or_number(api: Caller, grant: Any) -> None:

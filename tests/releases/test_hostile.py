@@ -19,7 +19,7 @@ from releases.validation.fields import Fault
 from releases.validation.requests import read_change, read_deploy, read_new_release, read_project_release
 from shared.config.settings import from_env
 from tests.releases.caller import Caller
-from tests.releases.conftest import ENVIRON, TOKEN, own_copy
+from tests.releases.conftest import ENVIRON, TOKEN, own_copy, own_database
 
 _ODD_TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(["\0", "\ud800", "..", "a..b", "é" * 30, "1e999"])
 _JSON = st.recursive(
@@ -46,10 +46,13 @@ def test_any_json_is_read_or_refused(read: Any, data: object) -> None:
         read(data)
 
 
-@pytest.fixture(scope="module")
-def lasting(template: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """An app whose database lives through a whole module of generated requests."""
-    engine: Engine = own_copy(template, tmp_path_factory.mktemp("lasting"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lasting(request: pytest.FixtureRequest, template: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An app whose database, of each kind in turn, lives through a whole module of generated requests."""
+    if request.param == "sqlite":
+        engine: Engine = own_copy(template, tmp_path_factory.mktemp("lasting"))
+    else:
+        engine = own_database(str(request.getfixturevalue("postgres_url")), "releases_lasting")
     bootstrap.seed(engine, from_env(ENVIRON))
     app = create_app(engine)
     yield app

@@ -21,7 +21,7 @@ def test_2_3_post_links_the_one_project(either_api: Caller) -> None:
     assert [one["slug"] for one in first.json["projects"]] == ["shop"]
     assert either_api.post(SHOP, {"version": "1.0"}).status_code == 208
     assert either_api.post(SHOP.replace("shop", "pump-station"), {"version": "1.0"}).status_code == 201
-    assert [one["slug"] for one in either_api.shown()["projects"]] == ["pump-station", "shop"]
+    assert [one["slug"] for one in either_api.shown()["projects"]] == ["shop", "pump-station"]
 
 
 def test_2_3_post_takes_no_refs(api: Caller) -> None:
@@ -49,13 +49,17 @@ def test_2_3_list_of_an_unknown_environment_is_empty(api: Caller) -> None:
     assert len(api.get(f"{SHOP}?environment=prod").json) == 1
 
 
-def test_2_3_one_release_limited_to_the_project(api: Caller) -> None:
+def test_2_3_one_release_names_all_its_projects(api: Caller) -> None:
     api.made(projects=["shop", "pump-station"], commits=[{"id": "a"}])
     api.made("other", projects=["pump-station"])
     shown = api.get(f"{SHOP}1.0/").json
-    assert [one["slug"] for one in shown["projects"]] == ["shop"]
+    assert [one["slug"] for one in shown["projects"]] == ["shop", "pump-station"]
     assert api.get(f"{SHOP}other/").status_code == 404
     assert [one["id"] for one in api.get(f"{SHOP}1.0/commits/").json] == ["a"]
+    assert [one["name"] for one in api.get(f"{SHOP}1.0/repositories/").json] == ["organization-1"]
+    assert len(api.get(f"{SHOP}1.0/commits/?repo_name=organization-1").json) == 1
+    assert api.get(f"{SHOP}1.0/commits/?repo_name=nosuch").status_code == 404
+    assert api.get(f"{SHOP}1.0/resolved/").json == []
 
 
 def test_2_3_put_and_delete(api: Caller) -> None:
@@ -92,7 +96,7 @@ def test_2_4_commits_in_order_with_their_releases(either_api: Caller) -> None:
     first, second = either_api.commits("1.0")
     assert (first["id"], first["message"], first["author"]) == ("b", "two", {"name": "A", "email": "a@localhost"})
     assert first["repository"]["name"] == "acme/shop"
-    assert [one["version"] for one in first["releases"]] == ["2.0", "1.0"]
+    assert [one["version"] for one in first["releases"]] == ["1.0", "2.0"]
     assert set(first["releases"][0]) == {"version", "shortVersion", "ref", "url", "dateReleased", "dateCreated"}
     assert (second["author"], second["pullRequest"], second["suspectCommitType"]) == ({}, None, "")
     assert either_api.get("releases/missing/commits/").status_code == 404
@@ -134,9 +138,10 @@ def test_2_5_post_answers_the_deploy(either_api: Caller) -> None:
 
 def test_2_5_a_missing_end_is_now_and_nulls_pass(api: Caller) -> None:
     api.made()
-    answer = deploy(api, name=None, url="", dateStarted=None, dateFinished=None, projects=None)
+    answer = deploy(api, name=None, url="", dateStarted=None, dateFinished=None)
     assert answer.status_code == 201
     assert answer.json["dateFinished"] is not None
+    assert (answer.json["name"], answer.json["url"]) == (None, "")
 
 
 def test_2_5_repeats_make_new_deploys_and_the_list_holds_the_last(either_api: Caller) -> None:
@@ -155,7 +160,10 @@ def test_2_5_the_last_is_per_project(api: Caller) -> None:
     assert [one["id"] for one in api.get("releases/1.0/deploys/").json] == ["2", "1"]
     assert [one["id"] for one in api.get(f"releases/1.0/deploys/?project={number['shop']}").json] == ["1"]
     assert len(api.get("releases/1.0/deploys/?project=-1").json) == 2
-    assert api.get("releases/1.0/deploys/?project=x").status_code == 400
+    assert api.get("releases/1.0/deploys/?project=x").status_code == 403
+    first = api.get("releases/1.0/deploys/?per_page=1")
+    assert [one["id"] for one in first.json] == ["2"]
+    assert 'rel="next"; results="true"' in first.headers["Link"]
 
 
 def test_2_5_a_project_not_on_the_release(api: Caller) -> None:
@@ -163,7 +171,7 @@ def test_2_5_a_project_not_on_the_release(api: Caller) -> None:
     answer = deploy(api, projects=["pump-station"])
     message = "Invalid projects (pump-station) for release 1.0"
     assert answer.status_code == 400
-    assert answer.json == {"detail": {"code": "parameter-validation-error", "message": message, "extra": {}}}
+    assert answer.json == {"detail": {"code": "parameter-validation-error", "message": message, "extra": {"context": ""}}}
     assert api.get("releases/1.0/deploys/").json == []
 
 
@@ -176,6 +184,10 @@ DEPLOYS: list[tuple[dict[str, Any], Any]] = [
     ({"environment": "e", "name": "n" * 65}, {"name": ["Ensure this field has no more than 64 characters."]}),
     ({"environment": "e", "url": "x"}, {"url": ["Enter a valid URL."]}),
     ({"environment": "e", "projects": []}, {"projects": ["This list may not be empty."]}),
+    ({"environment": "e", "projects": None}, {"projects": ["This field may not be null."]}),
+    ({"environment": "e", "projects": ["shop", "nosuch"]}, {"projects": ["Invalid project"]}),
+    ({"environment": "e", "projects": [{}]}, {"projects": ["Invalid project"]}),
+    ({"projects": [999]}, {"environment": ["This field is required."], "projects": ["Invalid project"]}),
 ]
 
 
@@ -184,6 +196,12 @@ def test_2_5_bad_field(api: Caller, body: dict[str, Any], texts: Any) -> None:
     api.made()
     answer = api.post("releases/1.0/deploys/", body)
     assert (answer.status_code, answer.json) == (400, texts)
+
+
+@pytest.mark.parametrize("name", ["a\\b", "a\tb", ".", "..", "Production"])
+def test_2_5_environments_of_many_characters(api: Caller, name: str) -> None:
+    api.made()
+    assert deploy(api, name).json["environment"] == name
 
 
 def test_2_5_a_missing_release_is_404(api: Caller) -> None:
@@ -199,6 +217,13 @@ def test_2_6_repositories_by_name_and_paged(either_api: Caller) -> None:
     one = answer.json[0]
     assert set(one) == {"id", "name", "url", "provider", "status", "dateCreated", "integrationId", "externalSlug"}
     assert (one["id"], one["status"]) == (str(one["id"]), "active")
+
+
+def test_2_6_repositories_by_part_of_their_name_and_by_status(either_api: Caller) -> None:
+    either_api.made(commits=[{"id": "a", "repository": name} for name in ("acme/shop", "acme/pump")])
+    assert [one["name"] for one in either_api.get("repos/?query=SHO").json] == ["acme/shop"]
+    assert len(either_api.get("repos/?status=active").json) == 2
+    assert either_api.get("repos/?status=deleted").json == []
 
 
 def test_2_6_a_repository_made_by_hand_can_be_named_by_refs(api: Caller, database: Engine) -> None:

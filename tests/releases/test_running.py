@@ -84,6 +84,7 @@ FAULTS: list[tuple[dict[str, str], list[str]]] = [
     ({"SENTRY_ORG": "a/b", "SENTRY_PROJECT": "1"}, ["SENTRY_ORG must be", "SENTRY_PROJECT must not be a bare number"]),
     ({"RELEASES_PORT": "x", "OPS_TOKEN": ""}, ["RELEASES_PORT must be", "OPS_TOKEN is set but empty"]),
     ({"RELEASES_RATE_LIMIT": "many"}, ["RELEASES_RATE_LIMIT must be a whole number"]),
+    ({"RELEASES_SHARED_RELEASES": "no"}, ["RELEASES_SHARED_RELEASES must be one of allow, refuse"]),
     ({"RELEASES_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, ["RELEASES_DATABASE_URL cannot be opened"]),
     ({"RELEASES_DATABASE_URL": "sqlite:////proc/none/x"}, ["RELEASES_DATABASE_URL cannot be opened"]),
 ]

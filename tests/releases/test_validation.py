@@ -50,7 +50,8 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ("projects", [1.5], ["Invalid project ids or slugs"]),
     ("projects", [True], ["Invalid project ids or slugs"]),
     ("projects", ["unknown"], ["Invalid project ids or slugs"]),
-    ("projects", ["1"], ["Invalid project ids or slugs"]),
+    ("projects", ["999"], ["Invalid project ids or slugs"]),
+    ("projects", [None], ["Invalid project ids or slugs"]),
     ("projects", [10**30], ["Invalid project ids or slugs"]),
     ("projects", [-1], ["Invalid project ids or slugs"]),
     ("ref", "r" * 201, longest(200)),
@@ -61,11 +62,17 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ("url", "http://nodots/x", URL),
     ("url", "http://exa mple.com", URL),
     ("url", "http://[::1", URL),
+    ("url", True, URL),
+    ("url", "http://a_b.example", URL),
+    ("url", "http://a.1", URL),
+    ("url", "http://a.example:1", URL),
+    ("url", "a\0b", ["Null characters are not allowed.", *URL]),
     ("dateReleased", "yesterday", TIME),
     ("dateReleased", "", TIME),
     ("dateReleased", 5, TIME),
     ("dateReleased", "2020-13-01T00:00:00Z", TIME),
-    ("dateReleased", "0001-01-01T00:00:00+14:00", TIME),
+    ("dateReleased", " 2020-01-01T00:00:00Z", TIME),
+    ("dateReleased", "0001-01-01T00:00:00+14:00", ["Datetime value out of range."]),
     ("commits", None, NULL),
     ("commits", {}, a_list("dict")),
     ("commits", ["x"], {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]}),
@@ -76,8 +83,10 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ("headCommits", None, NULL),
     ("headCommits", [{}], {"repository": REQUIRED, "currentId": REQUIRED}),
     ("headCommits", [{"repository": "r" * 65, "currentId": "a"}], {"repository": longest(64)}),
+    ("headCommits", [{"repository": "r", "currentId": "a", "previousId": ""}], {"previousId": BLANK}),
     ("status", None, NULL),
     ("status", "closed", ["Invalid status closed"]),
+    ("owner", None, NULL),
     ("owner", "nobody", ["Unable to find user"]),
     ("owner", 10**30, ["Unable to find user"]),
     ("owner", {"id": 1}, ["Unable to find user"]),
@@ -110,6 +119,7 @@ COMMITS: list[tuple[dict[str, Any], Any]] = [
         {"id": "a", "patch_set": [{"path": "p", "type": "Q"}]},
         {"patch_set": {"type": ["Commit patch_set type Q is not supported."]}},
     ),
+    ({"id": "a", "patch_set": [{"path": "p", "type": "AM"}]}, {"patch_set": {"type": longest(1)}}),
     (
         {"id": "a", "patch_set": [{"path": "p", "type": "T"}]},
         {"patch_set": {"type": ["Commit patch_set type T is not supported."]}},
@@ -163,6 +173,11 @@ def test_1_1_body_must_be_an_object(api: Caller, body: Any, name: str) -> None:
     assert refused(api, body) == {"non_field_errors": [text]}
 
 
+def test_1_1_a_body_of_null_is_no_data(api: Caller) -> None:
+    answer = api.call("POST", "releases/", raw=b"null")
+    assert (answer.status_code, answer.json) == (400, {"non_field_errors": ["No data provided"]})
+
+
 def test_1_1_unknown_and_ignored_keys(api: Caller) -> None:
     shown = api.made(dateStarted="nonsense", data={"x": 1}, userAgent="x", id=99, authors=[1], more=None)
     assert shown["data"] == {}
@@ -175,8 +190,8 @@ def test_1_1_numbers_become_strings(api: Caller) -> None:
 
 @pytest.mark.parametrize("field", ["ref", "url"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_1_1_null_and_blank_mean_none(api: Caller, field: str, value: str | None) -> None:
-    assert api.made(**{field: value})[field] is None
+def test_1_1_null_and_blank_are_kept(api: Caller, field: str, value: str | None) -> None:
+    assert api.made(**{field: value})[field] == value
 
 
 TIMES = [
@@ -194,7 +209,7 @@ def test_1_1_times_are_read_as_django_reads_them(api: Caller, sent: str, stored:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://github.com/acme/shop/compare/a...b", "http://localhost:8000/x", "http://10.0.0.1/", "https://[::1]:1/"]
+    "url", ["https://github.com/acme/shop/compare/a...b", "http://localhost:8000/x", "http://10.0.0.1/", "https://[::1]:80/"]
 )
 def test_1_1_absolute_urls_are_kept(api: Caller, url: str) -> None:
     assert api.made(url=url)["url"] == url
@@ -202,8 +217,9 @@ def test_1_1_absolute_urls_are_kept(api: Caller, url: str) -> None:
 
 def test_1_1_projects_by_slug_and_by_number(api: Caller) -> None:
     number = next(one["id"] for one in api.made(projects=["pump-station"])["projects"])
-    shown = api.made("2.0", projects=["shop", number])
-    assert [one["slug"] for one in shown["projects"]] == ["pump-station", "shop"]
+    for version, name in (("2.0", number), ("3.0", str(number))):
+        shown = api.made(version, projects=["shop", name])
+        assert [one["slug"] for one in shown["projects"]] == ["shop", "pump-station"]
 
 
 def test_1_1_an_empty_list_of_projects_passes(api: Caller) -> None:
