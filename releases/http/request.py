@@ -131,9 +131,9 @@ def answer(body: object, status: int = 200) -> Response:
     return Response(json.dumps(body, separators=(",", ":")), status, content_type="application/json")
 
 
-def no_content() -> Response:
-    """204 says nothing, not even of what type."""
-    response = Response(status=204)
+def empty(status: int = 204) -> Response:
+    """An answer that says nothing, not even of what type."""
+    response = Response(status=status)
     del response.headers["Content-Type"]
     return response
 

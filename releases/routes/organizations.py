@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases.errors import bad_request, forbidden, missing, unauthenticated
-from releases.http.request import answer, last_arg, page, paging, reading, server
+from releases.http.request import answer, empty, last_arg, page, paging, reading, server
 from releases.routes.project_releases import enter_project
 from releases.serializers import organizations as serializer
 from releases.serializers.commits import Json
@@ -149,7 +149,7 @@ def _known_user() -> Json | None:
 @routes.get("/auth/")
 def show_caller() -> Response:
     user = _known_user()
-    return answer({**user, "permissions": [], "authenticators": []}) if user is not None else Response(status=400)
+    return answer({**user, "permissions": [], "authenticators": []}) if user is not None else empty(400)
 
 
 @routes.get("/users/me/regions/")

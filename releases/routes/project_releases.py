@@ -15,9 +15,9 @@ from releases.http.request import (
     Call,
     answer,
     authorise,
+    empty,
     json_body,
     last_arg,
-    no_content,
     page,
     paging,
     refuses_shared,
@@ -148,7 +148,7 @@ def delete_release(org: str, project: str, version: str) -> Response:
         release_store.remove(connection, row["id"])
 
     write(work)
-    return no_content()
+    return empty()
 
 
 @routes.get(_ONE + "commits/")

@@ -10,10 +10,10 @@ from releases.errors import bad_request
 from releases.http.request import (
     answer,
     authorised,
+    empty,
     json_body,
     last_arg,
     named_projects,
-    no_content,
     page,
     paging,
     reading,
@@ -102,4 +102,4 @@ def delete_release(org: str, version: str) -> Response:
         release_store.remove(connection, reached.row["id"])
 
     write(work)
-    return no_content()
+    return empty()

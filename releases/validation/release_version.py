@@ -93,7 +93,7 @@ def _describe(version: Version) -> str:
 
 def render_version_info(whole: str) -> dict[str, object] | None:
     """The answer's `versionInfo`; None for a version that the parser does not take. A number beyond 64 bits shows as 0."""
-    if "\v" in whole:
+    if "\v" in whole.strip():
         return None
     version = parse_version(whole)
     shown: dict[str, object] = {"raw": version.raw}

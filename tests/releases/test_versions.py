@@ -78,7 +78,7 @@ def test_1_8_parts_beyond_64_bits_leave_columns_empty() -> None:
 
 
 def test_1_8_what_the_parser_does_not_take() -> None:
-    assert render_version_info("app@1.0\v") is None
+    assert render_version_info("app@1.0\v1") is None
     assert shown("  app@1.0 ")["version"]["raw"] == "1.0"
     assert shown("app@99999999999999999999.1")["version"]["major"] == 0
 
