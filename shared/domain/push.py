@@ -68,7 +68,8 @@ class FileChange(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """`files` is None when the source did not say, which is not the same as "no file changed"."""
+    """`files` is None when the source did not say, which is not the same as "no file changed". So is `parents`: payloads
+    carry none."""
 
     id: str
     message: str
@@ -76,6 +77,7 @@ class Commit(NamedTuple):
     author_email: str | None = None
     timestamp: datetime | None = None
     files: tuple[FileChange, ...] | None = None
+    parents: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

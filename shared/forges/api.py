@@ -85,6 +85,13 @@ class Api:
             self._access.pages.keep(url, etag, value)
         return value
 
+    def post(self, path: str, body: bytes, deadline: Deadline) -> Answer:
+        """POST beside the REST API: below `/api/v3` of an Enterprise Server lies REST, below `/api` GraphQL. Whatever the
+        status; raises RateLimited and TransientError."""
+        url = self._access.base_url.removesuffix("/v3") + path
+        headers = {**self._dialect.headers, "Content-Type": "application/json"}
+        return self._call(url, headers, deadline, body)
+
     def missing(self, repository: str, name: str, deadline: Deadline) -> Missing:
         """The error for a 404 on `name`, once it is sure that the repository itself can be read; else raises PermanentError.
 
@@ -120,7 +127,7 @@ class Api:
             self._moved[repository] = place[: len(place) - len(suffix)]
         return answer
 
-    def _call(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+    def _call(self, url: str, headers: Mapping[str, str], deadline: Deadline, body: bytes | None = None) -> Answer:
         """One request in its turn. Raises RateLimited, without a call where another job of this process met the limit."""
         turns = self._access.turns
         with turns.take(deadline):
@@ -128,7 +135,8 @@ class Api:
             if turns.limit is not None and turns.limit.until > now:
                 raise self._limited(turns.limit, now)
             self.calls += 1
-            answer = call(self._access.client, "GET", url, headers=headers, deadline=deadline)
+            method = "GET" if body is None else "POST"
+            answer = call(self._access.client, method, url, headers=headers, deadline=deadline, body=body)
             now = datetime.now(UTC)
             if answer.status in (403, 429) and (until := self._dialect.held_until(answer, now)) is not None:
                 until = min(max(until, now + timedelta(seconds=1)), now + _LONGEST_HOLD)

@@ -10,11 +10,14 @@ Answers are values. What went wrong is an exception (`errors.py`), each with one
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.push import Commit, FileChange
 from shared.forges.call_gate import Turns
+from shared.forges.commit_times import CommitTimes
 from shared.forges.etag_cache import PageCache
 
 if TYPE_CHECKING:
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """`name` without `refs/tags/`. `sha` is the commit: annotated tags are peeled, also tags of tags."""
+    """`name` without `refs/tags/`. `sha` is the commit: annotated tags are peeled, also tags of tags. `at` is the commit's
+    time, where the forge's list has it."""
 
     name: str
     sha: str
+    at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,8 @@ class Comparison:
     """Exactly `git rev-list base..head`, newest first (the head is `commits[0]`), when `is_complete`.
 
     Otherwise `commits` are the newest part of it, as many as the forge or our own bounds let through; `total` is the
-    whole number when the forge says so. `files` of the commits are None: a range carries none.
+    whole number when the forge says so. `files` of the commits are None: a range carries none; `parents` are known.
+    `base_at` is the time of the base's commit, where the forge says so.
     """
 
     commits: tuple[Commit, ...]
@@ -44,6 +50,7 @@ class Comparison:
     is_complete: bool
     base_is_ancestor: bool
     merge_base: str
+    base_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class ForgeAccess:
     base_url: str
     token: str | None = field(default=None, repr=False)
     pages: PageCache = field(default_factory=PageCache, repr=False)
+    times: CommitTimes = field(default_factory=CommitTimes, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)
 
 
@@ -109,7 +117,10 @@ class Forge(Protocol):
         """The newest `limit` commits reachable from `sha`, newest first, `sha` itself at the top."""
 
     def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
-        """Every tag whose name begins with `prefix` ("" = every tag), in no useful order."""
+        """Every tag whose name begins with `prefix`, whatever the case ("" = every tag), in no useful order."""
+
+    def times(self, repository: str, shas: Sequence[str], deadline: Deadline) -> Mapping[str, datetime]:
+        """{sha: the commit's time} of those that the forge tells a hundred at a time; a forge may tell none."""
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """The tag of exactly this name."""

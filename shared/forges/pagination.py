@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -47,7 +48,16 @@ class Gathering:
         if not is_new:
             self.is_open = False
 
-    def comparison(self, *, head: str, total: int | None, is_whole: bool, is_ancestor: bool, merge_base: str) -> Comparison:
+    def comparison(
+        self,
+        *,
+        head: str,
+        total: int | None,
+        is_whole: bool,
+        is_ancestor: bool,
+        merge_base: str,
+        base_at: datetime | None = None,
+    ) -> Comparison:
         """`is_whole`: the forge listed all it has. Believed only with the head in it and the count it gave itself."""
         commits = self._commits
         newest = commits.pop(head, None)
@@ -58,6 +68,7 @@ class Gathering:
             is_complete=is_whole and self.is_open and newest is not None and total in (None, len(found)),
             base_is_ancestor=is_ancestor,
             merge_base=merge_base,
+            base_at=base_at,
         )
 
 
@@ -80,6 +91,12 @@ def read_pages(
             number, answer = after, fetch(after)
         yield reading.result()
     yield read(answer)
+
+
+def with_prefix(tags: Iterable[Tag], prefix: str) -> list[Tag]:
+    """Those whose name begins with `prefix`, whatever the case."""
+    wanted = prefix.lower()
+    return [tag for tag in tags if tag.name.lower().startswith(wanted)]
 
 
 def gather_tags(page: Callable[[int], tuple[list[Tag], bool]]) -> Iterable[Tag]:

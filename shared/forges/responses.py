@@ -16,6 +16,7 @@ from shared.infra.http_client import Answer
 T = TypeVar("T")
 
 _LONGEST_EXCERPT = 200
+MAX_PARENTS = 1_000  # of a commit: octopus merges have dozens
 _LONGEST_NAME = 1_000  # of an author, and an e-mail
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tests.forge.replies import Reply, Request, page_links, reply
-from tests.forge.repository import GitCommit, Person, Repository
+from tests.forge.repository import GitCommit, GitTag, Person, Repository
 
 if TYPE_CHECKING:
     from tests.forge.server import Forge
@@ -27,6 +29,8 @@ class GitHub:
 
     def answer(self, request: Request) -> Reply:
         match request.segments:
+            case (*_, "graphql"):
+                return self._graphql(request)
             case ("repositories", number, *rest) if number.isdigit():
                 names = list(self._forge.repositories)
                 if int(number) >= len(names):
@@ -39,6 +43,34 @@ class GitHub:
                 repository = self._forge.repositories.get(full_name)
                 return not_found() if repository is None else self._of_repository(repository, tuple(rest), request)
         return not_found()
+
+    def _graphql(self, request: Request) -> Reply:
+        """As far as the product asks: tags by a part of their name, 100 a page, and the times of commits by their ids."""
+        if not self._forge.graphql:
+            return not_found()
+        if request.token is None:
+            return reply({"message": "This endpoint requires you to be authenticated."}, 403)
+        asked = json.loads(request.body)
+        variables = asked["variables"]
+        full_name = f"{variables['owner']}/{variables['name']}"
+        repository = self._forge.repositories.get(self._forge.moved.get(full_name, full_name))
+        if repository is None:
+            error = {
+                "type": "NOT_FOUND",
+                "path": ["repository"],
+                "message": f"Could not resolve to a Repository {full_name!r}.",
+            }
+            return reply({"data": {"repository": None}, "errors": [error]})
+        if aliases := re.findall(r'(\w+): object\(oid: "([0-9a-f]+)"\)', asked["query"]):
+            known = {sha: repository.resolve(sha) for _, sha in aliases}
+            found = {alias: _node(repository, sha) if known[sha] == sha else None for alias, sha in aliases}
+            return reply({"data": {"repository": found}})
+        every = [tag for tag in repository.tags() if variables["begin"].lower() in tag.name.lower()]
+        start = int(variables.get("after") or "0")
+        nodes = [{"name": tag.name, "target": _target(repository, tag)} for tag in every[start : start + 100]]
+        has_more = start + 100 < len(every)
+        page = {"hasNextPage": has_more, "endCursor": str(start + 100) if has_more else None}
+        return reply({"data": {"repository": {"refs": {"nodes": nodes, "pageInfo": page}}}})
 
     def _redirect(self, full_name: str, request: Request) -> Reply:
         number = list(self._forge.repositories).index(self._forge.moved[full_name])
@@ -152,6 +184,24 @@ class GitHub:
         for commit in repository.commits(new) if new else ():
             self._commits[commit.sha] = _shown(commit)
         return [self._commits[sha] for sha in shas]
+
+
+def _node(repository: Repository, sha: str) -> dict[str, str]:
+    (commit,) = repository.commits([sha])
+    return {"oid": sha, "committedDate": f"{commit.committer.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _target(repository: Repository, tag: GitTag) -> dict[str, Any]:
+    """Each tag object in turn down to the commit; what is neither has no fields that were asked for."""
+    kind, sha, depth = tag.kind, tag.object, 0
+    while kind == "tag":
+        target = repository.tag_object(sha)
+        assert target is not None
+        (kind, sha), depth = target, depth + 1
+    found: dict[str, Any] = _node(repository, sha) if kind == "commit" else {}
+    for _ in range(depth):
+        found = {"target": found}
+    return found
 
 
 def not_found() -> Reply:

@@ -22,6 +22,7 @@ class Request:
     segments: tuple[str, ...]
     headers: Mapping[str, str]
     token: str | None
+    body: bytes = b""
 
     @property
     def query(self) -> dict[str, str]:

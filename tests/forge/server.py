@@ -54,6 +54,7 @@ class Forge:
         self.anonymous_cap = False  # GitLab's: compare shows 100 commits to a caller without a token
         self.refuses_ranges = False  # a GitLab that takes no A..B as ref_name
         self.compare_timeout = False
+        self.graphql = True  # False: as a proxy that lets only the REST API through
         self._hold: tuple[float, Callable[[float], Reply]] | None = None
         self._lock = threading.Lock()
         self._api = GitHub(self) if kind == "github" else GitLab(self)
@@ -133,18 +134,21 @@ class Forge:
             wbufsize = -1
 
             def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 if forge._server is None:
                     self.close_connection = True
                     return
                 time.sleep(forge.delay)
-                self._send(forge.answer(self._request()))
+                self._send(forge.answer(self._request(body)))
 
-            def _request(self) -> Request:
+            do_POST = do_GET  # noqa: N815
+
+            def _request(self, body: bytes = b"") -> Request:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 bearer = headers.get("authorization", "").removeprefix("Bearer ") or None
                 token = bearer if forge.kind == "github" else headers.get("private-token")
                 path = urlsplit(self.path).path.removeprefix(forge.path)
-                return Request(self.path, tuple(path.strip("/").split("/")), headers, token)
+                return Request(self.path, tuple(path.strip("/").split("/")), headers, token, body)
 
             def _send(self, found: Reply) -> None:
                 self.send_response(found.status)

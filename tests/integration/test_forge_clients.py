@@ -225,6 +225,55 @@ def test_tags_of_many_pages_cost_nothing_the_second_time(server: testing.Forge, 
     assert Tag("api@999", made.sha["c1"]) in second.tags(REPOSITORY, "api@", soon())
 
 
+def test_the_times_of_tagged_commits_are_told_by_the_list_or_a_hundred_at_a_time(
+    server: testing.Forge, http: httpx2.Client, tmp_path: Path
+) -> None:
+    history = testing.History()
+    history.line("c", 150)
+    for number in range(1, 151):
+        history.tag(f"v{number}", f"c{number}", depth=number % 4)
+    made = history.build(tmp_path / "bare.git")
+    server.add(REPOSITORY, made.path)
+    access = ForgeAccess(client=http, base_url=server.url, token="secret")
+    client = PROVIDERS[server.kind].open_forge(access)
+    tags = client.tags(REPOSITORY, "", soon())
+    server.forget()
+    times = {tag.sha: tag.at for tag in tags if tag.at is not None}
+    times.update(client.times(REPOSITORY, [tag.sha for tag in tags], soon()))
+    assert server.total_calls == (2 if server.kind == "github" else 0)
+    for sha, at in times.items():
+        seconds = testing.git(made.path, "show", "-s", "--format=%ct", sha).decode().strip()
+        assert at is not None
+        assert at.timestamp() == int(seconds)
+    assert len(times) == 150
+    again = PROVIDERS[server.kind].open_forge(access)
+    again.times(REPOSITORY, list(times), soon())
+    assert again.api_calls == 0, "times never change"
+
+
+@pytest.mark.parametrize("graphql", [True, False])
+def test_tags_by_prefix_come_with_their_times_and_without_graphql_all_the_same(
+    server: testing.Forge, http: httpx2.Client, tmp_path: Path, graphql: bool
+) -> None:
+    history = testing.History()
+    history.line("c", 4)
+    for number in range(230):
+        history.tag(f"web/v{number}", "c1")
+    history.tag("api@1.0", "c2", depth=3)
+    history.tag("API@1.1", "c3", depth=1)
+    history.tag("old-api@0.9", "c4")
+    made = history.build(tmp_path / "bare.git")
+    server.add(REPOSITORY, made.path)
+    server.graphql = graphql
+    client = opened(server, http)
+    tags = client.tags(REPOSITORY, "api@", soon())
+    assert {tag.name: tag.sha for tag in tags} == {"api@1.0": made.sha["c2"], "API@1.1": made.sha["c3"]}
+    assert all(tag.at is not None for tag in tags) == (graphql or server.kind == "gitlab")
+    assert client.times(REPOSITORY, [made.sha["c1"]], soon()).keys() <= {made.sha["c1"]}
+    if graphql:
+        assert client.api_calls <= 2
+
+
 @pytest.mark.parametrize("name", ["api@1.0.0", "web/v3", "v1.0.0+build.7", "ünïcode-✓", "100%", "a#b", "a&b=c", "v1;x"])
 @pytest.mark.parametrize("depth", [0, 1, 3])
 def test_tag_with_any_name_is_found_and_peeled(

@@ -5,6 +5,9 @@ Facts: https://docs.github.com/en/rest/commits/commits , .../git/tags , .../git/
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from urllib.parse import quote
 
 from shared.domain.push import Commit, FileChange
@@ -12,6 +15,8 @@ from shared.domain.reasons import Reason
 from shared.errors import PermanentError
 from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
+from shared.forges.github.graphql import NotAnswered, ask_tags, ask_times, read_times
+from shared.forges.github.graphql import read_tags as read_tags_by_prefix
 from shared.forges.github.responses import (
     ComparePage,
     has_next,
@@ -23,18 +28,21 @@ from shared.forges.github.responses import (
     read_tag_object,
     read_tags,
 )
-from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
+from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages, with_prefix
 from shared.forges.responses import merge_changes, message, read_list, read_object, said
 from shared.infra.http_client import Answer, Deadline
 
 _FILE_PAGES = 10  # of a commit: 300 files each
 _DEEPEST_TAG = 10  # a tag of a tag of ...
+_GRAPHQL = "/graphql"
 
 
 class GitHubForge:
     """See `forge.Forge`. One compare call shows 100 commits and all that questions of ancestry need."""
 
     def __init__(self, access: ForgeAccess) -> None:
+        self._has_token = bool(access.token)
+        self._times = access.times
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
         if access.token:
             headers["Authorization"] = f"Bearer {access.token}"
@@ -83,7 +91,12 @@ class GitHubForge:
         if gathering.is_open and oldest_wanted == 2:
             gathering.add(first.newest_first)
         return gathering.comparison(
-            head=head, total=first.total, is_whole=True, is_ancestor=first.behind == 0, merge_base=first.merge_base
+            head=head,
+            total=first.total,
+            is_whole=True,
+            is_ancestor=first.behind == 0,
+            merge_base=first.merge_base,
+            base_at=first.base_at,
         )
 
     def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
@@ -113,16 +126,46 @@ class GitHubForge:
         return tuple(found.values())[:limit]
 
     def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
-        """`/tags` gives commits directly, 100 a call; `git/matching-refs` would take one more call for each annotated tag.
+        """`/tags` gives commits directly, 100 a call; `git/matching-refs` would take one more call for each annotated tag, so
+        that tags by prefix are asked for by GraphQL.
 
         https://docs.github.com/en/rest/repos/repos#list-repository-tags
         """
+        if prefix and self._has_token:
+            with suppress(NotAnswered):
+                return self._tags_by_prefix(repository, prefix, deadline)
 
         def page(number: int) -> tuple[list[Tag], bool]:
             query = (("per_page", PAGE), ("page", number))
             return self._api.get_kept(_path(repository), "/tags", query, deadline, read_tags)
 
-        return [tag for tag in gather_tags(page) if tag.name.startswith(prefix)]
+        return with_prefix(gather_tags(page), prefix)
+
+    def _tags_by_prefix(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
+        cursors: dict[int, str | None] = {1: None}
+
+        def page(number: int) -> tuple[list[Tag], bool]:
+            answer = self._api.post(_GRAPHQL, ask_tags(repository, prefix, cursors[number]), deadline)
+            tags, cursors[number + 1] = read_tags_by_prefix(answer)
+            return tags, cursors[number + 1] is not None
+
+        tags = list(gather_tags(page))
+        self._times.keep({tag.sha: tag.at for tag in tags if tag.at is not None})
+        return with_prefix(tags, prefix)
+
+    def times(self, repository: str, shas: Sequence[str], deadline: Deadline) -> Mapping[str, datetime]:
+        """By GraphQL, which needs a token: the list of tags carries no times."""
+        found = self._times.find(shas)
+        missing = [check_sha(sha) for sha in dict.fromkeys(shas) if sha not in found]
+        if not self._has_token:
+            return found
+        with suppress(NotAnswered):
+            for start in range(0, len(missing), PAGE):
+                asked = ask_times(check_full_name(repository), missing[start : start + PAGE])
+                told = read_times(self._api.post(_GRAPHQL, asked, deadline))
+                self._times.keep(told)
+                found.update(told)
+        return found
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """The ref, then each tag object in turn: https://docs.github.com/en/rest/git/tags#get-a-tag

@@ -11,7 +11,7 @@ from shared.domain.push import Commit, FileChange, is_valid_ref
 from shared.forges.forge import Tag
 from shared.forges.json_fields import MAX_PATH, Fields
 from shared.forges.pagination import PAGE
-from shared.forges.responses import message, read_count, read_list, read_message, read_name, read_time, reset_time
+from shared.forges.responses import MAX_PARENTS, message, read_count, read_list, read_message, read_name, read_time, reset_time
 from shared.infra.http_client import Answer, retry_after
 
 _SECONDARY_WAIT = timedelta(seconds=60)
@@ -24,6 +24,7 @@ class ComparePage:
     total: int
     behind: int
     merge_base: str
+    base_at: datetime | None
     oldest_first: list[Commit]
 
     @property
@@ -56,6 +57,7 @@ def read_comparison(fields: Fields) -> ComparePage:
         total=read_count(fields, "total_commits"),
         behind=read_count(fields, "behind_by"),
         merge_base=fields.object("merge_base_commit").sha("sha"),
+        base_at=_committed_at(fields.optional_object("base_commit")),
         oldest_first=[read_commit(commit) for commit in fields.objects("commits", PAGE)],
     )
 
@@ -70,7 +72,15 @@ def read_commit(fields: Fields) -> Commit:
         author_name=read_name(author, "name"),
         author_email=read_name(author, "email"),
         timestamp=read_time(inner.optional_object("committer"), "date"),
+        parents=tuple(parent.sha("sha") for parent in fields.objects("parents", MAX_PARENTS))
+        if fields.has("parents")
+        else None,
     )
+
+
+def _committed_at(fields: Fields | None) -> datetime | None:
+    commit = None if fields is None else fields.optional_object("commit")
+    return None if commit is None else read_time(commit.optional_object("committer"), "date")
 
 
 def has_next(answer: Answer) -> bool:

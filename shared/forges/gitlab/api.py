@@ -6,6 +6,8 @@ Facts: https://docs.gitlab.com/api/commits/ , .../api/repositories/ , .../api/ta
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import quote
 
 from shared.domain.push import Commit, FileChange
@@ -23,7 +25,7 @@ from shared.forges.gitlab.responses import (
     read_tag_commit,
     read_tags,
 )
-from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages
+from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages, with_prefix
 from shared.forges.responses import merge_changes, message, read_list, read_object, said
 from shared.infra.http_client import Answer, Deadline
 
@@ -126,7 +128,11 @@ class GitLabForge:
             query = (*search, ("order_by", "name"), ("sort", "asc"), ("per_page", PAGE), ("page", number))
             return self._api.get_kept(_path(repository), "/repository/tags", query, deadline, read_tags)
 
-        return [tag for tag in gather_tags(page) if tag.name.startswith(prefix)]
+        return with_prefix(gather_tags(page), prefix)
+
+    def times(self, repository: str, shas: Sequence[str], deadline: Deadline) -> Mapping[str, datetime]:
+        """None: the list of tags carries them."""
+        return {}
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """`target` is the tag object of an annotated tag, `commit` what it leads to."""

@@ -8,7 +8,7 @@ from shared.domain.push import Commit, FileChange, is_valid_ref
 from shared.forges.forge import Tag
 from shared.forges.json_fields import MAX_PATH, Fields
 from shared.forges.pagination import MAX_RANGE, PAGE
-from shared.forges.responses import read_list, read_message, read_name, read_time, reset_time
+from shared.forges.responses import MAX_PARENTS, read_list, read_message, read_name, read_time, reset_time
 from shared.infra.http_client import Answer, retry_after
 
 _SHORTEST_WAIT = timedelta(seconds=60)
@@ -45,14 +45,24 @@ def read_commit(fields: Fields) -> Commit:
         author_name=read_name(fields, "author_name"),
         author_email=read_name(fields, "author_email"),
         timestamp=read_time(fields, "committed_date"),
+        parents=_read_parents(fields),
     )
+
+
+def _read_parents(fields: Fields) -> tuple[str, ...] | None:
+    parents = fields.texts("parent_ids", MAX_PARENTS, 64)
+    return None if parents is None else tuple(parents)
 
 
 def read_tags(answer: Answer) -> tuple[list[Tag], bool]:
     """A page, and whether another follows. A tag of a file or tree has no commit and is left out."""
-    found = read_list(answer, PAGE, lambda fields: (fields.text("name", 1_024), read_tag_commit(fields)))
-    tags = [Tag(name, sha) for name, sha in found if sha is not None and is_valid_ref(f"refs/tags/{name}")]
-    return tags, has_more(answer, len(found))
+    found = read_list(answer, PAGE, _read_tag)
+    return [tag for tag in found if tag is not None and is_valid_ref(f"refs/tags/{tag.name}")], has_more(answer, len(found))
+
+
+def _read_tag(fields: Fields) -> Tag | None:
+    commit = fields.optional_object("commit")
+    return None if commit is None else Tag(fields.text("name", 1_024), commit.sha("id"), read_time(commit, "committed_date"))
 
 
 def read_tag_commit(fields: Fields) -> str | None:
