@@ -22,7 +22,7 @@ from shared.domain.push import Repository, tag_push
 from shared.domain.reasons import Reason
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.domain.rules import Decision, Rules, decide
-from shared.domain.tag_order import read_tag
+from shared.domain.tag_names import read_tag
 from shared.errors import Conflict, PermanentError
 from shared.forges import PROVIDERS
 from shared.forges.errors import RateLimited

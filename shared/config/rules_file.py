@@ -14,6 +14,8 @@ from shared.config.schema import (
     DEFAULT_PACE,
     CommitsTable,
     File,
+    NamedRepositoriesTable,
+    NamingTable,
     ReconcileTable,
     RuleTable,
     SourceTable,
@@ -21,7 +23,7 @@ from shared.config.schema import (
     read_span,
 )
 from shared.config.settings import Settings
-from shared.domain.rules import CommitRules, ReconcileRules, Rule, Rules, Source, Target
+from shared.domain.rules import CommitRules, NamingRules, ReconcileRules, Rule, Rules, Source, Target
 from shared.errors import SettingsError
 
 DEFAULT_TARGET = "default"
@@ -91,7 +93,8 @@ def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
             wait=timedelta(seconds=file.commits.wait),
             file_calls=file.commits.file_calls,
             first_release=file.commits.first_release,
-            counts_prereleases=file.commits.prereleases == "count",
+            naming=_naming(file.commits, file.commits),
+            repositories=tuple((tuple(table.repo), _naming(table, file.commits)) for table in file.commits.repositories),
             keep=timedelta(days=file.commits.keep_days),
         ),
         reconcile=_reconcile_rules(file.reconcile),
@@ -144,6 +147,17 @@ def _rules(tables: Sequence[RuleTable], targets: list[str], settings: Settings) 
     return tuple(rules), faults
 
 
+def _naming(table: NamingTable, otherwise: NamingTable) -> NamingRules:
+    """What a table leaves out is as [commits] says."""
+    values = {**otherwise.model_dump(exclude_none=True), **table.model_dump(exclude_none=True)}
+    return NamingRules(
+        templates=tuple(values.get("tag", ())),
+        final_suffixes=tuple(values.get("final_suffixes", ())),
+        bases=tuple(values.get("base", ())),
+        counts_prereleases=values.get("prereleases", False) in (True, "count"),
+    )
+
+
 def _reconcile_rules(table: ReconcileTable | None) -> ReconcileRules:
     if table is None:
         return ReconcileRules()
@@ -174,6 +188,8 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         return list(TargetTable.model_fields)
     if location[0] == "sources" and len(location) == 3:
         return list(SourceTable.model_fields)
+    if location[:2] == ("commits", "repositories") and len(location) == 4:
+        return list(NamedRepositoriesTable.model_fields)
     if location[0] == "commits" and len(location) == 2:
         return list(CommitsTable.model_fields)
     if location[0] == "reconcile" and len(location) == 2:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from shared.config.settings import NOT_IN_A_URL
+from shared.domain.tag_names import check_template as check_tag_template
 from shared.domain.versions import check_template
 from shared.domain.webhook import PROVIDER_NAMES
 
@@ -144,12 +145,40 @@ class SourceTable(_Strict):
         return value
 
 
-class CommitsTable(_Strict):
+class NamingTable(_Strict):
+    """How tags are read. None: as [commits] says, or as without it."""
+
+    tag: _Texts | None = None
+    final_suffixes: (
+        Annotated[list[Annotated[str, _like(r"[A-Za-z]{1,50}", "a word of letters")]], Field(max_length=100)] | None
+    ) = None
+    base: _Texts | None = None
+    prereleases: bool | Literal["skip", "count"] | None = None
+
+    @field_validator("tag")
+    @classmethod
+    def _templates(cls, value: list[str] | None) -> list[str] | None:
+        for template in value or ():
+            if fault := check_tag_template(template):
+                raise ValueError(f"{template!r} {fault}")
+        return value
+
+
+class NamedRepositoriesTable(NamingTable):
+    repo: _Texts
+
+    @field_validator("repo")
+    @classmethod
+    def _has_provider(cls, value: list[str]) -> list[str]:
+        return _check_repositories(value)
+
+
+class CommitsTable(NamingTable):
     wait: Annotated[int, Field(ge=0, le=86_400)] = 900
     file_calls: Annotated[int, Field(ge=0, le=10_000)] = 30
     first_release: Annotated[int, Field(ge=1, le=1_000)] = 20
-    prereleases: Literal["skip", "count"] = "skip"
     keep_days: Annotated[int, Field(ge=1, le=3_650)] = 365
+    repositories: Annotated[list[NamedRepositoriesTable], Field(max_length=200)] = []
 
 
 class ReconcileTable(_Strict):

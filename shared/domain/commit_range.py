@@ -20,6 +20,10 @@ class Range:
     partial: str | None
     is_proven: bool
     pushes: int = 1  # whose lists make it up
+    bases: tuple[str, ...] = ()  # all commits it counts from, the nearest first
+    base_tag: str | None = None  # the release on the nearest
+    how: str | None = None  # which rule found the base: docs/decisions/0008
+    tags: str | None = None  # where the list of tags came from: announced, forge; None where none was needed
 
     @property
     def is_whole(self) -> bool:
@@ -34,7 +38,11 @@ class Range:
             "commits": len(self.commits),
             "with_files": sum(commit.files is not None for commit in self.commits),
             "partial": self.partial,
-            "proven": self.is_proven,
+            "proven": self.is_proven and self.tags != "announced",  # a forge has tags that no webhook announced
+            "bases": list(self.bases or ([self.base] if self.base else [])),
+            "base_tag": self.base_tag,
+            "how": self.how,
+            "tags": self.tags,
         }
 
 
@@ -83,6 +91,7 @@ def payload_range(push: Push) -> Range:
         commits=tuple(newest_first),
         partial=None if is_whole else _why_partial(push, len(listed)),
         is_proven=is_whole and push.is_forced is False,
+        how="push" if push.ref.kind == "branch" and not push.is_created else None,
     )
 
 

@@ -16,6 +16,7 @@ from shared.domain.release_question import Difference, Earlier, FirstRelease, Qu
 from shared.domain.tag_names import Kind, Line, TagName
 
 MOST_TRIES = 10  # comparisons until one proves to be with an earlier release
+MOST_TIMES = 1_000  # commits whose times are asked for, a hundred a call
 
 
 def find_earlier(question: Question, tags: Sequence[Release]) -> Earlier | FirstRelease:
@@ -77,7 +78,10 @@ class _Search:
 
     def count_from(self, releases: Sequence[Release], *, how: str | None = None) -> Earlier | None:
         """The answer by these releases, None where none of them is earlier."""
-        first = self._find_first(releases) if releases else None
+        if not releases:
+            return None
+        releases = self._with_times(releases)
+        first = self._find_first(releases)
         if first is None:
             return None
         lower = [release for release in releases if self._is_lower(release)]
@@ -86,6 +90,17 @@ class _Search:
             is_fixed = found.bases[0].sha in self._fixed
             how = "configured" if is_fixed else "ancestor" if is_ancestor else "beside"
         return replace(found, how=how)
+
+    def _with_times(self, releases: Sequence[Release]) -> Sequence[Release]:
+        """The same with the times of those that may stand beside the tag. One alone is compared anyhow."""
+        lower = [release for release in releases if release.at is None and self._is_lower(release)]
+        lower.sort(key=lambda release: release.tag.order, reverse=True)
+        shas = list(dict.fromkeys(release.sha for release in lower))[:MOST_TIMES]
+        if len(shas) < 2:
+            return releases
+        times = self._question.times(shas if self._at else [self._question.sha, *shas])
+        self._at = self._at or times.get(self._question.sha)
+        return [release if release.at else release._replace(at=times.get(release.sha)) for release in releases]
 
     def _is_lower(self, release: Release) -> bool:
         return release.sha in self._fixed or release.tag.is_lower(self._question.this)

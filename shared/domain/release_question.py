@@ -44,7 +44,8 @@ class Newest(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A tag, and how to ask a forge about it. `compare(sha)` is None for a commit that is gone or shares no history.
+    """A tag, and how to ask a forge about it. `compare(sha)` is None for a commit that is gone or shares no history;
+    `times(shas)` tells the times of commits, as far as they are known.
 
     `fixed` are releases that a setting names; they count as lower versions of the tag's own line.
     """
@@ -55,6 +56,7 @@ class Question:
     compare: Callable[[str], Difference | None]
     newest: Callable[[], Newest]
     most_more: int = MOST_MORE
+    times: Callable[[Sequence[str]], Mapping[str, datetime]] = lambda _: {}
     counts_prereleases: bool = False
     fixed: tuple[Release, ...] = ()
 

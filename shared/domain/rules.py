@@ -60,15 +60,36 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamingRules:
+    """How tags are read, where their names alone do not say it (docs/decisions/0008): templates such as `REL_{version}`,
+    further words of final releases, tags or commits that always count as earlier, whether a final release may count from a
+    pre-release."""
+
+    templates: tuple[str, ...] = ()
+    final_suffixes: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    counts_prereleases: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRules:
     """How commits are collected: how long a release may wait for the forge, calls for file lists, commits of a first
-    release, whether a final release may count from a pre-release, how long the commit log is kept."""
+    release, how long the commit log is kept, and how tags are read: `naming`, unless `repositories` has a pattern for the
+    repository, the first that fits."""
 
     wait: timedelta = timedelta(minutes=15)
     file_calls: int = 30
     first_release: int = 20
-    counts_prereleases: bool = False
+    naming: NamingRules = NamingRules()
+    repositories: tuple[tuple[tuple[str, ...], NamingRules], ...] = ()
     keep: timedelta = timedelta(days=365)
+
+    def naming_for(self, repository_key: str) -> NamingRules:
+        """How tags of this repository (`github:acme/web`) are read."""
+        for patterns, naming in self.repositories:
+            if any(matches(pattern, repository_key) for pattern in patterns):
+                return naming
+        return self.naming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,9 +140,14 @@ def read_tag(name: str, *, final_suffixes: Sequence[str] = (), templates: Sequen
     return _read(name, lowered, silent)
 
 
-def template_prefix(template: str) -> str:
-    """What every name begins with that fits the template."""
-    return template.partition("{")[0]
+def line_prefix(tag: TagName) -> str:
+    """What this name and its like begin with: `api` of `api/v1.0`; "" where the line has no component."""
+    lowered = tag.name.lower()
+    if tag.line.sort != "version" or len(lowered) != len(tag.name):
+        return ""
+    ends = range(len(tag.component), len(lowered))
+    end = next((end for end in ends if tag.component and _component(lowered[:end]) == tag.component), 0)
+    return tag.name[:end]
 
 
 def check_template(template: str) -> str | None:

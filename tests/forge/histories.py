@@ -326,10 +326,12 @@ HISTORIES: dict[str, Callable[[], History]] = {
 
 
 @st.composite
-def random_histories(draw: Any, most: int = 14) -> History:
-    """Any graph of up to `most` commits: several roots, merges of up to three, clocks of all directions, tags of all kinds."""
+def random_histories(draw: Any, most: int = 14, clock: str = "any") -> History:
+    """Any graph of up to `most` commits: several roots, merges of up to three, tags of all kinds. Clocks go in all directions,
+    or `forward`: a commit is as old as its parents or younger."""
     made = History()
     labels: list[str] = []
+    times: dict[str, int] = {}
     for number in range(draw(st.integers(2, most))):
         recent = labels[-4:] if draw(st.booleans()) else labels
         wanted = draw(st.integers(0 if draw(st.integers(0, 5)) == 0 else 1, 3))
@@ -337,6 +339,9 @@ def random_histories(draw: Any, most: int = 14) -> History:
             draw(st.lists(st.sampled_from(recent), min_size=1, max_size=wanted, unique=True)) if recent and wanted else []
         )
         at = START + 60 * draw(st.integers(-40, 40)) if draw(st.booleans()) else None
+        if clock == "forward":
+            at = max((times[parent] for parent in parents), default=START) + 60 * draw(st.integers(0, 3))
+        times[f"c{number}"] = at or 0
         labels.append(made.commit(f"c{number}", *parents, at=at))
     for number, label in enumerate(draw(st.lists(st.sampled_from(labels), max_size=6))):
         made.tag(f"v{number}.0.0", label, depth=draw(st.integers(0, 3)))

@@ -17,11 +17,10 @@ from shared.config.settings import ForgeSettings
 from shared.domain.commit_range import Range
 from shared.domain.push import Commit, Push, Ref, Repository
 from shared.domain.rules import CommitRules
-from shared.domain.tag_order import may_precede, read_tag
 from shared.infra.database import make_engine
 from shared.infra.http_client import Deadline
 from shared.ledger.tables import SCHEMA
-from tests.forge import HISTORIES, Built, Forge, History, random_histories
+from tests.forge import HISTORIES, Built, Forge, History, git, random_histories
 from tests.forge.histories import long
 from tests.integration.test_commit_log import store
 from webhook.local.sample_webhooks import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
@@ -106,7 +105,7 @@ def test_the_range_is_what_git_says(ledger: Engine, http: httpx2.Client, tmp_pat
             found = collect(ledger, http, forge, tag_push(kind, tag, head))
             assert (found.partial, found.is_proven, found.head) == (None, True, head), tag
             assert found.base == (built.sha[previous] if previous else None), tag
-            expected = built.range(found.base, head) if found.base else built.reachable(head)
+            expected = built.reachable(head).difference(*(built.reachable(sha) for sha in found.bases))
             assert ids(found) == expected, tag
             assert found.commits[0].id == head
 
@@ -341,22 +340,54 @@ def test_the_log_alone_lists_what_a_cut_push_lists(ledger: Engine, http: httpx2.
 # --- random histories ----------------------------------------------------------------------------------------------------
 
 
-def nearest(built: Built, this: str, tags: dict[str, str]) -> str | None:
-    """The previous release by its definition, from the parents alone."""
-    head = built.sha[this]
-    behind = [
-        name
-        for name, sha in tags.items()
-        if sha != head and may_precede(read_tag(name), read_tag(this)) and sha in built.reachable(head)
-    ]
-    ordered = sorted(behind, key=lambda name: read_tag(name).order, reverse=True)  # on a tie the higher version
-    return min(ordered, key=lambda name: len(built.range(built.sha[name], head)), default=None)
+def earlier(built: Built, this: str, tags: dict[str, str], at: dict[str, int]) -> list[str]:
+    """The earlier releases of a final `vN.0.0` by their definition, from parents and times alone."""
+    head, number = built.sha[this], int(this[1:].partition(".")[0])
+    behind = built.reachable(head)
+    found = []
+    for name, sha in tags.items():
+        is_lower = int(name[1:].partition(".")[0]) < number
+        is_beside = (
+            is_lower and at[sha] <= at[head] and head not in built.reachable(sha) and bool(built.reachable(sha) & behind)
+        )
+        if sha != head and (sha in behind or is_beside):
+            found.append(sha)
+    return found
+
+
+def git_list(built: Built, head: str, others: list[str]) -> set[str]:
+    """`git rev-list HEAD --not OTHERS...`: the oracle."""
+    return set(git(built.path, "rev-list", head, "--not", *others).decode().split())
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(made=random_histories())
+@given(made=random_histories(clock="forward"))
 def test_for_random_histories_the_ids_are_those_of_rev_list(
+    ledger: Engine, http: httpx2.Client, tmp_path: Path, kind: Kind, made: History
+) -> None:
+    built = made.build(tmp_path / f"repository-{next(places)}")
+    tags = {name: built.sha[name] for name in made.names if name != "main"}
+    times = git(built.path, "log", "--all", "--format=%H %ct").decode().split("\n")
+    at = {line.split()[0]: int(line.split()[1]) for line in times if line}
+    with Forge(kind) as forge:
+        forge.add(NAME, built.path)
+        for tag, head in tags.items():
+            push, rules = tag_push(kind, tag, head), CommitRules(file_calls=0, first_release=50)
+            found = collect(ledger, http, forge, push, rules)
+            others = earlier(built, tag, tags, at)
+            assert ids(found) == git_list(built, head, others), (tag, found)
+            assert (found.base is None) == (not others)
+            assert set(found.bases) <= set(others)
+            assert found.is_proven
+            assert found.commits[0].id == head
+            assert collect(ledger, http, forge, push, rules) == found, "asked twice"
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=random_histories())
+def test_with_clocks_of_all_directions_no_commit_of_an_ancestor_is_listed(
     ledger: Engine, http: httpx2.Client, tmp_path: Path, kind: Kind, made: History
 ) -> None:
     built = made.build(tmp_path / f"repository-{next(places)}")
@@ -365,11 +396,8 @@ def test_for_random_histories_the_ids_are_those_of_rev_list(
         forge.add(NAME, built.path)
         for tag, head in tags.items():
             found = collect(ledger, http, forge, tag_push(kind, tag, head), CommitRules(file_calls=0, first_release=50))
-            expected = nearest(built, tag, tags)
-            if expected is not None:
-                assert ids(found) == built.range(built.sha[expected], head)
-            elif found.base is not None:
-                assert ids(found) == built.range(found.base, head), "a lower version beside the branch"
-            else:
-                assert ids(found) == built.reachable(head)
-            assert found.is_proven
+            behind = [sha for sha in tags.values() if sha != head and sha in built.reachable(head)]
+            assert head in ids(found)
+            assert ids(found) <= built.reachable(head)
+            if found.base is not None:
+                assert not ids(found) & set().union(*(built.reachable(sha) for sha in [*behind, *found.bases]))

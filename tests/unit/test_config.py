@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.config.rules_file import load, missing_tokens
-from shared.domain.rules import ReconcileRules, Rules, matches
+from shared.domain.rules import NamingRules, ReconcileRules, Rules, matches
 from shared.errors import SettingsError
 from tests.builders import settings
 
@@ -98,6 +98,26 @@ def test_the_timer_is_off_unless_the_file_says_how_often(folder: Path) -> None:
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_read_as_commits_says_or_as_the_first_table_that_fits_the_repository(folder: Path) -> None:
+    commits = read(
+        folder,
+        '[commits]\ntag = "v{version}"\nfinal_suffixes = ["avh"]\nprereleases = true\n'
+        '[[commits.repositories]]\nrepo = "github:acme/*"\ntag = ["prod-{version}", "production-{version}"]\nbase = "prod-9"\n'
+        '[[commits.repositories]]\nrepo = ["github:acme/shop", "gitlab:a/b"]\nprereleases = "skip"\n',
+    ).commits
+    assert commits.naming_for("github:other/repo") == NamingRules(
+        templates=("v{version}",), final_suffixes=("avh",), counts_prereleases=True
+    )
+    assert commits.naming_for("github:acme/shop") == NamingRules(
+        templates=("prod-{version}", "production-{version}"),
+        final_suffixes=("avh",),
+        bases=("prod-9",),
+        counts_prereleases=True,
+    )
+    assert commits.naming_for("gitlab:a/b") == NamingRules(templates=("v{version}",), final_suffixes=("avh",))
+    assert read(folder, "[commits]\nprereleases = 'count'\n").commits.naming.counts_prereleases
 
 
 def test_every_fault_of_the_file_is_named_at_once(folder: Path) -> None:

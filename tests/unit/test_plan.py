@@ -268,6 +268,10 @@ def test_a_whole_branch_push_is_its_commits_newest_first_and_proven() -> None:
         "with_files": 3,
         "partial": None,
         "proven": True,
+        "bases": [sha("before")],
+        "base_tag": None,
+        "how": "push",
+        "tags": None,
     }
     assert found.commits == (THREE, TWO, ONE)
 

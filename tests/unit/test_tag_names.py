@@ -220,7 +220,7 @@ def test_case_never_matters(name: str) -> None:
 
 @pytest.mark.parametrize("piece", ["1", "1.", "1_", "-1", "a1", ".x", "v7f", "7f_", "1-v", "rc1.", "2026-01-01."])
 def test_long_names_are_read_in_no_time(piece: str) -> None:
-    """Twenty times the length must not take four hundred times as long."""
-    began = time.perf_counter()
+    """With a pattern that looks at places twice, 20,000 characters would take minutes."""
+    began = time.process_time()
     read_tag(piece * (20_000 // len(piece)))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

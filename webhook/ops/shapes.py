@@ -52,7 +52,12 @@ class Range(TypedDict):
     commits: Count
     with_files: Annotated[Count, about("commits whose file list is known")]
     partial: Annotated[str | None, about("why not every commit is listed")]
-    proven: Annotated[bool, about("whether base..head is certain")]
+    proven: Annotated[bool, about("whether the list is certain, with the forge's own tags")]
+    # Not there in a range that was stored before they were.
+    bases: NotRequired[Annotated[list[str], about("all commits that it counts from, the nearest first")]]
+    base_tag: NotRequired[Annotated[str | None, about("the release on the nearest")]]
+    how: NotRequired[Annotated[str | None, about("the rule that found it: docs/decisions/0008")]]
+    tags: NotRequired[Annotated[Literal["announced", "forge"] | None, about("where the list of tags came from")]]
 
 
 class Waiting(TypedDict):
