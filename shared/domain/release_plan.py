@@ -86,18 +86,15 @@ def plan_commits(commits: Sequence[Commit], repository: str, untimed: datetime |
 
 
 def _moments(commits: Sequence[Commit], untimed: datetime | None) -> list[datetime | None]:
-    """Sentry sorts by time, newest first, and takes the first as the head: so none may be newer than the one before it.
-
-    A missing time takes its neighbour's; where none is known, all take `untimed`.
-    """
+    """Each commit's own time. One that is newer than the head has the head's: Sentry sorts by time, newest first, and takes
+    the first as the head. An unknown time is its neighbour's, the newer one's first; where none is known, all are `untimed`."""
     known = [commit.timestamp for commit in commits if commit.timestamp is not None]
     if not known:
         return [untimed] * len(commits)
+    head = latest = commits[0].timestamp or max(known)
     moments: list[datetime | None] = []
-    latest = commits[0].timestamp or max(known)
     for commit in commits:
-        if commit.timestamp is not None and commit.timestamp < latest:
-            latest = commit.timestamp
+        latest = min(commit.timestamp or latest, head)
         moments.append(latest)
     return moments
 

@@ -183,14 +183,16 @@ def test_a_repository_name_fits_into_64_characters_by_its_last_segments(name: st
         ((NOW, LATER, EARLIER), (NOW, NOW, EARLIER)),
         ((EARLIER, LATER, NOW), (EARLIER, EARLIER, EARLIER)),
         ((NOW, None, EARLIER), (NOW, NOW, EARLIER)),
-        ((None, EARLIER, NOW), (NOW, EARLIER, EARLIER)),
+        ((LATER, EARLIER, NOW), (LATER, EARLIER, NOW)),  # a merged branch is listed behind what it is newer than
+        ((None, EARLIER, NOW), (NOW, EARLIER, NOW)),
+        ((LATER, EARLIER, None, NOW), (LATER, EARLIER, EARLIER, NOW)),
         ((NOW, None, None), (NOW, NOW, NOW)),
         ((None, None), (None, None)),
         ((NOW, NOW), (NOW, NOW)),
         ((), ()),
     ],
 )
-def test_times_never_rise_so_that_the_head_stays_the_newest(
+def test_times_are_true_and_the_head_stays_the_newest(
     given: tuple[datetime | None, ...], sent: tuple[datetime | None, ...]
 ) -> None:
     assert times(*given) == list(sent)
