@@ -217,17 +217,18 @@ class Fields:
         return value
 
     def time(self, name: str) -> datetime | None:
-        """An ISO 8601 time with an offset (UTC assumed without one)."""
+        """An ISO 8601 time with an offset (UTC assumed without one). None for a text that is none, or that Python cannot hold:
+        git takes the year 10889 and an offset of 99 hours, and no commit's time is worth a release."""
         value = self.values.get(name)
-        if type(value) is not str or len(value) > _LONGEST_TIME:
-            value = self.optional_text(name, _LONGEST_TIME)
-            if value is None:
-                return None
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.refuse(name, "must be a string")
         try:
-            moment = datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(value[:_LONGEST_TIME])
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            self.refuse(name, "must be a time such as 2026-03-01T10:00:00Z")
+            return None
 
 
 def read_commit(fields: Fields) -> Commit:
@@ -288,7 +289,12 @@ def _is_text(value: object) -> bool:
 
 
 def _read_files(fields: Fields) -> tuple[FileChange, ...] | None:
-    """Sentry's letters for the three lists; a path in two lists (a rename back and forth) is one modification."""
+    """Sentry's letters for the three lists; a path in two lists (a rename back and forth) is one modification.
+
+    None, for "not known", also where there are more paths, or longer ones, than we keep: they are not worth a release.
+    """
+    if any(map(_is_too_much, map(fields.values.get, ("added", "removed", "modified")))):
+        return None
     added = fields.texts("added", MAX_FILES, MAX_PATH)
     removed = fields.texts("removed", MAX_FILES, MAX_PATH)
     modified = fields.texts("modified", MAX_FILES, MAX_PATH)
@@ -300,3 +306,9 @@ def _read_files(fields: Fields) -> tuple[FileChange, ...] | None:
     for path in modified or ():
         changes[path] = FileChange(path, "M")
     return tuple(changes.values())
+
+
+def _is_too_much(paths: object) -> bool:
+    if type(paths) is not list:
+        return False
+    return len(paths) > MAX_FILES or any(type(path) is str and len(path) > MAX_PATH for path in paths)

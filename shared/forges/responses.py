@@ -60,8 +60,12 @@ def read_message(fields: Fields) -> str:
 
 
 def read_name(fields: Fields | None, name: str) -> str | None:
-    """An author's name or e-mail; what is too long is cut, since one odd commit must not cost the range."""
-    return None if fields is None else fields.optional_text(name, _LONGEST_NAME, cut=True)
+    """An author's name or e-mail; what is too long is cut, and what is no text is none: one odd commit must not cost the
+    range."""
+    try:
+        return None if fields is None else fields.optional_text(name, _LONGEST_NAME, cut=True)
+    except BadPayload:
+        return None
 
 
 def read_time(fields: Fields | None, name: str) -> datetime | None:

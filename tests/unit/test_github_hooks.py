@@ -206,7 +206,7 @@ WRONG: list[tuple[tuple[str | int, ...], object, str]] = [
     (("commits", 1, "id"), "x", "commits[1].id: must be 40 or 64"),
     (("commits", 2, "author"), "x", "commits[2].author: must be an object"),
     (("commits", 0, "author", "email"), 1, "commits[0].author.email: must be a string"),
-    (("commits", 0, "timestamp"), "now", "commits[0].timestamp: must be a time"),
+    (("commits", 0, "timestamp"), 1, "commits[0].timestamp: must be a string"),
     (("commits", 0, "added", 0), None, "commits[0].added[0]: must be a string"),
     (("head_commit",), [], "head_commit: must be an object"),
     (("head_commit", "id"), None, "head_commit.id: a string is missing"),

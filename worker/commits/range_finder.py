@@ -144,6 +144,8 @@ class Collector:
                 with self._engine.begin() as connection:
                     hold(connection, problem.scope, problem.until, str(problem))
                 break
-            except (TransientError, PermanentError):
-                break
+            except (TransientError, PermanentError) as problem:
+                if problem.status != 200:
+                    break
+                # Answered, but with what we cannot keep, such as a path that is too long.
         return asked
