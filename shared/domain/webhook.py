@@ -31,6 +31,8 @@ class Incoming(NamedTuple):
 class Hook:
     """A verified request, read: which event it was, its delivery id, and what it says.
 
+    `is_id_derived`: the provider sent no id, so that it is a digest of what happened, and is the same when it happens again.
+
     `scope` is set where several secrets speak for several repositories: an id then counts within it alone, so that nobody
     can use up the ids of another's deliveries.
     """
@@ -39,6 +41,7 @@ class Hook:
     delivery_id: str
     content: Push | Ignored
     scope: str = ""
+    is_id_derived: bool = False
 
     @property
     def dedupe_key(self) -> str:

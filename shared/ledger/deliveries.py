@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -18,6 +19,7 @@ from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
 from shared.ledger import jobs as ledger
+from shared.ledger import repeated_moves
 from shared.ledger.tables import deliveries, jobs, payloads
 
 _KEPT_REFUSALS = 1_000
@@ -77,7 +79,10 @@ def accept(connection: Connection, arrival: Arrival) -> Receipt:
     )
     seq = connection.execute(statement).scalar_one_or_none()
     if seq is None:
-        return _again(connection, arrival.provider, hook, now)
+        own_id = repeated_moves.own_id(connection, arrival.provider, hook)
+        if own_id is None:
+            return _again(connection, arrival.provider, hook, now)
+        return accept(connection, arrival._replace(hook=replace(hook, delivery_id=own_id, is_id_derived=False)))
     connection.execute(payloads.insert().values(payload_values(arrival, seq)))
     if not decision.work:
         return receipt_of(arrival)

@@ -92,7 +92,8 @@ def read(incoming: Incoming, with_commits: bool = True) -> Hook:
     sent_id = _sent_delivery_id(incoming)
     fields = read_json(incoming.body)
     content = _read_content(event, fields, with_commits)
-    return Hook(event=event, delivery_id=sent_id or _digest(event, content, incoming.body), content=content)
+    delivery_id = sent_id or _digest(event, content, incoming.body)
+    return Hook(event=event, delivery_id=delivery_id, content=content, is_id_derived=sent_id is None)
 
 
 def _sent_delivery_id(incoming: Incoming) -> str | None:
