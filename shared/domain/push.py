@@ -85,7 +85,8 @@ class Push:
     """One ref that moved. `sha` is the commit the ref now points at: never the id of an annotated tag's object.
 
     `commits` are oldest first, as far as the payload lists them; `commits_total` is how many there were, when the
-    provider says so. `sha` is None when the ref was deleted or does not point at a commit.
+    provider says so. `sha` is None when the ref was deleted or does not point at a commit. Where the payload of a tag does not
+    say which commit it leads to, `is_peeled` is False and `sha` may be that of the tag's object: the forge has to be asked.
     """
 
     repository: Repository
@@ -97,6 +98,7 @@ class Push:
     commits_total: int | None = None
     head_commit: Commit | None = None
     is_forced: bool | None = None
+    is_peeled: bool = True
 
     @property
     def is_deleted(self) -> bool:

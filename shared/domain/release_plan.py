@@ -49,6 +49,8 @@ def plan_release(
         # When the push arrived, not when the commit was written: a tag may be set on an old commit.
         body["dateReleased"] = received_at.isoformat()
     if spec["set_commits"] == "refs":
+        if not push.is_peeled:
+            return body  # a tag object's id is no commit's
         body["refs"] = [_ref(push, listed[0].repository if listed else push.repository.full_name)]
     else:
         # Sentry fails on a list where some commits have a time and others none, over all repositories.

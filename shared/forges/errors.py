@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.domain.reasons import Reason
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
 
 
 class RateLimited(TransientError):
@@ -23,3 +23,7 @@ class Missing(TransientError):
     def __init__(self, message: str, *, name: str, status: int | None = None) -> None:
         super().__init__(message, status=status)
         self.name = name
+
+
+class NoCommit(PermanentError):
+    """The tag is one of a file or a tree: no release can be made of it."""

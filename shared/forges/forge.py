@@ -125,5 +125,8 @@ class Forge(Protocol):
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """The tag of exactly this name."""
 
+    def peel(self, repository: str, sha: str, deadline: Deadline) -> str:
+        """The commit that a tag's object leads to; a commit leads to itself."""
+
     def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:
         """What the commit changed against its first parent; a rename is D of the old path and A of the new one."""

@@ -70,7 +70,7 @@ def push_values(seq: int, push: Push, at: datetime) -> dict[str, Any]:
         "repository_key": push.repository.key,
         "ref": push.ref.full,
         "before": push.before,
-        "sha": None if push.is_deleted else push.sha,
+        "sha": None if push.is_deleted or not push.is_peeled else push.sha,
         "commit_ids": [commit.id for commit in push.commits],
         "total": push.commits_total,
         "is_forced": push.is_forced,

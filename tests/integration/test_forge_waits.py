@@ -24,7 +24,7 @@ from shared.ledger.queries.stats import oldest_waiting_at
 from shared.ledger.tables import attempts, holds
 from shared.ledger.tables import jobs as job_table
 from shared.targets.repository_names import RepositoryNames
-from tests.forge import Built, Forge, History, Reply, reply, used_up
+from tests.forge import Built, Forge, History, Reply, git, reply, used_up
 from tests.forge.replies import Request
 from tests.integration.test_worker import history, make_due, row, rules
 from tests.target import Scripted, Target
@@ -431,3 +431,38 @@ def test_a_worker_that_is_asked_to_stop_hands_a_job_back_without_an_attempt_spen
     run.stopping.clear()
     run.run([job_id])
     assert row(engine, job_id).status == "succeeded"
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_tag_whose_payload_names_no_commit_is_settled_by_the_api(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, tmp_path: Path, depth: int
+) -> None:
+    made = History()
+    made.line("c", 4)
+    made.tag("v1.0.0", "c2")
+    made.tag("v1.1.0", "c4", depth=depth)
+    built = made.build(tmp_path / "tagged")
+    forge.add("acme/shop", built.path)
+    after = git(built.path, "rev-parse", "refs/tags/v1.1.0").decode().strip()
+    in_force = rules(target.url)
+    payload = github_push(repository="acme/shop", ref="refs/tags/v1.1.0", after=after)
+    assert payload["head_commit"] is None
+    (job_id,) = accept_sample(engine, in_force, sign_github(payload, "x"))
+    runner(engine, http, in_force, forge.url).run([job_id])
+    assert row(engine, job_id).status == "succeeded"
+    assert [commit["id"] for commit in sent(target)[0]["commits"]] == [built.sha["c4"], built.sha["c3"]]
+
+
+def test_a_tag_of_a_file_makes_no_release(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    blob = git(built.path, "rev-parse", "v1.0.0:src").decode().strip()
+    git(built.path, "-c", "user.name=a", "-c", "user.email=a@b.c", "tag", "-a", "-m", "a tree", "v9", blob)
+    after = git(built.path, "rev-parse", "refs/tags/v9").decode().strip()
+    in_force = rules(target.url)
+    payload = github_push(repository="acme/shop", ref="refs/tags/v9", after=after)
+    (job_id,) = accept_sample(engine, in_force, sign_github(payload, "x"))
+    runner(engine, http, in_force, forge.url).run([job_id])
+    assert row(engine, job_id).status == "failed"
+    assert "does not lead to a commit" in str(row(engine, job_id).error)
+    assert sent(target) == []

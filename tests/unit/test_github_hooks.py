@@ -73,8 +73,10 @@ def test_a_moved_tag_gives_the_new_commit_and_is_forced() -> None:
     assert push.sha == push.head_commit.id
 
 
-def test_a_tag_without_a_head_commit_points_at_no_commit() -> None:
-    assert read_push("push__tag_of_a_blob").sha is None
+def test_which_commit_a_tag_without_a_head_commit_points_at_is_left_to_the_api() -> None:
+    push = read_push("push__tag_of_a_blob")
+    assert (push.sha, push.is_peeled) == (push.after, False)
+    assert read_push("push__annotated_tag").is_peeled
 
 
 def test_a_tag_never_claims_to_know_how_many_commits_it_has() -> None:

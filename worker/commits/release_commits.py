@@ -20,7 +20,7 @@ from shared.domain.reasons import Reason
 from shared.domain.release_plan import Listed
 from shared.domain.rules import CommitRules, Target
 from shared.errors import PermanentError, TransientError
-from shared.forges.errors import RateLimited
+from shared.forges.errors import NoCommit, RateLimited
 from shared.forges.forge import Forge
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
@@ -115,7 +115,10 @@ class Gatherer:
         try:
             if forge is not None:
                 self._respect_hold(forge, now)
+                push = _peeled(push, forge, deadline)
             return self._collector(push, forge, deadline, now).collect(), None
+        except NoCommit:
+            raise
         except (TransientError, PermanentError) as problem:
             if self.stopping.is_set():
                 raise Wait(snooze(now, Reason.WORKER_STOPPING, "its worker was asked to stop; another one takes it")) from None
@@ -159,3 +162,10 @@ class Gatherer:
     def _hold(self, problem: RateLimited) -> None:
         with self.engine.begin() as connection:
             hold(connection, problem.scope, problem.until, str(problem))
+
+
+def _peeled(push: Push, forge: Forge, deadline: Deadline) -> Push:
+    """The push with the commit that its tag leads to, where the payload does not say it."""
+    if push.is_peeled or push.sha is None:
+        return push
+    return replace(push, sha=forge.peel(push.repository.full_name, push.sha, deadline), is_peeled=True)

@@ -14,6 +14,7 @@ from shared.domain.push import Commit, FileChange
 from shared.domain.reasons import Reason
 from shared.errors import PermanentError
 from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
+from shared.forges.errors import Missing, NoCommit
 from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
 from shared.forges.github.graphql import NotAnswered, ask_tags, ask_times, read_times
 from shared.forges.github.graphql import read_tags as read_tags_by_prefix
@@ -172,18 +173,29 @@ class GitHubForge:
 
         Slashes stay as they are: Enterprise Servers answered 404 to %2F (https://github.com/google/go-github/issues/1432).
         """
-        path = f"/git/ref/tags/{quote(check_tag_name(name))}"
+        return Tag(name, self._follow(repository, f"/git/ref/tags/{quote(check_tag_name(name))}", name, deadline))
+
+    def peel(self, repository: str, sha: str, deadline: Deadline) -> str:
+        """As a tag's object, else as a commit: a sha does not say which it is."""
+        try:
+            return self._follow(repository, f"/git/tags/{check_sha(sha)}", sha, deadline)
+        except Missing:
+            self._of_commit(repository, f"/git/commits/{sha}", (), sha, deadline)
+            return sha
+
+    def _follow(self, repository: str, path: str, name: str, deadline: Deadline) -> str:
+        """The commit at the end of a row of tag objects."""
         for _ in range(_DEEPEST_TAG):
             answer = self._api.get(_path(repository), path, (), deadline, reads=(404, 409))
             if answer.status != 200:
                 raise self._api.missing(_path(repository), name, deadline)
             kind, sha = read_object(answer, read_tag_object)
             if kind == "commit":
-                return Tag(name, sha)
+                return sha
             if kind != "tag":
                 break
             path = f"/git/tags/{sha}"
-        raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason=Reason.FORGE_REFUSED)
+        raise NoCommit(f"the tag {name[:100]} does not lead to a commit", reason=Reason.FORGE_REFUSED)
 
     def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:
         """300 files a page, 3,000 at most: https://docs.github.com/en/rest/commits/commits#get-a-commit"""

@@ -107,8 +107,8 @@ def _read_push(fields: Fields, with_commits: bool) -> Push:
         if head_fields:
             check_commit(head_fields)
         check_commits(fields)
-    # For an annotated tag `after` is the tag object's id; the commit is head_commit.id.
-    sha = head_fields.sha("id") if head_fields else (after if ref.kind == "branch" else None)
+    # For an annotated tag `after` is the tag object's id; the commit is head_commit.id, which may be null.
+    sha = head_fields.sha("id") if head_fields else after
     return Push(
         repository=Repository(
             "github",
@@ -123,6 +123,7 @@ def _read_push(fields: Fields, with_commits: bool) -> Push:
         commits_total=len(commits) if ref.kind == "branch" and _is_whole(commits, head) else None,
         head_commit=head,
         is_forced=fields.flag("forced"),
+        is_peeled=head_fields is not None or ref.kind == "branch",
     )
 
 

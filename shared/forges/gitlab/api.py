@@ -145,6 +145,9 @@ class GitLabForge:
             raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason=Reason.FORGE_REFUSED)
         return Tag(name, sha)
 
+    def peel(self, repository: str, sha: str, deadline: Deadline) -> str:
+        return self.commits(repository, sha, 1, deadline)[0].id
+
     def files(self, repository: str, sha: str, deadline: Deadline) -> tuple[FileChange, ...]:
         """As far as the server's own diff limits let it list: https://docs.gitlab.com/api/commits/#get-commit-diff"""
         found: list[FileChange] = []
