@@ -125,6 +125,9 @@ class Forge(Protocol):
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """The tag of exactly this name."""
 
+    def branch(self, repository: str, name: str, deadline: Deadline) -> str:
+        """The commit that a branch stands at."""
+
     def peel(self, repository: str, sha: str, deadline: Deadline) -> str:
         """The commit that a tag's object leads to; a commit leads to itself."""
 

@@ -20,6 +20,7 @@ from shared.infra.database import upsert_for
 from shared.ledger.tables import commits, contributions, pushes
 
 _MOST_IDS = 5_000  # a query
+_MOST_HEADS = 200  # pushes that are looked back on
 MOST_COMMITS = 500  # rows a statement, and about what a transaction should write: a tenth of a second for other writers
 # Built once: a statement that is built for each call costs more than its execution.
 _OF_REF = (pushes.c.repository_key == sa.bindparam("repository"), pushes.c.ref == sa.bindparam("ref"))
@@ -149,6 +150,20 @@ def announced_tags(connection: Connection, repository_key: str) -> dict[str, str
     )
     latest = {row.ref.removeprefix("refs/tags/"): row.sha for row in connection.execute(statement)}
     return {name: sha for name, sha in latest.items() if sha is not None}
+
+
+def heads_before(connection: Connection, repository_key: str, ref: str, before: str, after: str) -> list[str]:
+    """The commits that branch pushes led to before this push, each once, the newest first; of a repository's last pushes."""
+    this = connection.execute(_THIS, {"repository": repository_key, "ref": ref, "before": before, "after": after}).scalar()
+    if this is None:
+        return []
+    statement = (
+        sa.select(pushes.c.sha)
+        .where(pushes.c.repository_key == repository_key, pushes.c.ref.like("refs/heads/%"), pushes.c.seq < this)
+        .order_by(pushes.c.seq.desc())
+        .limit(_MOST_HEADS)
+    )
+    return [sha for sha in dict.fromkeys(connection.execute(statement).scalars()) if sha is not None]
 
 
 def lost_base(connection: Connection, repository_key: str, ref: str, before: str, after: str) -> str | None:

@@ -159,6 +159,9 @@ class GitHub:
     def _refs(self, repository: Repository, name: str, *, is_exact: bool) -> Reply:
         if repository.is_empty:
             return reply({"message": "Git Repository is empty.", "status": "409"}, 409)
+        if name.startswith("heads/"):
+            sha = repository.branch(name.removeprefix("heads/"))
+            return reply({"ref": f"refs/{name}", "object": {"type": "commit", "sha": sha}}) if sha else not_found()
         wanted = name.removeprefix("tags/")
         found = [
             {"ref": f"refs/tags/{tag.name}", "object": {"type": tag.kind, "sha": tag.object}}

@@ -51,6 +51,9 @@ class GitLab:
                 return self._list(repository, request)
             case ("repository", "commits", sha, "diff"):
                 return self._diff(repository, unquote(sha), request)
+            case ("repository", "branches", name):
+                head = repository.branch(unquote(name))
+                return reply({"name": unquote(name), "commit": {"id": head}}) if head else not_found("Branch")
             case ("repository", "tags"):
                 return self._tags(repository, request)
             case ("repository", "tags", name):

@@ -69,6 +69,11 @@ class Repository:
             return sha
         return None
 
+    def branch(self, name: str) -> str | None:
+        """Its head, None when there is none of this name."""
+        found = lines(self.path, "for-each-ref", "--format=%(objectname)", f"refs/heads/{name}")
+        return found[0] if found else None
+
     def range(self, *arguments: str) -> list[str]:
         """`git rev-list arguments`, kept: shas only, so that it stays true."""
         with self._lock:

@@ -82,6 +82,13 @@ class ForgeHistory:
         except Missing:
             return None
 
+    def branch(self, name: str) -> str | None:
+        """The head of a branch, None where there is none."""
+        try:
+            return self._forge.branch(self._repository, name, self._deadline)
+        except Missing:
+            return None
+
     def times(self, shas: Sequence[str]) -> Mapping[str, datetime]:
         return self._forge.times(self._repository, shas, self._deadline)
 

@@ -40,6 +40,11 @@ class PushLog:
         with reading(self._engine).begin() as connection:
             return push_history.lost_base(connection, self._key, ref, before, self._head)
 
+    def heads_before(self, ref: str, before: str) -> list[str]:
+        """The heads of branches that were known when this push arrived, the newest first."""
+        with reading(self._engine).begin() as connection:
+            return push_history.heads_before(connection, self._key, ref, before, self._head)
+
     def chain(self, bases: Collection[str]) -> Chain | None:
         """The shortest chain of whole pushes from one of `bases` to the head."""
         with reading(self._engine).begin() as connection:

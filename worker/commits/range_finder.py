@@ -6,22 +6,22 @@ Asks and stores; which range is right is decided in `push_chain.py` and in `shar
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.engine import Engine
 
-from shared.domain.commit_range import Range, payload_range, with_files
+from shared.domain.commit_range import Range, with_files
 from shared.domain.push import Commit, Push
 from shared.domain.rules import CommitRules
 from shared.errors import PermanentError, TransientError
 from shared.forges.errors import Missing, RateLimited
-from shared.forges.forge import Comparison, Forge
+from shared.forges.forge import Forge
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import push_history
 from shared.ledger.forge_limits import hold
-from worker.commits.forge_history import ForgeHistory, cut_note
+from worker.commits.branch_range import BranchRange, first_release
+from worker.commits.forge_history import ForgeHistory
 from worker.commits.push_log import PushLog
 from worker.commits.tag_range import TagRange
 
@@ -45,75 +45,16 @@ class Collector:
         self._log = PushLog(engine, self._key, self._head)
         self._history = ForgeHistory(forge, self._name, self._head, deadline) if forge is not None else None
 
-    def collect(self) -> Range:
-        """The range. Raises what the forge raises: RateLimited, Missing, TransientError, PermanentError."""
-        if self._push.ref.kind == "tag":
-            found = TagRange(push=self._push, log=self._log, history=self._history, rules=self._rules).collect()
-        else:
-            found = self._branch_range()
+    def collect(self, *, lists_anyway: bool = True) -> Range:
+        """The range. Raises what the forge raises: RateLimited, Missing, TransientError, PermanentError.
+
+        `lists_anyway`: a new branch that brings nothing new lists the newest few commits, since its release has no others.
+        """
+        kind = TagRange if self._push.ref.kind == "tag" else BranchRange
+        found = kind(push=self._push, log=self._log, history=self._history, rules=self._rules).collect()
+        if lists_anyway and not found.commits and found.base == self._head:
+            found = first_release(self._push, self._history, self._rules)
         return self._fill_files(found)
-
-    # --- branches: before..after of the push -------------------------------------------------------------------------
-
-    def _branch_range(self) -> Range:
-        push = self._push
-        payload = payload_range(push)
-        if push.is_created:
-            return self._first_release(payload.commits)
-        lost = self._log.lost_base(push.ref.full, push.before)
-        if lost is None and payload.partial is None and (payload.is_proven or self._history is None):
-            return payload
-        if self._history is None:
-            return self._branch_without_forge(payload, lost)
-        is_lost = lost is not None and self._is_behind(self._history, lost)
-        base = lost if lost is not None and is_lost else push.before
-        found = self._compared(self._history, base)
-        if found is None:
-            # Gone after a forced push: nothing can be counted from it any more.
-            return replace(payload, partial=f"{base[:12]} is gone at the forge; the payload's commits", is_proven=False)
-        return replace(found, how=found.how or ("last_head" if is_lost else "push"))
-
-    def _branch_without_forge(self, payload: Range, lost: str | None) -> Range:
-        chain = self._log.chain({lost or self._push.before})
-        if chain is not None and (found := self._log.range_of(chain)) is not None:
-            return replace(found, how="last_head" if lost else "push")
-        if lost is None:
-            return payload
-        return replace(payload, partial="a push before this one never arrived, so its commits are missing", is_proven=False)
-
-    def _is_behind(self, history: ForgeHistory, sha: str) -> bool:
-        try:
-            return history.is_ancestor(sha)
-        except Missing as problem:
-            if problem.name == self._head:
-                raise
-            return False
-
-    def _compared(self, history: ForgeHistory, base: str) -> Range | None:
-        """base..head by the forge, None where it has forgotten the base."""
-        compared = history.compare(base)
-        if compared is None:
-            return None
-        if not isinstance(compared, Comparison):
-            return self._first_release(())
-        return Range(
-            source="api",
-            base=base,
-            head=self._head,
-            commits=compared.commits,
-            partial=cut_note(compared),
-            is_proven=compared.is_complete,
-        )
-
-    def _first_release(self, listed: tuple[Commit, ...]) -> Range:
-        """No release to count from: the newest few commits, never the whole history."""
-        if self._history is not None:
-            commits = self._history.newest_commits(self._rules.first_release)
-            return Range(
-                source="api", base=None, head=self._head, commits=commits, partial=None, is_proven=True, how="first_release"
-            )
-        payload = payload_range(self._push)
-        return replace(payload, commits=(listed or payload.commits)[: self._rules.first_release], how="first_release")
 
     # --- files -------------------------------------------------------------------------------------------------------
 

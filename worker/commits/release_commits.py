@@ -79,6 +79,8 @@ class Gatherer:
             return Gathered(None, (Listed(name, ()),))
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
         own_key = push.repository.key
+        if mode == "auto" and not found.commits and push.is_created and push.ref.kind == "branch" and not found.partial:
+            return Gathered({**found.as_json(), "repository": {"name": name, "known": is_known}}, ())  # the version is there
         with reading(self.engine).begin() as connection:
             kept = contributions.kept_contributions(connection, job.target, job.version)
             successor = contributions.find_successor(connection, job) if own_key in kept else None
@@ -116,7 +118,7 @@ class Gatherer:
             if forge is not None:
                 self._respect_hold(forge, now)
                 push = _peeled(push, forge, deadline)
-            return self._collector(push, forge, deadline, now).collect(), None
+            return self._collector(push, forge, deadline, now).collect(lists_anyway=not self._is_listed(job, push)), None
         except NoCommit:
             raise
         except (TransientError, PermanentError) as problem:
@@ -129,7 +131,7 @@ class Gatherer:
                 self.forges.leave_alone(push.repository, problem)
             with reading(self.engine).begin() as connection:
                 asked_at = claims.asked_at(connection, job)
-            known = self._collector(push, None, deadline, now).collect()
+            known = self._collector(push, None, deadline, now).collect(lists_anyway=not self._is_listed(job, push))
             decision = decide_wait(
                 problem,
                 pushed_at=job.created_at,
@@ -149,6 +151,11 @@ class Gatherer:
             return known, None
         partial = f"{known.partial}; {decision.why}" if known.partial else decision.why
         return replace(known, partial=partial), decision.complete_at
+
+    def _is_listed(self, job: Claimed, push: Push) -> bool:
+        """Whether the release lists commits of this repository already."""
+        with reading(self.engine).begin() as connection:
+            return push.repository.key in contributions.kept_contributions(connection, job.target, job.version)
 
     def _collector(self, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
         return Collector(self.engine, push, forge, self.rules, deadline, now)

@@ -16,6 +16,7 @@ from shared.domain.release_question import Earlier, Newest, Question, Release, i
 from shared.domain.rules import CommitRules, NamingRules
 from shared.domain.tag_names import Line, TagName, line_prefix, read_tag
 from shared.forges.forge import Comparison
+from worker.commits.branch_range import first_release
 from worker.commits.forge_history import ForgeHistory, cut_note
 from worker.commits.push_chain import Chain
 from worker.commits.push_log import PushLog
@@ -82,17 +83,8 @@ class TagRange:
             found = find_earlier(question, releases)
         note = _undecided_note(found.undecided)
         if not isinstance(found, Earlier):
-            commits = history.newest_commits(self.rules.first_release)
-            return Range(
-                source="api",
-                base=None,
-                head=question.sha,
-                commits=commits,
-                partial=note,
-                is_proven=note is None,
-                how="first_release",
-                tags="forge",
-            )
+            first = first_release(self.push, history, self.rules)
+            return replace(first, partial=note, is_proven=note is None, tags="forge")
         base = found.bases[0]
         compared = history.compare(base.sha) if not found.is_complete else None
         cut = cut_note(compared) if isinstance(compared, Comparison) else None

@@ -175,6 +175,10 @@ class GitHubForge:
         """
         return Tag(name, self._follow(repository, f"/git/ref/tags/{quote(check_tag_name(name))}", name, deadline))
 
+    def branch(self, repository: str, name: str, deadline: Deadline) -> str:
+        """https://docs.github.com/en/rest/git/refs#get-a-reference"""
+        return self._follow(repository, f"/git/ref/heads/{quote(check_tag_name(name))}", name, deadline)
+
     def peel(self, repository: str, sha: str, deadline: Deadline) -> str:
         """As a tag's object, else as a commit: a sha does not say which it is."""
         try:

@@ -145,6 +145,14 @@ class GitLabForge:
             raise PermanentError(f"the tag {name[:100]} does not lead to a commit", reason=Reason.FORGE_REFUSED)
         return Tag(name, sha)
 
+    def branch(self, repository: str, name: str, deadline: Deadline) -> str:
+        """https://docs.gitlab.com/api/branches/#get-single-repository-branch"""
+        path = f"/repository/branches/{quote(check_tag_name(name), safe='')}"
+        answer = self._api.get(_path(repository), path, (), deadline, reads=(404,))
+        if answer.status != 200:
+            raise self._api.missing(_path(repository), name, deadline)
+        return read_object(answer, lambda fields: fields.object("commit").sha("id"))
+
     def peel(self, repository: str, sha: str, deadline: Deadline) -> str:
         return self.commits(repository, sha, 1, deadline)[0].id
 
