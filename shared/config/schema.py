@@ -174,7 +174,7 @@ class NamedRepositoriesTable(NamingTable):
 
 
 class CommitsTable(NamingTable):
-    wait: Annotated[int, Field(ge=0, le=86_400)] = 900
+    wait: Annotated[int, Field(ge=0, le=86_400)] = 60
     file_calls: Annotated[int, Field(ge=0, le=10_000)] = 30
     first_release: Annotated[int, Field(ge=1, le=1_000)] = 20
     keep_days: Annotated[int, Field(ge=1, le=3_650)] = 365

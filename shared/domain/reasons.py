@@ -33,3 +33,4 @@ class Reason(StrEnum):
     WORKER_STOPPING = "worker_stopping"
     DEPLOY_UNCLEAR = "deploy_unclear"
     LOG_BEHIND = "log_behind"
+    PUSH_BEHIND = "push_behind"

@@ -77,7 +77,7 @@ class CommitRules:
     release, how long the commit log is kept, and how tags are read: `naming`, unless `repositories` has a pattern for the
     repository, the first that fits."""
 
-    wait: timedelta = timedelta(minutes=15)
+    wait: timedelta = timedelta(seconds=60)
     file_calls: int = 30
     first_release: int = 20
     naming: NamingRules = NamingRules()

@@ -141,6 +141,12 @@ def branch_pushes_to(connection: Connection, repository_key: str, sha: str) -> l
     return [_logged(row) for row in connection.execute(statement)]
 
 
+def last_pushes(connection: Connection, repository_key: str) -> list[LoggedPush]:
+    """The newest pushes of a repository, branches and tags."""
+    statement = sa.select(pushes).where(pushes.c.repository_key == repository_key).order_by(pushes.c.seq.desc()).limit(50)
+    return [_logged(row) for row in connection.execute(statement)]
+
+
 def announced_tags(connection: Connection, repository_key: str) -> dict[str, str]:
     """{tag name: commit} as the pushes announced them, deleted ones left out, moved ones where they are now."""
     statement = (

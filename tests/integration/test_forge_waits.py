@@ -101,6 +101,12 @@ def accept_sample(engine: Engine, in_force: Rules, sample: Sample, at: datetime 
         ).jobs
 
 
+def patient(url: str) -> Rules:
+    """With a file that says how long a release may wait."""
+    given = rules(url)
+    return Rules(given.rules, given.targets, CommitRules(wait=timedelta(minutes=15)))
+
+
 def accept_all(engine: Engine, in_force: Rules, built: Built) -> list[str]:
     return [accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS]
 
@@ -148,7 +154,7 @@ def test_a_rate_limit_is_met_once_and_holds_every_job_of_the_token_until_it_ends
 def test_a_new_token_is_not_held_by_the_limit_of_the_one_before(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built, token: str | None, says: str
 ) -> None:
-    in_force = rules(target.url)
+    in_force = patient(target.url)
     one, other = (accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS[1:3])
     forge.hold(600, used_up)
     runner(engine, http, in_force, forge.url, token=token).run([one])
@@ -164,7 +170,7 @@ def test_a_new_token_is_not_held_by_the_limit_of_the_one_before(
 def test_jobs_that_run_side_by_side_meet_a_rate_limit_once(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
-    in_force = rules(target.url)
+    in_force = patient(target.url)
     run = runner(engine, http, in_force, forge.url)
     ids = accept_all(engine, in_force, built)
     forge.hold(600, used_up)
@@ -178,7 +184,7 @@ def test_jobs_that_run_side_by_side_meet_a_rate_limit_once(
 def test_a_rate_limit_that_is_met_on_file_lists_holds_the_other_jobs_and_keeps_back_no_release(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
-    in_force = rules(target.url)
+    in_force = patient(target.url)
     one, other = (accept(engine, in_force, tag, built.sha[tag]) for tag in TAGS[1:3])
 
     def limit(request: Request) -> Reply | None:
@@ -268,7 +274,7 @@ def test_a_commit_that_is_not_found_is_news_for_two_minutes_and_then_a_fact(
 def test_a_replay_of_an_old_job_waits_for_the_forge_as_a_new_one_does(
     engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
 ) -> None:
-    in_force = rules(target.url)
+    in_force = patient(target.url)
     run = runner(engine, http, in_force, forge.url)
     job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]], datetime.now(UTC) - timedelta(days=3))
     target.answers = [(400, {}, b"{}")]

@@ -14,6 +14,9 @@ FRESH = timedelta(minutes=2)  # the API may lag the webhook: a commit not found 
 ASK_AGAIN = timedelta(seconds=15)
 COMPLETE_AGAIN = timedelta(minutes=5)
 COMPLETE_FOR = timedelta(hours=24)
+PUSH_LATE = timedelta(seconds=30)  # a branch's webhook may come this long after that of the tag pushed with it
+_SENT_BEFORE = 0.9  # of the limit: the rest is for the sweeper's round and the sending
+_SHORTEST, _LATE = 2.0, 20.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def decide_wait(
     was_sent: bool,
     is_whole: bool,
 ) -> Snooze | SendPartial:
-    """`asked_at`: since when someone has been waiting: the push, or a replay of it.
+    """`asked_at`: since when someone has been waiting: the push, or a replay of it. All waiting ends `limit` after that.
 
     `is_named`: someone configured this forge (a token or an address); one that nobody named is asked, never waited for:
     when it limits us, the release goes out at once and is completed when the limit ends.
@@ -55,20 +58,34 @@ def decide_wait(
     why = str(problem)
     if isinstance(problem, PermanentError):
         return SendPartial(why, None)
-    if isinstance(problem, Missing):
-        return snooze(now + ASK_AGAIN, Reason.FORGE_BEHIND, why) if now - pushed_at < FRESH else SendPartial(why, None)
+    at, code, then = now + ASK_AGAIN, Reason.FORGE_UNREACHABLE, now + COMPLETE_AGAIN
+    is_worth_waiting_for = is_named and not is_whole
     if isinstance(problem, RateLimited):
-        at, code = problem.until, Reason.RATE_LIMITED
-    else:
-        at, code = now + ASK_AGAIN, Reason.FORGE_UNREACHABLE
-        if not is_named:
+        at, code, then = problem.until, Reason.RATE_LIMITED, problem.until
+        is_worth_waiting_for = is_named
+    elif isinstance(problem, Missing):
+        code, is_worth_waiting_for = Reason.FORGE_BEHIND, True
+        if now - pushed_at >= FRESH:
             return SendPartial(why, None)
-    is_worth_waiting_for = is_named and not (is_whole and code == Reason.FORGE_UNREACHABLE)
-    if is_worth_waiting_for and not was_sent and at - asked_at <= limit:
-        return snooze(at, code, why)
-    if now - asked_at > COMPLETE_FOR:
+    elif not is_named:
         return SendPartial(why, None)
-    return SendPartial(why, max(at, now + COMPLETE_AGAIN) if code == Reason.FORGE_UNREACHABLE else at)
+    if is_worth_waiting_for and not was_sent and is_within(at, asked_at, limit):
+        return snooze(at, code, why)
+    return SendPartial(why, then if now - asked_at <= COMPLETE_FOR else None)
+
+
+def is_within(at: datetime, asked_at: datetime, limit: timedelta) -> bool:
+    """Whether an attempt at `at` can still be made and its release sent before the limit."""
+    return at - asked_at <= limit * _SENT_BEFORE
+
+
+def collecting_time(*, asked_at: datetime, now: datetime, limit: timedelta, was_sent: bool, longest: float) -> float:
+    """For how many seconds an attempt may collect commits: to the limit. A job that comes late because it stood in a queue has
+    a while all the same, and nobody waits for what completes a release."""
+    left = (asked_at + limit - now).total_seconds()
+    if was_sent:
+        return longest
+    return min(longest, max(left, _SHORTEST) if left > 0 else _LATE)
 
 
 def snooze(at: datetime, code: str, detail: str) -> Snooze:

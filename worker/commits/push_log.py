@@ -45,6 +45,15 @@ class PushLog:
         with reading(self._engine).begin() as connection:
             return push_history.heads_before(connection, self._key, ref, before, self._head)
 
+    def is_awaited(self) -> bool:
+        """Whether the branch push that brings the head is likely still to come: this repository's branches are announced."""
+        with reading(self._engine).begin() as connection:
+            if push_history.branch_pushes_to(connection, self._key, self._head):
+                return False
+            recent = push_history.last_pushes(connection, self._key)
+        branches = [push for push in recent if push.ref.startswith("refs/heads/")]
+        return bool(branches) and not any(self._head in push.commit_ids for push in branches)
+
     def chain(self, bases: Collection[str]) -> Chain | None:
         """The shortest chain of whole pushes from one of `bases` to the head."""
         with reading(self._engine).begin() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -20,7 +20,7 @@ from shared.domain.reasons import Reason
 from shared.domain.release_plan import Listed
 from shared.domain.rules import CommitRules, Target
 from shared.errors import PermanentError, TransientError
-from shared.forges.errors import NoCommit, RateLimited
+from shared.forges.errors import Missing, NoCommit, RateLimited
 from shared.forges.forge import Forge
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
@@ -31,8 +31,18 @@ from shared.ledger.forge_limits import held, hold
 from shared.targets.repository_names import RepositoryNames
 from shared.targets.sentry_client import SentryClient
 from worker.commits.forge_pool import Forges
-from worker.commits.forge_wait import ASK_AGAIN, Snooze, decide_wait, snooze
+from worker.commits.forge_wait import (
+    ASK_AGAIN,
+    COMPLETE_AGAIN,
+    PUSH_LATE,
+    Snooze,
+    collecting_time,
+    decide_wait,
+    is_within,
+    snooze,
+)
 from worker.commits.history_writer import log_all
+from worker.commits.push_log import PushLog
 from worker.commits.range_finder import Collector
 
 COLLECT_SECONDS = 60.0
@@ -107,13 +117,15 @@ class Gatherer:
         return self.names.find(target.name, full_name, target.repositories, key, sentry.list_repositories)
 
     def _collect(self, job: Claimed, push: Push, now: datetime) -> tuple[Range, datetime | None]:
-        provider = push.repository.provider
-        deadline = Deadline(COLLECT_SECONDS, self.stopping)
-        name = push.repository.full_name
-        if not log_all(self.engine, provider=provider, repository=name, seconds=COLLECT_SECONDS / 2):
-            # A range from half a log could count from the wrong release.
-            raise Wait(snooze(now + ASK_AGAIN, Reason.LOG_BEHIND, f"many pushes of {name} are still to be read"))
+        provider, name = push.repository.provider, push.repository.full_name
+        asked_at, was_sent = self._asked_at(job), job.release_url is not None
+        seconds = collecting_time(asked_at=asked_at, now=now, limit=self.rules.wait, was_sent=was_sent, longest=COLLECT_SECONDS)
+        deadline = Deadline(seconds, self.stopping)
+        if not log_all(self.engine, provider=provider, repository=name, seconds=seconds / 2):
+            return self._without_log(push, now, asked_at, was_sent)
         forge = self.forges.open(push.repository)
+        if forge is None:
+            self._await_branch(job, push, now, asked_at)
         try:
             if forge is not None:
                 self._respect_hold(forge, now)
@@ -124,33 +136,64 @@ class Gatherer:
         except (TransientError, PermanentError) as problem:
             if self.stopping.is_set():
                 raise Wait(snooze(now, Reason.WORKER_STOPPING, "its worker was asked to stop; another one takes it")) from None
-            if isinstance(problem, RateLimited):
-                self._hold(problem)
-            is_named = self.forges.is_named(provider)
-            if not is_named:
-                self.forges.leave_alone(push.repository, problem)
-            with reading(self.engine).begin() as connection:
-                asked_at = claims.asked_at(connection, job)
-            known = self._collector(push, None, deadline, now).collect(lists_anyway=not self._is_listed(job, push))
-            decision = decide_wait(
-                problem,
-                pushed_at=job.created_at,
-                asked_at=asked_at,
-                now=now,
-                is_named=is_named,
-                limit=self.rules.wait,
-                was_sent=job.release_url is not None,
-                is_whole=known.is_whole,
-            )
+            return self._after_fault(problem, job, push, now, asked_at)
+
+    def _after_fault(
+        self, problem: TransientError | PermanentError, job: Claimed, push: Push, now: datetime, asked_at: datetime
+    ) -> tuple[Range, datetime | None]:
+        """What is known without the forge, and when to ask again for the rest. Raises Wait."""
+        was_sent, is_named = job.release_url is not None, self.forges.is_named(push.repository.provider)
+        if isinstance(problem, RateLimited):
+            self._hold(problem)
+        if not is_named:
+            self.forges.leave_alone(push.repository, problem)
+            if not isinstance(problem, RateLimited | Missing):
+                self._await_branch(job, push, now, asked_at)
+        collector = self._collector(push, None, Deadline(COLLECT_SECONDS, self.stopping), now)
+        known = collector.collect(lists_anyway=not self._is_listed(job, push))
+        decision = decide_wait(
+            problem,
+            pushed_at=job.created_at,
+            asked_at=asked_at,
+            now=datetime.now(UTC),  # a slow forge has taken its time
+            is_named=is_named,
+            limit=self.rules.wait,
+            was_sent=was_sent,
+            is_whole=known.is_whole,
+        )
         if isinstance(decision, Snooze):
             raise Wait(decision)
-        if job.release_url is not None and decision.complete_at is not None:
+        if was_sent and decision.complete_at is not None:
             # What is known has been sent already; sending it again would change nothing.
             raise Wait(snooze(decision.complete_at, Reason.COMMITS_PARTIAL, decision.why))
         if known.is_proven:
             return known, None
         partial = f"{known.partial}; {decision.why}" if known.partial else decision.why
         return replace(known, partial=partial), decision.complete_at
+
+    def _asked_at(self, job: Claimed) -> datetime:
+        if job.number == 1:
+            return job.created_at
+        with reading(self.engine).begin() as connection:
+            return claims.asked_at(connection, job)
+
+    def _without_log(self, push: Push, now: datetime, asked_at: datetime, was_sent: bool) -> tuple[Range, datetime | None]:
+        """Many pushes are still to be read, and a range from half a log could count from the wrong release. Raises Wait."""
+        why = f"many pushes of {push.repository.full_name} are still to be read"
+        if was_sent or is_within(now + ASK_AGAIN, asked_at, self.rules.wait):
+            raise Wait(snooze(now + ASK_AGAIN, Reason.LOG_BEHIND, why))
+        return replace(payload_range(push), partial=why, is_proven=False), now + COMPLETE_AGAIN
+
+    def _await_branch(self, job: Claimed, push: Push, now: datetime, asked_at: datetime) -> None:
+        """Without an API the log is all there is: a tag's webhook may come before that of the branch pushed with it. Raises
+        Wait."""
+        waited = now - asked_at
+        if push.ref.kind != "tag" or push.sha is None or job.release_url is not None or job.delivery_id is None:
+            return
+        if waited >= min(PUSH_LATE, self.rules.wait) or not PushLog(self.engine, push.repository.key, push.sha).is_awaited():
+            return
+        at = now + max(timedelta(seconds=0.5), waited / 2)
+        raise Wait(snooze(at, Reason.PUSH_BEHIND, f"the push that brought {push.sha[:12]} to a branch has not arrived yet"))
 
     def _is_listed(self, job: Claimed, push: Push) -> bool:
         """Whether the release lists commits of this repository already."""

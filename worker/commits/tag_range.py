@@ -36,8 +36,9 @@ class TagRange:
 
     def collect(self) -> Range:
         """The range. Raises what the forge raises."""
-        if self.history is None:
-            return self._without_forge()
+        known = self._without_forge()
+        if self.history is None or known.is_whole:
+            return known  # the pushes received give the whole range back to a release that was announced
         prefix = self._prefix()
         releases = self._forge_releases(self.history, prefix)
         if (found := self._proven_by_log(self.history, releases)) is not None:
