@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from shared.domain.commit_range import LoggedPush
-from shared.domain.push import Commit, FileChange, Push
+from shared.domain.push import Commit, FileChange, Push, is_zero
 from shared.infra.database import upsert_for
 from shared.ledger.tables import commits, contributions, pushes
 
@@ -170,6 +170,17 @@ def heads_before(connection: Connection, repository_key: str, ref: str, before: 
         .limit(_MOST_HEADS)
     )
     return [sha for sha in dict.fromkeys(connection.execute(statement).scalars()) if sha is not None]
+
+
+def tags_announced_since(connection: Connection, repository_key: str, since: datetime) -> dict[str, str | None]:
+    """{tag name: commit} of the tags that pushes announced since then, None for one that was deleted."""
+    statement = (
+        sa.select(pushes.c.ref, pushes.c.sha, pushes.c.before)
+        .where(pushes.c.repository_key == repository_key, pushes.c.ref.like("refs/tags/%"), pushes.c.at >= since)
+        .order_by(pushes.c.seq)
+    )
+    told = (row for row in connection.execute(statement) if row.sha is not None or not is_zero(row.before))
+    return {row.ref.removeprefix("refs/tags/"): row.sha for row in told}  # a new tag without a sha: its payload named none
 
 
 def lost_base(connection: Connection, repository_key: str, ref: str, before: str, after: str) -> str | None:

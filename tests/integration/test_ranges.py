@@ -22,7 +22,7 @@ from shared.infra.http_client import Deadline
 from shared.ledger.tables import SCHEMA
 from tests.forge import HISTORIES, Built, Forge, History, git, random_histories
 from tests.forge.histories import long
-from tests.integration.test_commit_log import store
+from tests.integration.test_commit_log import NOW, store
 from webhook.local.sample_webhooks import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 from worker.commits.forge_pool import Forges
 from worker.commits.history_writer import log_all
@@ -243,12 +243,12 @@ def test_without_any_api_pushes_and_a_tag_give_the_full_range(
     assert found.is_proven is is_proven
 
 
-def announce(ledger: Engine, kind: Kind, name: str, sha: str) -> None:
+def announce(ledger: Engine, kind: Kind, name: str, sha: str, at: datetime = NOW) -> None:
     commit = SampleCommit("tagged", id=sha)
     if kind == "github":
-        store(ledger, sign_github(github_push(repository=NAME, ref=f"refs/tags/{name}", head=commit), "s"))
+        store(ledger, sign_github(github_push(repository=NAME, ref=f"refs/tags/{name}", head=commit), "s"), at)
     else:
-        store(ledger, sign_gitlab(gitlab_push(repository=NAME, ref=f"refs/tags/{name}", commits=[commit]), "s"))
+        store(ledger, sign_gitlab(gitlab_push(repository=NAME, ref=f"refs/tags/{name}", commits=[commit]), "s"), at)
 
 
 def test_a_proven_chain_asks_the_forge_for_its_tags_only(ledger: Engine, http: httpx2.Client, tmp_path: Path) -> None:

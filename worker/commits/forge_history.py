@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.domain.push import Commit
 from shared.domain.release_question import Difference, Newest
 from shared.forges.errors import Missing
 from shared.forges.forge import Comparison, Forge, Tag, Unrelated
 from shared.infra.http_client import Deadline
+from worker.commits.tag_lists import TagLists
 
 _NEWEST = 100  # one page, whatever is wanted of it
 
@@ -20,11 +21,21 @@ class ForgeHistory:
     `commits` are all that were seen, by id.
     """
 
-    def __init__(self, forge: Forge, repository: str, head: str, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        forge: Forge,
+        repository: str,
+        head: str,
+        deadline: Deadline,
+        lists: TagLists | None = None,
+        pushed_at: datetime | None = None,
+    ) -> None:
         self._forge = forge
         self._repository = repository
         self._head = head
         self._deadline = deadline
+        self._lists = lists
+        self._pushed_at = pushed_at
         self._comparisons: dict[str, Comparison | Unrelated | None] = {}
         self._newest: tuple[Commit, ...] | None = None
         self.commits: dict[str, Commit] = {}
@@ -73,7 +84,16 @@ class ForgeHistory:
         return self._forge.is_ancestor(self._repository, sha, self._head, self._deadline)
 
     def tags(self, prefix: str) -> list[Tag]:
-        return self._forge.tags(self._repository, prefix, self._deadline)
+        """The tags with this prefix, from a list that was read after the push."""
+        key, began = f"{self._forge.scope} {self._repository}", datetime.now(UTC)
+        if self._lists is not None and self._pushed_at is not None:
+            kept = self._lists.find(key, prefix, self._pushed_at, began)
+            if kept is not None:
+                return list(kept)
+        tags = self._forge.tags(self._repository, prefix, self._deadline)
+        if self._lists is not None:
+            self._lists.keep(key, prefix, tags, began)
+        return tags
 
     def tag(self, name: str) -> Tag | None:
         """The tag of this name, None where there is none."""

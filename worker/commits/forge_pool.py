@@ -14,6 +14,7 @@ from shared.errors import PermanentError, TransientError
 from shared.forges import PROVIDERS
 from shared.forges.errors import Missing, RateLimited
 from shared.forges.forge import Forge, ForgeAccess
+from worker.commits.tag_lists import TagLists
 
 _LEFT_ALONE_SECONDS = 300.0
 
@@ -26,6 +27,7 @@ class Forges:
         self._access = {
             name: ForgeAccess(client=client, base_url=forge.url, token=forge.token) for name, forge in settings.items()
         }
+        self.tag_lists = TagLists()
         self._lock = threading.Lock()
         self._useless: dict[str, float] = {}  # provider, or the key of a repository -> since when
 

@@ -29,6 +29,11 @@ class PushLog:
         with reading(self._engine).begin() as connection:
             return push_history.announced_tags(connection, self._key)
 
+    def tags_announced_since(self, since: datetime) -> Mapping[str, str | None]:
+        """{tag name: commit} as announced since then, None for one that was deleted."""
+        with reading(self._engine).begin() as connection:
+            return push_history.tags_announced_since(connection, self._key, since)
+
     def times(self, shas: Collection[str]) -> dict[str, datetime]:
         """{sha: time} of those commits that some push described."""
         with reading(self._engine).begin() as connection:

@@ -23,14 +23,26 @@ from shared.ledger.forge_limits import hold
 from worker.commits.branch_range import BranchRange, first_release
 from worker.commits.forge_history import ForgeHistory
 from worker.commits.push_log import PushLog
+from worker.commits.tag_lists import TagLists
 from worker.commits.tag_range import TagRange
 
 
 class Collector:
-    """Collects for one push. `forge` is None when it may not or cannot be asked: then the log and the payload speak."""
+    """Collects for one push. `forge` is None when it may not or cannot be asked: then the log and the payload speak.
+
+    `lists` are tag lists that were read for other releases; one that was read after `pushed_at` serves this one, too.
+    """
 
     def __init__(
-        self, engine: Engine, push: Push, forge: Forge | None, rules: CommitRules, deadline: Deadline, now: datetime
+        self,
+        engine: Engine,
+        push: Push,
+        forge: Forge | None,
+        rules: CommitRules,
+        deadline: Deadline,
+        now: datetime,
+        lists: TagLists | None = None,
+        pushed_at: datetime | None = None,
     ) -> None:
         assert push.sha is not None  # noqa: S101  (no job is made of a push without a commit)
         self._engine = engine
@@ -43,7 +55,9 @@ class Collector:
         self._key = push.repository.key
         self._name = push.repository.full_name
         self._log = PushLog(engine, self._key, self._head)
-        self._history = ForgeHistory(forge, self._name, self._head, deadline) if forge is not None else None
+        self._history = (
+            None if forge is None else ForgeHistory(forge, self._name, self._head, deadline, lists, pushed_at or now)
+        )
 
     def collect(self, *, lists_anyway: bool = True) -> Range:
         """The range. Raises what the forge raises: RateLimited, Missing, TransientError, PermanentError.

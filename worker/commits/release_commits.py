@@ -130,7 +130,7 @@ class Gatherer:
             if forge is not None:
                 self._respect_hold(forge, now)
                 push = _peeled(push, forge, deadline)
-            return self._collector(push, forge, deadline, now).collect(lists_anyway=not self._is_listed(job, push)), None
+            return self._collector(job, push, forge, deadline, now).collect(lists_anyway=not self._is_listed(job, push)), None
         except NoCommit:
             raise
         except (TransientError, PermanentError) as problem:
@@ -149,7 +149,7 @@ class Gatherer:
             self.forges.leave_alone(push.repository, problem)
             if not isinstance(problem, RateLimited | Missing):
                 self._await_branch(job, push, now, asked_at)
-        collector = self._collector(push, None, Deadline(COLLECT_SECONDS, self.stopping), now)
+        collector = self._collector(job, push, None, Deadline(COLLECT_SECONDS, self.stopping), now)
         known = collector.collect(lists_anyway=not self._is_listed(job, push))
         decision = decide_wait(
             problem,
@@ -200,8 +200,9 @@ class Gatherer:
         with reading(self.engine).begin() as connection:
             return push.repository.key in contributions.kept_contributions(connection, job.target, job.version)
 
-    def _collector(self, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
-        return Collector(self.engine, push, forge, self.rules, deadline, now)
+    def _collector(self, job: Claimed, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
+        lists = self.forges.tag_lists
+        return Collector(self.engine, push, forge, self.rules, deadline, now, lists, job.created_at)
 
     def _respect_hold(self, forge: Forge, now: datetime) -> None:
         with reading(self.engine).begin() as connection:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.commit_range import Range, payload_range
 from shared.domain.earlier_releases import allowed, allowed_prereleases, find_earlier
@@ -21,6 +21,7 @@ from worker.commits.forge_history import ForgeHistory, cut_note
 from worker.commits.push_chain import Chain
 from worker.commits.push_log import PushLog
 
+_REPLICAS_LAG = timedelta(minutes=10)
 _NOT_SPLIT = "a nearer release lies inside a push, whose list cannot be split"
 _NO_CHAIN = "the log's chain of pushes does not reach the previous release"
 
@@ -53,12 +54,19 @@ class TagRange:
         return "" if naming.templates or naming.bases else line_prefix(self._read(self.push.ref.name))
 
     def _forge_releases(self, history: ForgeHistory, prefix: str) -> list[Release]:
-        """From the forge whenever it answers: it never announced some of its tags, or late. A list by prefix that lacks the
-        very tag in question is not to be trusted."""
+        """From the forge whenever it answers: it never announced some of its tags, or late. Its replicas may lag, so that what
+        was announced lately goes before. A list by prefix that lacks the very tag in question is not to be trusted."""
         tags = history.tags(prefix)
         if prefix and self.push.ref.name not in {tag.name for tag in tags}:
             tags = history.tags("")
-        return [Release(self._read(tag.name), tag.sha, tag.at) for tag in tags]
+        known = {tag.name: (tag.sha, tag.at) for tag in tags}
+        lately = self.log.tags_announced_since(datetime.now(UTC) - _REPLICAS_LAG)
+        for name, sha in lately.items():
+            if sha is None:
+                known.pop(name, None)
+            elif known.get(name, (None, None))[0] != sha:
+                known[name] = (sha, None)
+        return [Release(self._read(name), sha, at) for name, (sha, at) in known.items()]
 
     def _proven_by_log(self, history: ForgeHistory, releases: Sequence[Release]) -> Range | None:
         """The log's own list, where a chain of whole pushes leads to an earlier release and nothing else can be nearer."""
