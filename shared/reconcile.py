@@ -23,6 +23,7 @@ from shared.domain.reasons import Reason
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.domain.rules import Decision, Rules, decide
 from shared.domain.tag_names import read_tag
+from shared.domain.tag_order import newest_of_each_line
 from shared.errors import Conflict, PermanentError
 from shared.forges import PROVIDERS
 from shared.forges.errors import RateLimited
@@ -37,7 +38,7 @@ from shared.ledger.tables import jobs
 from shared.targets.sentry_client import SentryClient
 
 NO_JOB = Reason.MISSED_WEBHOOK
-RECENT_TAGS = 50  # that a reconcile looks at; a backfill takes all
+RECENT_TAGS = 50  # of each line, that a reconcile looks at; a backfill takes all
 STEP = 25  # jobs queued in a row
 _LIST_SECONDS = 600.0  # all calls of a comparison together, less than the lease of a run
 
@@ -66,13 +67,13 @@ class Comparer:
         }
 
     def compare(self, repository: Repository, limit: int | None, *, believes_ledger: bool = False) -> ReconcileReport:
-        """Which releases of the repository's tags are missing where; the newest `limit` tags only, if given.
+        """Which releases of the repository's tags are missing where; of each line the newest `limit` tags only, if given.
 
         `believes_ledger`: a job that has succeeded is proof enough, so that a target is only asked about the others.
         """
         deadline = Deadline(_LIST_SECONDS, self._stopping)
         tags = self._tags(repository, deadline)
-        ordered = sorted(tags, key=lambda tag: read_tag(tag.name).order)[-limit if limit else None :]
+        ordered = self._newest(repository, tags, limit)
         known = _jobs(self._engine, repository)
         versions: dict[str, set[str]] = {}
         entries: list[ReconcileEntry] = []
@@ -88,6 +89,13 @@ class Comparer:
                 is_there = is_there or work.version in versions[work.target]
                 entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=None if is_there else reason or status))
         return ReconcileReport(repository, len(tags), tuple(entries))
+
+    def _newest(self, repository: Repository, tags: Sequence[Tag], limit: int | None) -> list[Tag]:
+        """The newest `limit` of each line, so that a busy part of a monorepo does not hide the others."""
+        naming = self._rules.commits.naming_for(repository.key)
+        by_name = {tag.name: tag for tag in tags}
+        read = (read_tag(name, final_suffixes=naming.final_suffixes, templates=naming.templates) for name in by_name)
+        return [by_name[tag.name] for tag in newest_of_each_line(read, limit)]
 
     def _tags(self, repository: Repository, deadline: Deadline) -> list[Tag]:
         access = self._access.get(repository.provider)

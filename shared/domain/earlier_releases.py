@@ -13,7 +13,7 @@ from datetime import datetime
 from shared.domain import tag_words as words
 from shared.domain.release_bases import settle
 from shared.domain.release_question import Difference, Earlier, FirstRelease, Question, Release, is_younger
-from shared.domain.tag_names import Kind, Line, TagName
+from shared.domain.tag_order import Kind, Line, TagName
 
 MOST_TRIES = 10  # comparisons until one proves to be with an earlier release
 MOST_TIMES = 1_000  # commits whose times are asked for, a hundred a call

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.domain.tag_names import TagName
+from shared.domain.tag_order import TagName
 
 MOST_MORE = 5  # comparisons beyond the first
 

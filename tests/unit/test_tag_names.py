@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.tag_names import HASH, Kind, check_template, read_tag
+from shared.domain.tag_names import check_template, read_tag
+from shared.domain.tag_order import HASH, Kind, newest_of_each_line
 
 PRE, FINAL, OPEN, FLOATING, NONE = Kind.PRE, Kind.FINAL, Kind.OPEN, Kind.FLOATING, Kind.NONE
 
@@ -174,6 +175,15 @@ def test_lower(lower: str, higher: str) -> None:
 def test_not_ordered(one: str, other: str) -> None:
     assert not read_tag(one).is_lower(read_tag(other))
     assert not read_tag(other).is_lower(read_tag(one))
+
+
+def test_the_newest_of_each_line_are_chosen_lowest_first() -> None:
+    names = ["v1.10", "v1.9", "v1.2", "api@1.0", "api@2.0", "build-3", "build-20", "build-100"]
+    chosen = [tag.name for tag in newest_of_each_line(map(read_tag, names), 2)]
+    assert sorted(chosen) == ["api@1.0", "api@2.0", "build-100", "build-20", "v1.10", "v1.9"]
+    assert chosen.index("v1.9") < chosen.index("v1.10")
+    assert chosen.index("build-20") < chosen.index("build-100")
+    assert len(newest_of_each_line(map(read_tag, names), None)) == len(names)
 
 
 def test_a_setting_names_further_words_of_final_releases() -> None:

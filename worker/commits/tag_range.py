@@ -14,7 +14,8 @@ from shared.domain.earlier_releases import allowed, allowed_prereleases, find_ea
 from shared.domain.push import Push
 from shared.domain.release_question import Earlier, Newest, Question, Release, is_younger
 from shared.domain.rules import CommitRules, NamingRules
-from shared.domain.tag_names import Line, TagName, line_prefix, read_tag
+from shared.domain.tag_names import line_prefix, read_tag
+from shared.domain.tag_order import Line, TagName
 from shared.forges.forge import Comparison
 from worker.commits.branch_range import first_release
 from worker.commits.forge_history import ForgeHistory, cut_note
