@@ -31,6 +31,6 @@ ADVICE: Mapping[str, str] = {
     Reason.ATTEMPTS_EXHAUSTED: "Every attempt failed: read the last error, fix its cause, then replay.",
     Reason.WORKER_STOPPING: "No action needed: another worker takes the job immediately.",
     Reason.DEPLOY_UNCLEAR: "No action needed: the release exists. Tagship sends its deploy again if it is missing.",
-    Reason.PUSH_BEHIND: "No action needed: the push of the tag's branch has not arrived yet. Tagship waits up to 30 seconds.",
     Reason.LOG_BEHIND: "No action needed: resumes once every push of the repository has been read.",
+    Reason.PUSH_BEHIND: "No action needed: the push of the tag's branch has not arrived yet. Tagship waits up to 30 seconds.",
 }
