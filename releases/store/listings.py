@@ -88,7 +88,7 @@ def commits_of(
     connection: Connection, release_id: int, cursor: Cursor | None, size: int, *, repository_id: int | None = None
 ) -> Page:
     """A release's commits by position; a cursor's offset is the first one's. Of one repository or of all."""
-    start = min(max(cursor.offset, 0), 2**31 - 1 - size) if cursor else 0
+    start = min(max(cursor.offset, 0), 2**31 - 2 - size) if cursor else 0
     if repository_id is not None:
         query = _COMMITS_OF.where(commits.c.repository_id == repository_id).limit(size + 1).offset(start)
         found = connection.execute(query, {"release_id": release_id}).mappings().all()

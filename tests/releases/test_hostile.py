@@ -125,7 +125,11 @@ def test_odd_bytes_are_400(either_api: Caller, raw: bytes) -> None:
         "/api/0/organizations/" + "9" * 40 + "/releases/",
         *("/api/0/organizations/%00/releases/", "/api/0/projects/acme/%00/releases/", "repos/?cursor=0:999999999999999999:0"),
         "/api/0/projects/acme/" + "9" * 40 + "/releases/",
-        *("releases/?sort=semver&cursor=0:999999999999999999:0", "releases/x/commits/?cursor=0:-5:1"),
+        *(
+            "releases/?sort=semver&cursor=0:999999999999999999:0",
+            "releases/x/commits/?cursor=0:-5:1",
+            "releases/x/commits/?cursor=0:9999999999:0",
+        ),
     ],
 )
 def test_odd_addresses_are_answered_below_500(either_api: Caller, path: str) -> None:
