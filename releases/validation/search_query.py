@@ -1,4 +1,4 @@
-"""The `query` of the release list: text to conditions. Pure; `search.py` makes SQL of them.
+"""The `query` of the release list: text to conditions. Pure; `releases/store/search.py` makes SQL of them.
 
 Keys: release, release.version, release.package, release.build, release.stage, finalized; `!` negates, `*` is a wildcard,
 versions and builds take >, >=, <, <=. Everything else is text to be found inside a version.

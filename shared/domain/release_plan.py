@@ -1,6 +1,6 @@
 """Plans the release of one push: the exact body to send, within the endpoint's limits, and how complete it is. Pure.
 
-Limits: docs/releases-endpoint.md 1.5 and 1.6, as Sentry's serializers state them.
+Limits: rows 1.5 and 1.6 of docs/releases-endpoint.md, as Sentry's serializers state them.
 """
 
 from __future__ import annotations

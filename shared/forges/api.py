@@ -1,6 +1,6 @@
 """GET requests to one forge's API: counted, conditional where asked, redirects held to the host, refusals named.
 
-What is common to every forge; paths, fields and limits are each provider's own (`github/commits.py`, `gitlab/commits.py`).
+What is common to every forge; paths, fields and limits are each provider's own (`github/api.py`, `gitlab/api.py`).
 """
 
 from __future__ import annotations

@@ -286,7 +286,7 @@ def prepare_file(url: URL) -> None:
 
 
 def run_migrations(config: AlembicConfig, metadata: sa.MetaData) -> None:
-    """The whole of an Alembic `env.py` of ours: migrate on the connection that `Schema.upgrade` opened."""
+    """All of an `env.py` of Alembic: migrate on the connection that `Schema.upgrade` opened."""
     from alembic import context  # only importable as a live proxy while a migration runs
 
     context.configure(

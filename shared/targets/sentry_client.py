@@ -1,6 +1,6 @@
 """The releases client: a plan goes out over HTTP, an outcome or a named error comes back. Decides nothing else.
 
-Statuses: docs/releases-endpoint.md 1.4 and section 4.
+Statuses: rows 1.4 and 1.9 of docs/releases-endpoint.md.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def test_what_stays_refused_is_refused_before_it_is_sent(wanted: str) -> None:
 
 
 def is_refused_by_sentry(version: str) -> bool:
-    """Sentry's own rule (docs/releases-endpoint.md 1.2), written down a second time."""
+    """Sentry's own rule (row 1.2 of docs/releases-endpoint.md), written down a second time."""
     trimmed = version.strip()
     return (
         not trimmed

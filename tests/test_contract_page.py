@@ -1,0 +1,127 @@
+"""docs/contract.md names whatever people and programs outside can see; the table of decisions names each decision."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from releases import cli as releases_cli
+from shared.config import schema
+from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.reasons import Reason
+from shared.domain.target_health import TargetState
+from shared.infra.database import make_engine
+from shared.ledger.tables import SCHEMA
+from tests.builders import NOW, rule, rules, settings
+from webhook.__main__ import main as webhook_main
+from webhook.app import create_app
+from webhook.monitoring import metrics
+from webhook.openapi.components import COMPONENTS
+from worker.__main__ import main as worker_main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\d+)\. [^\n]*\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+DECISIONS = ROOT / "docs" / "decisions"
+
+
+def commands(group: click.Group, path: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}"
+
+
+@pytest.mark.parametrize("command", sorted(commands(webhook_main)))
+def test_each_command_is_named(command: str) -> None:
+    assert re.search(rf"`{command}[ `]", SECTIONS["5"])
+
+
+@pytest.mark.parametrize("command", sorted(commands(worker_main)))
+def test_each_command_of_the_worker_is_named(command: str) -> None:
+    assert f"`python -m worker {command}`" in SECTIONS["5"]
+
+
+def test_each_noun_of_the_endpoints_command_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        releases_cli.parse(["--help"])
+    (nouns,) = set(re.findall(r"\{([\w,]+)\}", capsys.readouterr().out))
+    assert [noun for noun in nouns.split(",") if f"`{noun}`" not in SECTIONS["6"]] == []
+
+
+def test_each_setting_is_named() -> None:
+    names = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(names) > 20
+    assert [name for name in names if f"`{name}`" not in SECTIONS["2"]] == []
+
+
+@pytest.mark.parametrize(
+    "table", [schema.TargetTable, schema.RuleTable, schema.SourceTable, schema.CommitsTable, schema.ReconcileTable]
+)
+def test_each_key_of_the_rules_file_is_in_the_example(table: type[schema._Strict]) -> None:
+    for name, field in table.model_fields.items():
+        assert re.search(rf"^{field.alias or name} = |\.{name}\]", SECTIONS["2"], re.MULTILINE), name
+
+
+def test_each_address_of_the_api_is_named() -> None:
+    placeholders = {"delivery_id": "ID", "job_id": "ID", "name": "NAME", "replay": "NUMBER"}
+    app = create_app(settings(database_url="sqlite:///unused.sqlite3"), rules(rule()))
+    listed = [found for found in app.url_map.iter_rules() if found.rule.startswith("/api/")]
+    assert listed
+    for found in listed:
+        shown = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: placeholders[name[1]], found.rule)
+        (method,) = (found.methods or set()) & {"GET", "POST"}
+        assert f"`{method} {shown}`" in SECTIONS["4"]
+
+
+@pytest.mark.parametrize("name", ["Job", "Delivery", "Attempt", "Replay", "Target", "Stats"])
+def test_each_key_of_an_object_is_named(name: str) -> None:
+    for key in COMPONENTS[name]["properties"]:
+        assert f"`{key}`" in SECTIONS["4"] or f'"{key}"' in SECTIONS["4"], key
+
+
+@pytest.mark.parametrize("states", [JobState, TargetState, Trigger, Outcome])
+def test_each_state_is_named(states: type[JobState | TargetState | Trigger | Outcome]) -> None:
+    assert [state for state in states if f"`{state}`" not in SECTIONS["4"]] == []
+
+
+def test_each_reason_code_has_a_row_with_an_anchor() -> None:
+    rows = re.findall(r'^\| <a id="(\w+)"></a>`(\w+)` \|', SECTIONS["7"], re.MULTILINE)
+    assert sorted(anchor for anchor, _ in rows) == sorted(map(str, Reason))
+    assert all(anchor == code for anchor, code in rows)
+
+
+def test_each_metric_is_named_and_no_other(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    SCHEMA.upgrade(engine)
+    with engine.begin() as connection:
+        shown = "\n".join(metrics.render(connection, rules(rule()), {}, NOW))
+    engine.dispose()
+    served = set(re.findall(r"^# TYPE (\w+) \w+$", shown, re.MULTILINE))
+    assert served == set(re.findall(r"`(tagship_\w+)`", SECTIONS["8"]))
+    assert served == set(re.findall(r"`(tagship_\w+)", (ROOT / "docs" / "dashboard.md").read_text(encoding="utf-8")))
+
+
+def test_each_action_of_the_audit_log_is_named() -> None:
+    tree = ast.parse((ROOT / "webhook" / "ops" / "operations.py").read_text(encoding="utf-8"))
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    written = {word for word in words if re.fullmatch(r"(job|jobs|delivery|target|repository)_[a-z]+", word)}
+    assert {"job_replay", "repository_create"} <= written
+    assert [action for action in written if f"`{action}`" not in SECTIONS["9"]] == []
+
+
+def test_the_table_of_decisions_names_each_with_its_date_and_status() -> None:
+    table = (DECISIONS / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[\d+\]\(([\w-]+\.md)\) \|.*\| (\d{4}-\d\d-\d\d \| [^|]+) \|$", table, re.MULTILINE))
+    written = {}
+    for page in DECISIONS.glob("[0-9]*.md"):
+        found = re.search(r"^Date: (\d{4}-\d\d-\d\d)\. Status: (.+)\.$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert found, page.name
+        written[page.name] = f"{found[1]} | {found[2]}"
+    assert rows == written
