@@ -20,6 +20,7 @@ from releases.pages import visitors
 from releases.tenancy import authentication, credentials, organizations, shared_releases
 from releases.tenancy.credentials import NewCredential
 from releases.validation.times import render_time
+from shared import __version__
 from shared.config.env_files import completed
 from shared.config.settings import from_env
 from shared.errors import SettingsError
@@ -33,6 +34,7 @@ _Row = dict[str, Any]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tagship")
 def main() -> None:
     """The embedded releases endpoint."""
 

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from shared import __version__
 from shared.config import rules_file
 from shared.config.settings import from_env
 from shared.errors import SettingsError
@@ -23,6 +24,7 @@ from webhook.intake.keyring import check_config, make_keyrings, token_in_the_cle
 
 
 @click.group()
+@click.version_option(__version__, prog_name="tagship")
 def main() -> None:
     """Tagship: turns the pushes and tags of GitHub and GitLab into releases."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from celery.platforms import SecurityWarning
 
+from shared import __version__
 from shared.config.settings import Settings, from_env
 from shared.infra import logs, shutdown
 from shared.infra.exit_codes import run_command
@@ -22,6 +23,7 @@ logger = logs.get(__name__)
 
 
 @click.group()
+@click.version_option(__version__, prog_name="tagship")
 def main() -> None:
     """Tagship's worker processes."""
 

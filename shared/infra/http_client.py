@@ -14,10 +14,11 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from shared import __version__
 from shared.errors import TransientError
 from shared.infra.socket_deadlines import hold_to_deadlines, within
 
-USER_AGENT = "tagship/0.1"
+USER_AGENT = f"tagship/{__version__}"
 _LONGEST_WAIT = timedelta(days=1)  # that another side may ask for
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
