@@ -7,11 +7,14 @@ import copy
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from shared.config.settings import Settings
@@ -27,9 +30,27 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(SIGNING_KEY).decode()
 PAYLOADS = Path(__file__).parent / "payloads"
 
 
-def examples(number: int) -> hypothesis_settings:
-    """Hypothesis as this suite uses it: the same examples in every run, no clock."""
-    return hypothesis_settings(max_examples=number, deadline=None, derandomize=True, database=None)
+T = TypeVar("T")
+
+# Profile -> by what the examples of every property are divided. `dev` is for people who wait, `ci` for those who do not.
+PROFILES = {"dev": 10, "ci": 1}
+_DIVISOR = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "dev")]
+
+
+def examples(number: int, *suppressed: HealthCheck) -> hypothesis_settings:
+    """Hypothesis as this suite uses it: the same examples in every run, no clock. `number`: as many as profile `ci` tries."""
+    return hypothesis_settings(
+        max_examples=max(1, number // _DIVISOR),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=suppressed,
+    )
+
+
+def thinned(items: Iterable[T]) -> list[T]:
+    """Of cases that are gone through one by one: all in profile `ci`, every tenth in `dev`."""
+    return list(items)[::_DIVISOR]
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -96,11 +117,12 @@ def settings(**fields: Any) -> Settings:
 def incoming(provider: str = "github", payload: object = None, *, event: str | None = None, **headers: str | None) -> Incoming:
     """A request as the door hands it on, unsigned. `payload` may be bytes; a header given as None is left out."""
     body = payload if isinstance(payload, bytes) else json.dumps({} if payload is None else payload).encode()
-    defaults: dict[str, str | None] = {"content-type": "application/json"}
-    if provider == "github":
-        defaults |= {"x-github-event": event or "push", "x-github-delivery": "7e3f2c10-0000-4000-8000-000000000001"}
-    else:
-        defaults |= {"x-gitlab-event": event or "Push Hook", "idempotency-key": "7e3f2c10-0000-4000-8000-000000000002"}
+    sender = SENDERS[provider]
+    defaults: dict[str, str | None] = {
+        "content-type": "application/json",
+        sender.event_header: event or sender.push_event,
+        sender.id_header: "7e3f2c10-0000-4000-8000-000000000001",
+    }
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Incoming({name: value for name, value in (defaults | named).items() if value is not None}, body)
 
@@ -131,6 +153,40 @@ def signed_by_gitlab(request: Incoming, *, key: bytes = SIGNING_KEY, at: datetim
     return with_headers(request, webhook_id=message_id, webhook_timestamp=timestamp, webhook_signature=signature)
 
 
+def vouched_for_by_gitlab(request: Incoming, secret: str) -> Incoming:
+    """Signed by a signing token; any other is shown as it is."""
+    if secret == SIGNING_TOKEN:
+        return signed_by_gitlab(request)
+    return with_headers(request, x_gitlab_token=on_the_wire(secret.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How a provider's requests look. With an entry of SENDERS the contract tests run over a new provider."""
+
+    event_header: str
+    push_event: str  # what that header says of a push
+    id_header: str
+    signed_header: str  # the one that holds signature or token
+    sign: Callable[[Incoming, str], Incoming]  # as the provider does with this secret
+    signing_secret: str  # one with which it signs the body; the one of SECRETS may be a token that is only shown
+    event_of: Callable[[str], str] = str  # the event header of the word that a payload's file name begins with
+
+
+SENDERS = {
+    "github": Sender("x-github-event", "push", "x-github-delivery", "x-hub-signature-256", signed_by_github, SECRETS["github"]),
+    "gitlab": Sender(
+        "x-gitlab-event",
+        "Push Hook",
+        "idempotency-key",
+        "x-gitlab-token",
+        vouched_for_by_gitlab,
+        SIGNING_TOKEN,
+        lambda word: word.replace("_", " ").title(),
+    ),
+}
+
+
 # --- payload files ---------------------------------------------------------------------------------------------------
 
 
@@ -140,8 +196,7 @@ def payload_files(provider: str) -> list[Path]:
 
 def event_of(file: Path) -> str:
     """The event header that a payload's file name begins with: `tag_push_hook__moved.json` came as `Tag Push Hook`."""
-    word = file.name.partition("__")[0]
-    return word if file.parent.name == "github" else word.replace("_", " ").title()
+    return SENDERS[file.parent.name].event_of(file.name.partition("__")[0])
 
 
 def payload(provider: str, name: str, **changed: Any) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from shared.forges import PROVIDERS
 from tests.builders import (
     NOW,
     SECRETS,
+    SENDERS,
     SIGNING_KEY,
     SIGNING_TOKEN,
     event_of,
     gitlab_signature,
     incoming,
-    on_the_wire,
     payload_files,
     signed_by_github,
     signed_by_gitlab,
@@ -33,7 +33,6 @@ from tests.builders import (
 FILES = [pytest.param(file, id=f"{file.parent.name}/{file.stem}") for name in PROVIDERS for file in payload_files(name)]
 EVERY_FILE = pytest.mark.parametrize("file", FILES)
 EVERY_PROVIDER = pytest.mark.parametrize("name", list(PROVIDERS))
-SIGNED_HEADER = {"github": "x-hub-signature-256", "gitlab": "x-gitlab-token"}
 
 
 def request_of(file: Path) -> Incoming:
@@ -42,7 +41,7 @@ def request_of(file: Path) -> Incoming:
 
 def vouched(request: Incoming, name: str) -> Incoming:
     """The request as the provider sends it: GitHub signs, GitLab shows its token."""
-    return signed_by_github(request) if name == "github" else with_headers(request, x_gitlab_token=SECRETS[name])
+    return SENDERS[name].sign(request, SECRETS[name])
 
 
 def verify(name: str, request: Incoming, *secrets: str) -> None:
@@ -96,7 +95,7 @@ def test_a_body_without_signature_or_token_is_refused(file: Path) -> None:
 @EVERY_FILE
 def test_a_body_with_an_empty_signature_or_token_is_refused(file: Path) -> None:
     name = file.parent.name
-    assert "wrong" in refusal(name, Incoming({**request_of(file).headers, SIGNED_HEADER[name]: ""}, file.read_bytes()))
+    assert "wrong" in refusal(name, Incoming({**request_of(file).headers, SENDERS[name].signed_header: ""}, file.read_bytes()))
 
 
 @EVERY_FILE
@@ -108,8 +107,8 @@ def test_a_body_vouched_for_by_another_secret_is_refused(file: Path) -> None:
 @EVERY_FILE
 def test_one_flipped_byte_of_a_signed_body_is_refused(file: Path) -> None:
     name = file.parent.name
-    sign, secret = (signed_by_github, SECRETS[name]) if name == "github" else (signed_by_gitlab, SIGNING_TOKEN)
-    signed = sign(request_of(file))
+    secret = SENDERS[name].signing_secret
+    signed = SENDERS[name].sign(request_of(file), secret)
     verify(name, signed, secret)
     body = bytearray(signed.body)
     body[len(body) // 2] ^= 1
@@ -161,14 +160,14 @@ def test_a_request_without_its_event_header_is_a_bad_payload(name: str) -> None:
     "value", ["", " ", "a b", "ä", "a\tb", "a" * 201], ids=["empty", "blank", "space", "accent", "tab", "201"]
 )
 def test_a_delivery_id_that_is_not_1_to_200_visible_ascii_is_a_bad_payload(name: str, value: str) -> None:
-    header = "x_github_delivery" if name == "github" else "idempotency_key"
+    header = SENDERS[name].id_header
     with pytest.raises(BadPayload, match="1 to 200 visible ASCII"):
         PROVIDERS[name].read(incoming(name, {}, event="other", **{header: value}))
 
 
 @EVERY_PROVIDER
 def test_a_delivery_id_of_200_characters_is_kept_as_sent(name: str) -> None:
-    header = "x_github_delivery" if name == "github" else "idempotency_key"
+    header = SENDERS[name].id_header
     hook = PROVIDERS[name].read(incoming(name, {}, event="other", **{header: "~" * 200}))
     assert hook.delivery_id == "~" * 200
 
@@ -190,12 +189,7 @@ def test_without_any_secret_nothing_is_let_in(name: str) -> None:
 @EVERY_PROVIDER
 def test_bodies_and_secrets_beyond_ascii_are_compared_as_bytes(name: str) -> None:
     secret, body = "schlüssel-鍵-🔑", '{"message": "größe 📦"}'.encode()
-    request = incoming(name, body)
-    signed = (
-        signed_by_github(request, secret)
-        if name == "github"
-        else with_headers(request, x_gitlab_token=on_the_wire(secret.encode()))
-    )
+    signed = SENDERS[name].sign(incoming(name, body), secret)
     verify(name, signed, secret)
     refusal(name, signed, "schlussel")
 
@@ -203,12 +197,12 @@ def test_bodies_and_secrets_beyond_ascii_are_compared_as_bytes(name: str) -> Non
 @EVERY_PROVIDER
 @pytest.mark.parametrize("value", ["ÿÿÿ", "sha256=é", "\x80", "☃"])
 def test_a_signature_or_token_of_odd_characters_is_wrong_and_no_fault_of_ours(name: str, value: str) -> None:
-    assert "wrong" in refusal(name, Incoming({**incoming(name).headers, SIGNED_HEADER[name]: value}, b"{}"))
+    assert "wrong" in refusal(name, Incoming({**incoming(name).headers, SENDERS[name].signed_header: value}, b"{}"))
 
 
 @EVERY_PROVIDER
 def test_a_refusal_never_shows_the_secret_or_what_was_sent(name: str) -> None:
-    said = refusal(name, Incoming({**incoming(name).headers, SIGNED_HEADER[name]: "sent-by-them"}, b"{}"))
+    said = refusal(name, Incoming({**incoming(name).headers, SENDERS[name].signed_header: "sent-by-them"}, b"{}"))
     assert SECRETS[name] not in said
     assert "sent-by-them" not in said
 

@@ -10,11 +10,10 @@ from playwright.sync_api import Page
 
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, Visit, find_chromium
+from tests.dashboard.browser_stack import Stack
+from tests.dashboard.comparisons import compared, entry
 from tests.dashboard.ledger import OPERATOR, VIEWER
-from tests.dashboard.test_browser import Stack, browser, stack
-from tests.dashboard.test_repository_page import compared, entry
 
-__all__ = ["browser", "stack"]  # fixtures
 pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
 OTHER_RULES = '[[rules]]\nrepo = "github:*"\nrelease = "shop@{tag}"\n'
 axe = Axe()  # its script is handed to the page by the debugger, which our Content-Security-Policy does not bind

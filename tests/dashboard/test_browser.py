@@ -3,92 +3,20 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
-from shared.config.settings import ForgeSettings
-from shared.domain.rules import Rules
-from shared.infra.database import make_engine
-from shared.infra.http_client import make_client
 from shared.ledger import target_states
-from shared.ledger.tables import SCHEMA
-from shared.ledger.tables import jobs as job_table
-from shared.reconcile import Comparer
-from shared.targets.repository_names import RepositoryNames
-from tests.builders import settings
 from tests.dashboard import ledger
-from tests.dashboard.browser import MISSING, Visit, find_chromium, opened, served
-from tests.dashboard.ledger import HOSTILE, OPERATOR, VIEWER
+from tests.dashboard.browser import MISSING, Visit, find_chromium
+from tests.dashboard.browser_stack import Stack
+from tests.dashboard.ledger import HOSTILE, OPERATOR
 from tests.forge import Forge, History
-from tests.target import Target
-from worker.commits.forge_pool import Forges
-from worker.commits.release_commits import Gatherer
-from worker.jobs.attempt import Tools
-from worker.jobs.runner import Runner
-from worker.sweeper.reconcile_schedule import Timer
-from worker.sweeper.reconciler import Comparing
 
 pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    url: str
-    engine: Engine
-    rules: Rules
-    target: Target
-
-    def compare(self, forge: Forge) -> None:
-        """What the sweeper does with a comparison that someone asked for."""
-        stopping = threading.Event()
-        with make_client() as client:
-            known = settings(
-                forges={"github": ForgeSettings(forge.url, "t", is_named=True)}, environ={"SENTRY_AUTH_TOKEN": "t", "T": "t"}
-            )
-            comparer = Comparer(known, self.rules, self.engine, client, stopping)
-            while Comparing(self.engine, comparer, Timer(self.engine, self.rules.reconcile), stopping).step():
-                pass
-
-    def work(self) -> None:
-        """What the worker does when it is knocked for everything that waits."""
-        with make_client() as client:
-            gatherer = Gatherer(self.engine, Forges(client, {}), RepositoryNames(), self.rules.commits)
-            tools = Tools(client=client, rules=self.rules, token=lambda _: "t", gatherer=gatherer)
-            with self.engine.begin() as connection:
-                ids = list(connection.execute(sa.select(job_table.c.id).where(job_table.c.status == "queued")).scalars())
-            Runner(self.engine, tools).run(ids)
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    target, url = Target(), f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    engine = make_engine(url)
-    SCHEMA.upgrade(engine)
-    environ = {
-        "DATA_DIR": str(tmp_path),
-        "DATABASE_URL": url,
-        "GITHUB_WEBHOOK_SECRET": "s",
-        "OPS_TOKEN": OPERATOR,
-        "OPS_READ_TOKEN": VIEWER,
-        "SENTRY_AUTH_TOKEN": "t",
-        "SENTRY_URL": target.url,
-    }
-    config = tmp_path / "tagship.toml"
-    config.write_text(
-        f'[targets.main]\nurl = "{target.url}"\norg = "acme"\ntoken_env = "SENTRY_AUTH_TOKEN"\n'
-        '[[rules]]\nname = "tags"\nrepo = "github:*"\nrefs = ["refs/tags/*"]\ntarget = "main"\nprojects = ["app"]\n'
-    )
-    with served({**environ, "TAGSHIP_CONFIG": str(config)}) as address:
-        yield Stack(address, engine, ledger.rules(target.url), target)
-    engine.dispose()
-    target.close()
 
 
 @pytest.fixture
@@ -99,12 +27,6 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
         history.tag(f"v1.{number}.0", f"c{number + 1}")
     with Forge("github") as made:
         made.add("acme/shop", history.build(tmp_path / "repository").path)
-        yield made
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    with opened() as made:
         yield made
 
 

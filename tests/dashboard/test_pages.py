@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,50 +11,7 @@ from sqlalchemy.engine import Engine
 from shared.ledger import rollups
 from tests.dashboard import ledger
 from tests.dashboard.ledger import HOSTILE, Filled
-
-VOID = ("meta", "link", "input", "br", "line", "rect", "circle", "polyline")
-
-
-class Outline(HTMLParser):
-    """Tags left open, what could run, what is loaded from where, headings in order, and controls without a label."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.suspects: list[str] = []
-        self.loads: list[str] = []
-        self.headings: list[int] = []
-        self.labels: set[str] = set()
-        self.controls: list[dict[str, str | None]] = []
-        self.svgs: list[dict[str, str | None]] = []
-        self.captions = self.tables = 0
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name.startswith("on") or name == "style" or (value or "").lower().startswith("javascript:"):
-                self.suspects.append(f"{tag} {name}")
-            if name == "src" or (tag == "link" and name == "href"):
-                self.loads.append(value or "")
-        if tag in ("style", "iframe", "img") or (tag == "script" and not given.get("src")):
-            self.suspects.append(tag)
-        if tag in ("h1", "h2", "h3"):
-            self.headings.append(int(tag[1]))
-        if tag == "label":
-            self.labels.add(given.get("for") or "")
-        if tag in ("input", "select", "textarea") and given.get("type") != "hidden":
-            self.controls.append(given)
-        if tag == "svg":
-            self.svgs.append(given)
-        self.tables += tag == "table"
-        self.captions += tag == "caption"
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag, tag
+from tests.dashboard.outline import Outline
 
 
 def test_every_page_is_whole_labelled_and_runs_nothing(operator: FlaskClient, filled: Filled) -> None:

@@ -22,7 +22,7 @@ from tests.builders import payload, push
 from tests.builders import settings as plain_settings
 from tests.dashboard import ledger
 from tests.dashboard.ledger import HOSTILE, Filled
-from tests.dashboard.test_pages import Outline
+from tests.dashboard.outline import Outline
 from webhook.app import create_app
 from webhook.dashboard.playground import STARTER
 from webhook.ops.config_preview import read_config

@@ -12,10 +12,10 @@ from sqlalchemy.engine import Engine
 from shared.domain.rules import Rule, Rules
 from shared.domain.rules import Target as At
 from tests.forge import Built, Forge, History
-from tests.integration.test_forge_waits import accept_sample, runner
-from tests.integration.test_ranges import listed
-from tests.integration.test_worker import row
+from tests.forge_run import accept_sample, runner
+from tests.range_run import listed
 from tests.target import Target
+from tests.worker_run import row
 from webhook.local.sample_webhooks import github_push, gitlab_push, sign_github, sign_gitlab
 
 ZERO = "0" * 40

@@ -9,15 +9,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.engine import Engine
 
 from shared.ledger.tables import jobs as job_table
-from tests.integration.test_ledger import accept, claim, fail, make_push, make_work, row
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli_run import ROOT, call
+from tests.ledger_rows import accept, claim, fail, make_push, make_work, row
 
 
 @pytest.fixture
@@ -29,15 +27,6 @@ def environ(engine: Engine, tmp_path: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TERM": "xterm",
     }
-
-
-def call(environ: dict[str, str], *arguments: str, code: int = 0) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "webhook", *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return json.loads(done.stdout) if "--json" in arguments and done.stdout else done
 
 
 def make_failed(engine: Engine, n: int = 1, repository: str = "acme/shop") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,38 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.domain.push import Commit, FileChange
-from shared.domain.rules import Decision
-from shared.domain.webhook import Incoming
-from shared.forges import PROVIDERS
 from shared.infra.database import make_engine
-from shared.ledger import contributions, deliveries, pending_pushes, push_history
+from shared.ledger import contributions, pending_pushes, push_history
 from shared.ledger.tables import SCHEMA, commits, pushes
 from shared.ledger.tables import deliveries as delivery_table
+from tests.pushes_stored import NOW, store
 from webhook.local.sample_webhooks import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 from worker.commits.history_writer import log_all, log_few, log_step
 from worker.sweeper.history_keeper import LogKeeper
 
 KEY = "github:acme/shop"
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
 MAIN = "refs/heads/main"
-
-
-def store(engine: Engine, sample: Sample, at: datetime = NOW) -> None:
-    """As the receiver stores a push that no rule wants."""
-    headers = {name.lower(): value for name, value in sample.headers.items()}
-    hook = PROVIDERS[sample.provider].read(Incoming(headers, sample.body))
-    with engine.begin() as connection:
-        deliveries.accept(
-            connection,
-            deliveries.Arrival(
-                provider=sample.provider,
-                hook=hook,
-                decision=Decision(reason="no_rule", detail="nobody wants it"),
-                headers=headers,
-                body=sample.body,
-                now=at,
-            ),
-        )
 
 
 def push(ref: str, before: str, *names: str, forced: bool = False) -> Sample:

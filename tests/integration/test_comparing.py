@@ -24,8 +24,8 @@ from shared.ledger.tables import jobs as job_table
 from shared.reconcile import Comparer
 from tests.builders import settings
 from tests.forge import Built, Forge, History, reply, used_up
-from tests.integration.test_worker import rules, runner
 from tests.target import Target
+from tests.worker_run import rules, runner
 from worker.commits.forge_pool import Forges
 from worker.sweeper import reconciler
 from worker.sweeper.reconcile_schedule import Timer

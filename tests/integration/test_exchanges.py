@@ -18,9 +18,9 @@ from shared.ledger.jobs import BUDGET
 from shared.ledger.retention import KEEP_PAYLOADS, Retention
 from shared.ledger.tables import attempts
 from shared.targets.http_exchanges import LONGEST_BODY, MOST, Exchanges
-from tests.integration.test_cli import call
-from tests.integration.test_worker import JSON, accept, history, make_due, row, rules, runner
+from tests.cli_run import call
 from tests.target import Scripted, Target
+from tests.worker_run import JSON, accept, history, make_due, row, rules, runner
 from webhook.local.environment import free_port
 from webhook.ops import serializers
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from shared.domain.push import FileChange
@@ -23,6 +23,7 @@ from shared.forges.errors import Missing, RateLimited
 from shared.forges.forge import Comparison, Forge, ForgeAccess, Tag, Unrelated
 from shared.infra.http_client import Deadline, make_client
 from tests import forge as testing
+from tests.builders import examples
 from tests.forge.histories import START, long
 
 REPOSITORY = "acme/web"
@@ -121,7 +122,7 @@ def _peeled(made: testing.Built, name: str) -> str:
     return testing.git(made.path, "rev-parse", f"refs/tags/{name}^{{commit}}").decode().strip()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(40, *HealthCheck)
 @given(history=testing.random_histories(), data=st.data())
 def test_random_histories(
     history: testing.History,
@@ -616,7 +617,7 @@ JUNK = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, *HealthCheck)
 @given(junk=JUNK, question=st.sampled_from(list(QUESTIONS)), status=st.sampled_from([200, 200, 200, 404, 422, 400, 403]))
 def test_no_answer_ends_in_another_exception(
     junk: Any, question: str, status: int, server: testing.Forge, http: httpx2.Client
@@ -657,7 +658,7 @@ HEADERS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, *HealthCheck)
 @given(
     headers=HEADERS, status=st.sampled_from([200, 301, 304, 307, 403, 404, 429, 503]), question=st.sampled_from(list(QUESTIONS))
 )

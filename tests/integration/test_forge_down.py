@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from tests.forge import Built, Forge
-from tests.integration.test_forge_waits import TAGS, accept, accept_all, accept_sample, age, five_tags, runner, sent
-from tests.integration.test_worker import make_due, row, rules
+from tests.forge_events import push, tag
+from tests.forge_run import TAGS, accept, accept_all, accept_sample, age, five_tags, runner, sent
 from tests.target import Target
+from tests.worker_run import make_due, row, rules
 from webhook.local.environment import free_port
-from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
 
 
 @pytest.fixture
@@ -87,24 +87,6 @@ def test_a_forge_that_is_down_keeps_no_release_waiting_whose_range_the_log_has(
     assert [[commit["id"] for commit in body["commits"]] for body in sent(target)] == [
         [built.sha[label] for label in ("c1-3", "c1-2", "c1-1")]
     ]
-
-
-def tag(provider: str, name: str, sha: str) -> Sample:
-    head = SampleCommit("the tagged one", id=sha)
-    if provider == "github":
-        return sign_github(github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=head), "x")
-    return sign_gitlab(gitlab_push(repository="acme/shop", ref=f"refs/tags/{name}", commits=[head]), "x")
-
-
-def push(provider: str, built: Built, before: str, *labels: str) -> Sample:
-    commits = [SampleCommit(label, id=built.sha[label]) for label in labels]
-    if provider == "github":
-        return sign_github(
-            github_push(repository="acme/shop", ref="refs/heads/main", commits=commits, before=built.sha[before]), "x"
-        )
-    return sign_gitlab(
-        gitlab_push(repository="acme/shop", ref="refs/heads/main", commits=commits, before=built.sha[before]), "x"
-    )
 
 
 def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,91 +11,29 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.domain.job_states import JobState
-from shared.domain.push import Ignored, Push, Ref, Repository
-from shared.domain.rules import Decision, Work
+from shared.domain.push import Ignored
+from shared.domain.rules import Decision
 from shared.domain.webhook import Hook
 from shared.ledger import claims, deliveries, due_jobs, jobs
 from shared.ledger.queries import stats
 from shared.ledger.rescue import has_expired_lease, rescue
-from shared.ledger.tables import attempts, metadata, payloads
 from shared.ledger.tables import deliveries as delivery_table
 from shared.ledger.tables import jobs as job_table
-
-NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-SHA = "a" * 40
-ids = itertools.count(1)
-
-
-def make_push(ref: str = "refs/tags/v1", sha: str = SHA) -> Push:
-    return Push(repository=Repository("github", "acme/shop", "main"), ref=Ref(ref), before="0" * 40, after=sha, sha=sha)
-
-
-def make_work(target: str = "default", version: str = "v1") -> Work:
-    return Work(
-        rule="r", target=target, version=version, projects=("app",), set_commits="auto", finalize=True, environment=None
-    )
-
-
-def accept(
-    engine: Engine,
-    *,
-    push: Push | None = None,
-    work: tuple[Work, ...] = (),
-    delivery_id: str | None = None,
-    provider: str = "github",
-    now: datetime = NOW,
-) -> deliveries.Receipt:
-    hook = Hook(event="push", delivery_id=delivery_id or f"d-{next(ids)}", content=push or make_push())
-    with engine.begin() as connection:
-        return deliveries.accept(
-            connection,
-            deliveries.Arrival(
-                provider=provider,
-                hook=hook,
-                decision=Decision(work=work or (make_work(),)),
-                headers={"x-github-event": "push", "x-gitlab-token": "s3cret"},
-                body=b'{"a": 1}',
-                now=now,
-            ),
-        )
-
-
-def claim(engine: Engine, job_id: str, now: datetime = NOW) -> claims.Claimed | None:
-    with engine.begin() as connection:
-        return claims.claim(connection, job_id, now=now)
-
-
-def succeed(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
-    with engine.begin() as connection:
-        return jobs.succeed(
-            connection, job.id, job.number, outcome="created", http_status=201, release_url="u", found=None, now=now
-        )
-
-
-def fail(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
-    with engine.begin() as connection:
-        return jobs.fail(connection, job.id, job.number, reason="target_refused", error="no", http_status=400, now=now)
-
-
-def retry_later(engine: Engine, job: claims.Claimed, at: datetime, now: datetime = NOW) -> bool:
-    with engine.begin() as connection:
-        return jobs.retry_later(connection, job.id, job.number, at=at, reason=None, error="503", http_status=503, now=now)
-
-
-def row(engine: Engine, job_id: str) -> Any:
-    with engine.begin() as connection:
-        return connection.execute(sa.select(job_table).where(job_table.c.id == job_id)).one()
-
-
-def history(engine: Engine, job_id: str) -> list[tuple[int, str, str | None]]:
-    with engine.begin() as connection:
-        rows = connection.execute(sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number))
-        return [(item.number, item.trigger, item.outcome) for item in rows]
-
-
-def count(engine: Engine, table: sa.Table) -> int:
-    with engine.begin() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+from shared.ledger.tables import metadata, payloads
+from tests.ledger_rows import (
+    NOW,
+    SHA,
+    accept,
+    claim,
+    count,
+    fail,
+    history,
+    make_push,
+    make_work,
+    retry_later,
+    row,
+    succeed,
+)
 
 
 def test_migrations_make_exactly_the_tables_of_the_models(engine: Engine) -> None:

@@ -13,10 +13,10 @@ from sqlalchemy.engine import Engine
 
 from shared.domain.rules import CommitRules, Rules
 from tests.forge import Built, Forge, used_up
-from tests.integration.test_forge_down import push, tag
-from tests.integration.test_forge_waits import TAGS, accept, accept_sample, age, five_tags, runner, sent
-from tests.integration.test_worker import make_due, row, rules
+from tests.forge_events import push, tag
+from tests.forge_run import TAGS, accept, accept_sample, age, five_tags, runner, sent
 from tests.target import Target
+from tests.worker_run import make_due, row, rules
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from shared.domain.filters import DELIVERY_STATUSES, DELIVERY_WORDS, JOB_WORDS, 
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.reasons import Reason
 from tests.builders import settings
-from tests.integration.test_ops_api import VIEWER, client
+from tests.ops_calls import VIEWER
 from webhook.app import create_app
 from webhook.openapi.document import describe, path_of
 from webhook.openapi.operation import Call, described
 from webhook.ops.advice import ADVICE
 
-__all__ = ["client"]  # the fixture
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = ("/api", "/webhooks", "/healthz", "/readyz", "/metrics", "/openapi.json")
 

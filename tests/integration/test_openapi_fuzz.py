@@ -11,12 +11,12 @@ import pytest
 import schemathesis
 import sqlalchemy as sa
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA, jobs, metadata
-from tests.builders import payload, payload_files
+from tests.builders import examples, payload, payload_files
 from tests.builders import settings as made_settings
 from tests.dashboard import ledger
 from webhook.app import create_app
@@ -80,7 +80,7 @@ def aim(app: Flask, case: Any) -> None:
 
 
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+@examples(20, *HealthCheck)
 def test_every_call_answers_as_described(app: Flask, case: Any) -> None:
     aim(app, case)
     if case.path.startswith(("/api", "/metrics")):
@@ -91,7 +91,7 @@ def test_every_call_answers_as_described(app: Flask, case: Any) -> None:
     case.validate_response(response, checks=CHECKS)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+@examples(40, *HealthCheck)
 @given(
     file=st.sampled_from([(provider, file.stem) for provider in ("github", "gitlab") for file in payload_files(provider)]),
     event=st.sampled_from(["push", "tag_push", "ping", "system", "Push Hook", "x"]),

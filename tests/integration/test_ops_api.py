@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hmac
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -20,56 +16,16 @@ from shared.config.settings import Settings
 from shared.ledger import jobs as ledger
 from shared.ledger import target_states
 from shared.ledger.tables import jobs as job_table
-from tests.integration.test_ledger import claim, fail
-from tests.integration.test_receiver import GITHUB, send, tag
+from tests.ledger_rows import claim, fail
+from tests.ops_calls import OPERATOR, VIEWER, failed, get, post, sent
+from tests.webhook_calls import GITHUB, send, tag
 from webhook.app import create_app
 from webhook.local.sample_webhooks import SampleCommit, github_push, sign_github
 
-OPERATOR, VIEWER = {"Authorization": "Bearer op-token"}, {"Authorization": "Bearer read-token"}
 JOB_KEYS = {
     "id", "delivery_id", "provider", "repository", "ref", "sha", "target", "status", "version", "attempts", "next_attempt_at",
     "created_at", "updated_at", "reason", "error", "waiting", "outcome", "release_url", "range",
 }  # fmt: skip
-
-
-@pytest.fixture
-def client(engine: Engine, tmp_path: Path) -> Iterator[FlaskClient]:
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=engine.url.render_as_string(hide_password=False),
-        webhook_secrets={"github": (GITHUB,)},
-        sentry_url="http://127.0.0.1:1",
-        ops_token="op-token",
-        ops_read_token="read-token",
-    )
-    app = create_app(settings)
-    yield app.test_client()
-    app.extensions["services"].notifier.stop(0.1)
-    app.extensions["services"].engine.dispose()
-
-
-def get(client: FlaskClient, path: str, status: int = 200) -> Any:
-    answer = client.get(f"/api/v1/{path}", headers=OPERATOR)
-    assert answer.status_code == status, answer.text
-    return answer.get_json(force=True)
-
-
-def post(client: FlaskClient, path: str, body: object = None, status: int = 202, **headers: str) -> Any:
-    raw = None if body is None else body if isinstance(body, str) else json.dumps(body)
-    answer = client.post(f"/api/v1/{path}", data=raw, headers={**OPERATOR, **headers})
-    assert answer.status_code == status, answer.text
-    return answer.get_json(force=True)
-
-
-def sent(client: FlaskClient, name: str = "v1.0.0", delivery_id: str | None = None) -> str:
-    return str(send(client, tag(name, delivery_id)).get_json()["jobs"][0])
-
-
-def failed(client: FlaskClient, engine: Engine, name: str = "v1.0.0", delivery_id: str | None = None) -> str:
-    job = claim(engine, sent(client, name, delivery_id), datetime.now(UTC))
-    assert job is not None
-    assert fail(engine, job)
-    return job.id
 
 
 PATHS = ["deliveries", "deliveries/x", "jobs", "jobs/x", "targets", "stats", "no/such/call"]

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from sqlalchemy.engine import Engine
 
-from shared.config.settings import ForgeSettings
-from shared.domain.commit_range import Range
 from shared.domain.push import Commit, Push, Ref, Repository
 from shared.domain.rules import CommitRules
-from shared.infra.database import make_engine
-from shared.infra.http_client import Deadline
-from shared.ledger.tables import SCHEMA
+from tests.builders import examples
 from tests.forge import HISTORIES, Built, Forge, History, git, random_histories
 from tests.forge.histories import long
-from tests.integration.test_commit_log import NOW, store
-from webhook.local.sample_webhooks import SampleCommit, github_push, gitlab_push, sign_github, sign_gitlab
-from worker.commits.forge_pool import Forges
-from worker.commits.history_writer import log_all
-from worker.commits.range_finder import Collector
+from tests.pushes_stored import store
+from tests.range_run import NAME, Kind, announce, collect, ids, listed
+from webhook.local.sample_webhooks import github_push, gitlab_push, sign_github, sign_gitlab
 
-Kind = Literal["github", "gitlab"]
-NAME = "acme/shop"
 ZERO = "0" * 40
 places = itertools.count()
 
@@ -62,14 +51,6 @@ PREVIOUS: dict[str, dict[str, str | None]] = {
 }
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(engine)
-    yield engine
-    engine.dispose()
-
-
 def tag_push(kind: Kind, name: str, sha: str) -> Push:
     return Push(
         repository=Repository(kind, NAME, "main"),
@@ -79,19 +60,6 @@ def tag_push(kind: Kind, name: str, sha: str) -> Push:
         sha=sha,
         head_commit=Commit(id=sha, message="the tagged one"),
     )
-
-
-def collect(ledger: Engine, http: httpx2.Client, forge: Forge | None, push: Push, rules: CommitRules | None = None) -> Range:
-    opened = None
-    if forge is not None:
-        opened = Forges(http, {forge.kind: ForgeSettings(forge.url, "token", is_named=True)}).open(push.repository)
-    assert log_all(ledger, provider=push.repository.provider, repository=NAME, seconds=30)
-    return Collector(ledger, push, opened, rules or CommitRules(), Deadline(30), datetime.now(UTC)).collect()
-
-
-def ids(found: Range) -> set[str]:
-    assert len({commit.id for commit in found.commits}) == len(found.commits)
-    return {commit.id for commit in found.commits}
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
@@ -191,14 +159,6 @@ def test_a_lost_push_is_made_good_from_the_last_head_we_know(ledger: Engine, htt
 # --- the log alone -----------------------------------------------------------------------------------------------------
 
 
-def listed(built: Built, before: str | None, after: str) -> list[SampleCommit]:
-    """What a payload lists of before..after: oldest first. None for `before`: the push made the branch."""
-    number = {sha: place for place, sha in enumerate(built.parents)}
-    head = built.sha[after]
-    between = sorted(built.range(built.sha[before], head) if before else built.reachable(head), key=lambda sha: number[sha])
-    return [SampleCommit(f"message of {sha[:7]}", added=[f"{sha[:7]}.py"], id=sha) for sha in between]
-
-
 def payload(kind: Kind, built: Built, before: str | None, after: str, most: int) -> dict[str, object]:
     commits = listed(built, before, after)
     start = built.sha[before] if before else ZERO
@@ -241,14 +201,6 @@ def test_without_any_api_pushes_and_a_tag_give_the_full_range(
     assert [commit.id for commit in found.commits] == [built.sha[f"c{number}"] for number in range(12, 4, -1)]
     assert all(commit.files for commit in found.commits)
     assert found.is_proven is is_proven
-
-
-def announce(ledger: Engine, kind: Kind, name: str, sha: str, at: datetime = NOW) -> None:
-    commit = SampleCommit("tagged", id=sha)
-    if kind == "github":
-        store(ledger, sign_github(github_push(repository=NAME, ref=f"refs/tags/{name}", head=commit), "s"), at)
-    else:
-        store(ledger, sign_gitlab(gitlab_push(repository=NAME, ref=f"refs/tags/{name}", commits=[commit]), "s"), at)
 
 
 def test_a_proven_chain_asks_the_forge_for_its_tags_only(ledger: Engine, http: httpx2.Client, tmp_path: Path) -> None:
@@ -361,7 +313,7 @@ def git_list(built: Built, head: str, others: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, HealthCheck.function_scoped_fixture)
 @given(made=random_histories(clock="forward"))
 def test_for_random_histories_the_ids_are_those_of_rev_list(
     ledger: Engine, http: httpx2.Client, tmp_path: Path, kind: Kind, made: History
@@ -385,7 +337,7 @@ def test_for_random_histories_the_ids_are_those_of_rev_list(
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, HealthCheck.function_scoped_fixture)
 @given(made=random_histories())
 def test_with_clocks_of_all_directions_no_commit_of_an_ancestor_is_listed(
     ledger: Engine, http: httpx2.Client, tmp_path: Path, kind: Kind, made: History

@@ -23,13 +23,11 @@ from shared.config.settings import Settings
 from shared.ledger import claims
 from shared.ledger import jobs as ledger
 from shared.ledger.tables import deliveries, jobs, payloads
+from tests.webhook_calls import COMMITS, GITHUB, GITLAB, send, tag
 from webhook.app import create_app
 from webhook.http.client_address import sender_of
 from webhook.intake.receiver import Intake, quickly
 from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
-
-GITHUB, GITLAB = "first-secret", "gitlab-token"
-COMMITS = [SampleCommit("one"), SampleCommit("two")]
 
 
 @pytest.fixture(params=["in a thread", "beside the event loop", "in the event loop"])
@@ -76,15 +74,6 @@ def quick(app: Any, door: Intake, runner: asyncio.Runner) -> Any:
         return [found[2]]
 
     return answer
-
-
-def send(client: FlaskClient, sample: Sample, **headers: str) -> TestResponse:
-    return client.post(f"/webhooks/{sample.provider}", data=sample.body, headers={**sample.headers, **headers})
-
-
-def tag(name: str = "v1.0.0", delivery_id: str | None = None, secret: str = GITHUB) -> Sample:
-    payload = github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=COMMITS[1], after=sha(f"object {name}"))
-    return sign_github(payload, secret, delivery_id=delivery_id)
 
 
 def rows(engine: Engine, table: sa.Table) -> list[Any]:

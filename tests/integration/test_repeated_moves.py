@@ -12,9 +12,9 @@ from shared.domain.rules import decide
 from shared.domain.webhook import Incoming
 from shared.forges import PROVIDERS
 from shared.ledger import deliveries
-from tests.integration.test_forge_waits import runner
-from tests.integration.test_worker import rules
+from tests.forge_run import runner
 from tests.target import Target
+from tests.worker_run import rules
 from webhook.local.sample_webhooks import SampleCommit, gitlab_push, sign_gitlab
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40

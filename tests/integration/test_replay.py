@@ -22,10 +22,10 @@ from shared.ledger.rescue import rescue
 from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
 from shared.ledger.tables import attempts, deliveries, payloads
 from shared.ledger.tables import jobs as job_table
-from tests.integration.test_ledger import NOW, accept, claim, count, fail, make_push, make_work, row, succeed
-from tests.integration.test_worker import accept as accept_tag
-from tests.integration.test_worker import history, make_due, rules, runner
+from tests.ledger_rows import NOW, accept, claim, count, fail, make_push, make_work, row, succeed
 from tests.target import Target
+from tests.worker_run import accept as accept_tag
+from tests.worker_run import history, make_due, rules, runner
 from webhook.ops import replays
 
 

@@ -15,7 +15,7 @@ from shared.domain.push import Repository
 from shared.ledger import due_jobs, jobs
 from shared.ledger.jobs import KNOCK_AGAIN_AFTER
 from tests.conftest import Broker
-from tests.integration.test_ledger import NOW, accept, claim, history, make_push, make_work, row
+from tests.ledger_rows import NOW, accept, claim, history, make_push, make_work, row
 from worker.sweeper.dispatcher import Feeder
 from worker.sweeper.loop import INTERVAL, UNHEARD_AFTER, WINDOW, Sweeper
 

@@ -15,14 +15,12 @@ from shared.domain.push import Repository, tag_push
 from shared.domain.rules import CommitRules
 from shared.infra.http_client import Deadline
 from tests.forge import Built, Forge, History, git
-from tests.integration.test_commit_log import store
-from tests.integration.test_ranges import NAME, announce, collect, ids, ledger
+from tests.pushes_stored import store
+from tests.range_run import NAME, announce, collect, ids
 from webhook.local.sample_webhooks import github_push, gitlab_push, sign_github, sign_gitlab
 from worker.commits.forge_pool import Forges
 from worker.commits.history_writer import log_all
 from worker.commits.range_finder import Collector
-
-__all__ = ["ledger"]
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from shared.domain.target_health import Health, Seen, Sign, TargetState
 from shared.ledger import jobs, target_states
 from shared.ledger.tables import jobs as job_table
 from shared.ledger.tables import target_states as table
-from tests.integration.test_ledger import NOW, accept, claim, fail, make_push, make_work, row, succeed
-from tests.integration.test_worker import JSON, history, make_due, rules, runner
-from tests.integration.test_worker import accept as accept_tag
+from tests.ledger_rows import NOW, accept, claim, fail, make_push, make_work, row, succeed
 from tests.target import Target
+from tests.worker_run import JSON, history, make_due, rules, runner
+from tests.worker_run import accept as accept_tag
 from worker.jobs.retry_policy import RetryPolicy
 from worker.sweeper.dispatcher import Feeder
 

@@ -18,7 +18,7 @@ from shared.infra.database import make_engine
 from shared.infra.http_client import Deadline
 from shared.ledger.tables import SCHEMA
 from tests.forge import Built, Forge, History, git
-from tests.unit.release_tables import ROWS, Row, read_history, read_tags
+from tests.release_tables import ROWS, Row, read_history, read_tags
 from worker.commits.forge_pool import Forges
 from worker.commits.range_finder import Collector
 

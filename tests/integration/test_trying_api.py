@@ -12,9 +12,7 @@ from sqlalchemy.engine import Engine
 
 from shared.ledger.tables import metadata
 from tests.builders import payload
-from tests.integration.test_ops_api import VIEWER, client, post, sent
-
-__all__ = ["client"]  # the fixture
+from tests.ops_calls import VIEWER, post, sent
 
 CHANGED = '[[rules]]\nrepo = "*:*"\nprojects = ["web"]\nrelease = "shop@{tag}"\n'
 TAG = payload("github", "push__annotated_tag")

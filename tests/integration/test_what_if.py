@@ -21,7 +21,7 @@ from shared.config import rules_file
 from shared.config.settings import Settings
 from shared.ledger.queries.lookup import find_delivery
 from shared.ledger.tables import deliveries, jobs, payloads
-from tests.integration.test_receiver import GITHUB, send, tag
+from tests.webhook_calls import GITHUB, send, tag
 from webhook.app import create_app
 from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
 from webhook.ops import replays, what_if

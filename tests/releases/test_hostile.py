@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
@@ -18,6 +18,7 @@ from releases.http.openapi import describe
 from releases.validation.fields import Fault
 from releases.validation.requests import read_change, read_deploy, read_new_release, read_project_release
 from shared.config.settings import from_env
+from tests.builders import examples
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, TOKEN, own_copy, own_database
 
@@ -59,7 +60,7 @@ def lasting(request: pytest.FixtureRequest, template: Any, tmp_path_factory: pyt
     app.stop()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, HealthCheck.function_scoped_fixture)
 @given(body=_BODIES, target=st.sampled_from(_WRITES))
 def test_any_body_is_answered_below_500(lasting: ReleasesApp, body: dict[str, Any], target: tuple[str, str]) -> None:
     method, path = target
@@ -151,7 +152,7 @@ schema.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE, sch
 
 
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25, *HealthCheck)
 def test_schemathesis_finds_no_5xx_and_no_undocumented_status(lasting: ReleasesApp, case: Any) -> None:
     for name, value in (("org", "acme"), ("project", "shop"), ("version", "there")):
         if name in case.path_parameters and case.path_parameters[name] not in ("", ".", ".."):

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from releases.tables.releases import activities, release_heads
 from tests.releases.caller import Caller
-from tests.releases.test_commits import ids
+from tests.releases.reading import ids
 
 
 def test_2_2_get_answers_what_post_did(either_api: Caller) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from releases.tenancy import organizations
 from tests.releases.caller import Caller
-from tests.releases.test_commits import ids
+from tests.releases.reading import ids
 
 SHOP = "/api/0/projects/acme/shop/releases/"
 

@@ -14,9 +14,9 @@ from releases.app import ReleasesApp, create_app
 from releases.pages.visitors import read_setting
 from shared.config.settings import from_env
 from shared.errors import SettingsError
+from tests.releases.bodies import commit, ref
 from tests.releases.caller import Caller, header
 from tests.releases.conftest import TOKEN
-from tests.releases.test_refs import commit, ref
 
 ONE = "/organizations/acme/releases/1.0/"
 EVIL = "<script>alert(1)</script>\"'&"

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from releases.refs_resolver.ranges import FIRST_RELEASE, MOST_COMMITS, Found, Stored, Unknown, find_range
 from releases.tables.releases import release_ranges
+from tests.releases.bodies import commit, ref
 from tests.releases.caller import Caller
-from tests.releases.test_commits import heads, ids
-
-
-def commit(*keys: str, repository: str = "shop") -> list[dict[str, Any]]:
-    return [{"id": key, "repository": repository, "author_email": f"{key}@acme.test"} for key in keys]
-
-
-def ref(commit: str, repository: str = "shop", **more: Any) -> dict[str, Any]:
-    return {"repository": repository, "commit": commit, **more}
+from tests.releases.reading import heads, ids
 
 
 def note(api: Caller) -> list[str | None]:

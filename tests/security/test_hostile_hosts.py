@@ -26,10 +26,10 @@ from shared.ledger.tables import jobs as job_table
 from shared.targets import sentry_client
 from shared.targets.repository_names import RepositoryNames
 from tests.forge import Forge, History, Reply
-from tests.integration import test_forge_waits
-from tests.integration.test_worker import accept, row
+from tests.forge_run import accept as accept_at_forge
 from tests.security.hosts import DRIPS, Host, Script, bomb, flood, raw, redirect, say, say_json, take_slowly
 from tests.target import Target
+from tests.worker_run import accept, row
 from worker.commits import release_commits
 from worker.commits.forge_pool import Forges
 from worker.commits.release_commits import Gatherer
@@ -369,7 +369,7 @@ def test_a_forge_that_names_another_host_in_its_json_and_links_is_not_followed(
     server.add("acme/shop", built.path)
     in_force = rules(made.enter_context(Host(say(500, b"{}"))).url, good.url)
     runner = runner_of(engine, http, in_force, server.url)
-    job = row(engine, test_forge_waits.accept(engine, in_force, "v1.0.0", built.sha["v1.0.0"]))
+    job = row(engine, accept_at_forge(engine, in_force, "v1.0.0", built.sha["v1.0.0"]))
     with engine.begin() as connection:
         ids = [found.id for found in connection.execute(job_table.select()) if found.target == "good"]
     runner.run([job.id, *ids])

@@ -27,7 +27,7 @@ from shared.domain.rules import decide
 from shared.domain.webhook import Hook, Incoming
 from shared.errors import BadPayload
 from shared.forges import PROVIDERS
-from tests.builders import NOW, event_of, examples, incoming, payload_files, settings
+from tests.builders import NOW, event_of, examples, incoming, payload_files, settings, thinned
 
 RULES = default_rules(settings())
 EVENTS = {
@@ -193,13 +193,13 @@ def test_a_mutated_payload_brings_a_bounded_plan_or_a_reason_or_a_refusal(sample
 
 @pytest.mark.parametrize("name", list(PROVIDERS))
 def test_any_one_value_of_any_payload_may_be_missing_or_of_another_type(name: str) -> None:
-    """Every place of every sample once, so that no field depends on the luck of the draw."""
+    """Every place of every sample once (in profile `ci`), so that no field depends on the luck of the draw."""
     ends = set()
     for (provider, event, body), paths in zip(SAMPLES, PATHS, strict=True):
         if provider != name:
             continue
         fields = {tuple("*" if isinstance(step, int) else step for step in path): path for path in paths}
-        for path in fields.values():
+        for path in thinned(fields.values()):
             for new, is_dropped in ((None, True), (None, False), ([], False), ({"a": [1]}, False), ("", False), (-1, False)):
                 ends.add(follow(provider, event, json.dumps(changed(body, path, new, is_dropped)).encode()))
     assert ends == {"refused", "ignored", "no work", "planned"}

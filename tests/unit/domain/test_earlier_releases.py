@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.earlier_releases import allowed, find_earlier
 from shared.domain.release_question import Difference, Earlier, FirstRelease, Newest, Question, Release
 from shared.domain.tag_names import read_tag
-from tests.unit.release_tables import ROWS, Row, read_history, read_tags
+from tests.builders import examples
+from tests.release_tables import ROWS, Row, read_history, read_tags
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Graph = Mapping[str, tuple[str, ...]]
@@ -212,7 +213,7 @@ def histories(draw: st.DrawFn) -> tuple[dict[str, tuple[str, ...]], dict[str, in
     return graph, minutes, {name: draw(st.sampled_from(list(graph))) for name in names}
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(histories(), st.booleans(), st.data())
 def test_the_list_is_the_definition(
     made: tuple[dict[str, tuple[str, ...]], dict[str, int], dict[str, str]], timed: bool, data: st.DataObject
@@ -236,7 +237,7 @@ def test_the_list_is_the_definition(
     assert again == found, "asked twice"
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(histories(), st.data())
 def test_with_few_questions_a_list_is_right_or_says_that_it_may_not_be(
     made: tuple[dict[str, tuple[str, ...]], dict[str, int], dict[str, str]], data: st.DataObject
@@ -254,7 +255,7 @@ def test_with_few_questions_a_list_is_right_or_says_that_it_may_not_be(
             assert set(found.ids) == expected(asked, this, tags)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(histories(), st.data())
 def test_younger_releases_that_are_no_ancestors_change_nothing(
     made: tuple[dict[str, tuple[str, ...]], dict[str, int], dict[str, str]], data: st.DataObject

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.commit_range import LoggedPush
+from tests.builders import examples
+from tests.commit_graphs import Graph, between, graphs, reach
 from worker.commits.push_chain import Chain, find_chain, is_link
 
 ZERO = "0" * 40
@@ -85,33 +87,6 @@ def test_a_push_that_moved_nothing_new_is_still_a_link() -> None:
 
 # --- random histories: the oracle is reachability itself -------------------------------------------------------------
 
-Graph = dict[str, tuple[str, ...]]
-
-
-def reach(graph: Graph, sha: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = [sha]
-    while waiting:
-        here = waiting.pop()
-        if here not in seen:
-            seen.add(here)
-            waiting += graph[here]
-    return seen
-
-
-def between(graph: Graph, base: str, head: str) -> set[str]:
-    return reach(graph, head) - reach(graph, base)
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> Graph:
-    graph: Graph = {}
-    for number in range(draw(st.integers(2, 14))):
-        names = sorted(graph)
-        parents = draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True)) if names else []
-        graph[f"c{number:02}"] = tuple(parents)
-    return graph
-
 
 @st.composite
 def pushed(draw: st.DrawFn) -> tuple[Graph, list[LoggedPush]]:
@@ -137,7 +112,7 @@ def pushed(draw: st.DrawFn) -> tuple[Graph, list[LoggedPush]]:
     return graph, pushes
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(pushed(), st.data())
 def test_whatever_a_chain_claims_is_what_reachability_says(
     history: tuple[Graph, list[LoggedPush]], data: st.DataObject

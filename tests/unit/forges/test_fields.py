@@ -114,7 +114,7 @@ def test_many_brackets_side_by_side_are_no_depth() -> None:
 @pytest.mark.parametrize("item", [b"[]", b'{"a":1}', b'["\\"",{}]'], ids=["lists", "objects", "behind a text"])
 def test_more_lists_and_objects_than_any_push_has_are_refused_unread(item: bytes) -> None:
     """They take a hundred times the memory that they take on the wire, and seconds in which no other request is answered."""
-    body = b'{"a":[' + b",".join([item] * (20_000_000 // len(item))) + b"]}"
+    body = b'{"a":[' + (item + b",") * (20_000_000 // len(item)) + item + b"]}"
     before = time.process_time()
     assert "more than 250000 lists and objects" in refused(body)
     assert time.process_time() - before < 1
