@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help demo run test drill fuzz audit lint format bench lock clean
+.PHONY: help demo run test coverage drill fuzz audit lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -19,6 +19,11 @@ run: $(VENV)/.runtime ## the whole stack on this machine, until Ctrl-C
 
 test: $(VENV)/.dev ## every test, with the real servers they need
 	@$(BIN)/python -m pytest
+
+coverage: $(VENV)/.dev ## branches that the unit tests take; fails unless those of shared/domain are all taken
+	@$(BIN)/coverage run -m pytest -n 0 tests/unit tests/contract
+	@$(BIN)/coverage report
+	@$(BIN)/coverage report --include='shared/domain/*' --show-missing --fail-under=100
 
 drill: $(VENV)/.dev ## failure drills: real processes killed at random, a hostile target (DRILL_DATABASE, DRILL_BROKER, DRILL_SEED, ...)
 	@$(BIN)/python -m tests.drill
@@ -52,7 +57,7 @@ lock: $(VENV)/.dev ## make the requirements*.txt again from the .in files
 	@$(LOCK) requirements-audit.in -o requirements-audit.txt
 
 clean: ## remove .venv and the caches (never var/, which holds data)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Tagship needs Python 3.11 or newer; this is %d.%d. Name another one: make PYTHON=python3.12 ..." % v[:2])'
