@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from shared.domain.ids import new_id
+from shared.domain.ids import first_id, new_id
 from tests.builders import NOW
 
 
@@ -27,3 +27,8 @@ def test_ids_of_later_milliseconds_sort_later_as_text() -> None:
 
 def test_ids_of_one_millisecond_do_not_repeat() -> None:
     assert len({new_id(NOW) for _ in range(10_000)}) == 10_000
+
+
+def test_the_first_id_of_a_moment_parts_what_was_made_before_from_what_is_made_later() -> None:
+    just_before = new_id(NOW - timedelta(milliseconds=1))
+    assert just_before < first_id(NOW) <= new_id(NOW) < first_id(NOW + timedelta(milliseconds=1))
