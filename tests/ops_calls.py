@@ -21,7 +21,7 @@ def get(client: FlaskClient, path: str, status: int = 200) -> Any:
     return answer.get_json(force=True)
 
 
-def post(client: FlaskClient, path: str, body: object = None, status: int = 202, **headers: str) -> Any:
+def post(client: FlaskClient, path: str, body: object = None, status: Any = 202, **headers: str) -> Any:
     raw = None if body is None else body if isinstance(body, str) else json.dumps(body)
     answer = client.post(f"/api/v1/{path}", data=raw, headers={**OPERATOR, **headers})
     assert answer.status_code == status, answer.text

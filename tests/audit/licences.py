@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ALLOWED = {
     "MIT",
@@ -79,7 +80,7 @@ def read(files: Iterable[Path]) -> list[Found]:
 def licence_of(name: str) -> str | None:
     """An SPDX expression, or what comes nearest to it; "" when the package says nothing."""
     try:
-        metadata = importlib.metadata.metadata(name)
+        metadata: Any = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return None
     if expression := metadata.get("License-Expression"):

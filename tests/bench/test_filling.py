@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from bench.filling import fill
 from shared.ledger import rollups
-from shared.ledger.reporting_tables import known_repositories, tally_marks
+from shared.ledger.reporting_tables import known_repositories, tallies, tally_marks
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 from tests.dashboard import ledger
 from webhook.app import create_app
@@ -56,7 +56,7 @@ def test_the_tallies_are_those_that_the_sweeper_folds(engine: Engine) -> None:
     filled = all_time(engine)
     with engine.begin() as connection:
         repositories = connection.execute(sa.select(known_repositories.c.key, known_repositories.c.last_version)).all()
-        for table in (rollups.tallies, tally_marks, known_repositories):
+        for table in (tallies, tally_marks, known_repositories):
             connection.execute(sa.delete(table))
     while rollups.advance(engine, datetime.now(UTC)):
         pass

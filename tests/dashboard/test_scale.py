@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -169,7 +170,7 @@ def test_five_times_the_rows_cost_sqlite_no_more_steps(engine: Engine, app: Flas
     ledger.sign_in(client)
 
     def taken() -> dict[str, int]:
-        return {address: steps.of(lambda address=address: client.get(address, headers=BEARER)) for address in (*PAGES, *CALLS)}
+        return {address: steps.of(partial(client.get, address, headers=BEARER)) for address in (*PAGES, *CALLS)}
 
     store(engine, 0, FEW)
     before = taken()

@@ -14,7 +14,7 @@ from tests.forge.histories import long
 def main(provider: str, name: str, commits: int) -> None:
     with tempfile.TemporaryDirectory(prefix="tagship-bench-") as folder:
         built = long(commits).build(Path(folder) / "repository")
-        forge = Forge(provider)
+        forge = Forge("github" if provider == "github" else "gitlab")
         forge.add(name, built.path)
         print(forge.url, built.sha["v1.0.0"], built.sha["v2.0.0"], flush=True)
         threading.Event().wait()

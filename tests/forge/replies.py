@@ -52,7 +52,7 @@ class Reply:
         return f'W/"{hashlib.sha256(self.body).hexdigest()}"'
 
 
-def reply(value: Any, status: int = 200, **headers: str) -> Reply:
+def reply(value: Any, status: int = 200, **headers: Any) -> Reply:
     """JSON; underscores of a header's name are dashes."""
     return Reply(status, json.dumps(value).encode(), {name.replace("_", "-"): text for name, text in headers.items()})
 
@@ -79,7 +79,7 @@ def throttled(retry_after: int | None = None, reset: float | None = None) -> Rep
     return Reply(429, b"Retry later\n", headers)
 
 
-def page_links(request: Request, url: str, number: int, last: int) -> dict[str, str]:
+def page_links(request: Request, url: str, number: int, last: int) -> dict[str, Any]:
     """GitHub's Link header; none when all fits on one page."""
     rest = [f"{name}={value}" for name, value in request.queries if name != "page"]
     base = f"{url}{urlsplit(request.target).path}?{'&'.join([*rest, 'page='])}"

@@ -98,7 +98,9 @@ def test_every_pair_of_commits_compares_as_rev_list_does(
     for base, head in itertools.islice(itertools.product(named, repeat=2), 0, None, max(1, len(named) ** 2 // 30)):
         check_pair(client, made, base, head)
     assert client.is_ancestor(REPOSITORY, named[0], named[-1], soon()) == (named[0] in made.reachable(named[-1]))
-    assert client.merge_base(REPOSITORY, *named[:2], soon()) in made.reachable(named[0]) & made.reachable(named[1]) | {None}
+    assert client.merge_base(REPOSITORY, named[0], named[1], soon()) in made.reachable(named[0]) & made.reachable(named[1]) | {
+        None
+    }
 
 
 @pytest.mark.parametrize("name", list(testing.HISTORIES))
@@ -154,7 +156,9 @@ def test_commit_carries_author_full_message_and_committer_time(
     made = history.build(tmp_path / "bare.git")
     server.add(REPOSITORY, made.path)
     client = opened(server, http)
-    (found,) = client.compare(REPOSITORY, made.sha["base"], made.sha["odd"], soon()).commits
+    compared = client.compare(REPOSITORY, made.sha["base"], made.sha["odd"], soon())
+    assert isinstance(compared, Comparison)
+    (found,) = compared.commits
     assert found.message.rstrip("\n") == message.rstrip("\n")
     assert (found.author_name, found.author_email) == ("Ü Ñ", "not an e-mail")
     assert found.timestamp == datetime.fromtimestamp(START + 5, UTC)
@@ -168,7 +172,9 @@ def test_empty_message_is_read(server: testing.Forge, http: httpx2.Client, tmp_p
     history.commit("silent", "base", message="")
     made = history.build(tmp_path / "bare.git")
     server.add(REPOSITORY, made.path)
-    (found,) = opened(server, http).compare(REPOSITORY, made.sha["base"], made.sha["silent"], soon()).commits
+    compared = opened(server, http).compare(REPOSITORY, made.sha["base"], made.sha["silent"], soon())
+    assert isinstance(compared, Comparison)
+    (found,) = compared.commits
     assert found.message == ""
 
 
@@ -183,6 +189,7 @@ def test_three_thousand_commits(three_thousand: testing.Built, server: testing.F
     client = opened(server, http)
     found = client.compare(REPOSITORY, made.sha["v1.0.0"], made.sha["v2.0.0"], soon())
     assert set(ids(found)) == made.range(made.sha["v1.0.0"], made.sha["v2.0.0"])
+    assert isinstance(found, Comparison)
     assert (len(ids(found)), found.is_complete) == (3_000, True)
     # GitHub: 30 pages. GitLab: a merge base, and the full last page promises one more.
     assert client.api_calls == server.total_calls == {"github": 30, "gitlab": 32}[server.kind]
@@ -441,7 +448,7 @@ LIMITS = [
 
 @pytest.mark.parametrize(("kind", "limit", "seconds"), LIMITS)
 def test_limits_hold_until_the_time_they_name(
-    kind: str, limit: Callable[[], testing.Reply], seconds: int, http: httpx2.Client
+    kind: Any, limit: Callable[[], testing.Reply], seconds: int, http: httpx2.Client
 ) -> None:
     with testing.Forge(kind) as server:
         server.script.append(limit())

@@ -81,7 +81,7 @@ def test_who_may_call_is_what_the_app_allows(client: FlaskClient, document: dict
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             address = re.sub(r"\{\w+\}", "github" if path.startswith("/webhooks") else "x", path)
-            body = {} if method == "post" else None
+            body: dict[str, str] | None = {} if method == "post" else None
             stranger = client.open(address, method=method.upper(), json=body)
             viewer = client.open(address, method=method.upper(), json=body, headers=VIEWER)
             assert (stranger.status_code == 401) == (call["x-who"] != "anyone"), (method, path)

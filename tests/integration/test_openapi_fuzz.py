@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from schemathesis.specs.openapi import checks as openapi_checks
 
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA, jobs, metadata
@@ -60,9 +61,9 @@ schema.config.phases.coverage.unexpected_methods = set()  # GET /metrics by POST
 schema.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE])
 CHECKS = [
     schemathesis.checks.not_a_server_error,
-    schemathesis.specs.openapi.checks.status_code_conformance,
-    schemathesis.specs.openapi.checks.content_type_conformance,
-    schemathesis.specs.openapi.checks.response_schema_conformance,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_schema_conformance,
 ]
 
 
@@ -100,7 +101,7 @@ def test_every_call_answers_as_described(app: Flask, case: Any) -> None:
 def test_explaining_any_real_payload_answers_as_described(
     app: Flask, file: tuple[str, str], event: str, config: str | None
 ) -> None:
-    body = {
+    body: dict[str, Any] = {
         "provider": file[0],
         "event": event,
         "payload": payload(*file),

@@ -13,10 +13,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from shared.domain.filters import JobFilter
 from shared.domain.rules import Rules
 from shared.errors import Conflict
-from shared.ledger import idempotency, jobs
+from shared.ledger import audit, bulk_acts, idempotency, jobs
 from shared.ledger.queries import lookup
 from shared.ledger.rescue import rescue
 from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
@@ -118,15 +117,25 @@ def test_an_expired_payload_is_a_conflict_that_says_so(engine: Engine) -> None:
         replay_delivery(engine, row(engine, job_id).delivery_id, in_force)
 
 
+def replay_all(engine: Engine, words: dict[str, str]) -> int:
+    """Replay whatever these words match, two jobs a step. How many were queued."""
+    with engine.begin() as connection:
+        seq = audit.record(connection, door="cli", role="operator", action="jobs_replay", detail={"filter": words})
+        act = bulk_acts.begin(connection, seq, "replay", words, now=NOW)
+    while act.state == "running":
+        with engine.begin() as connection:
+            act = bulk_acts.step(connection, seq, now=NOW, limit=2)
+    return act.handled
+
+
 def test_bulk_replay_counts_first_then_queues_exactly_what_matched(engine: Engine) -> None:
     wanted = [failed_job(engine, n) for n in range(5)]
     other = failed_job(engine, 9, "eu")
-    chosen = JobFilter(status="failed", target="default")
+    chosen = {"status": "failed", "target": "default"}
     with engine.begin() as connection:
         assert replays.count(connection, chosen) == 5
-        assert replays.replay_all(connection, chosen, now=NOW, limit=2) == 2
-        assert replays.replay_all(connection, chosen, now=NOW) == 3
-        assert replays.replay_all(connection, chosen, now=NOW) == 0
+    assert replay_all(engine, chosen) == 5
+    assert replay_all(engine, chosen) == 0
     assert {row(engine, job_id).status for job_id in wanted} == {"queued"}
     assert row(engine, other).status == "failed"
 
@@ -148,10 +157,11 @@ def test_a_running_job_is_not_replayed(engine: Engine) -> None:
     assert job is not None
     with engine.begin() as connection:
         assert not jobs.replay(connection, job.id, now=NOW)
-        assert replays.replay_all(connection, JobFilter(target="default"), now=NOW) == 0
+    assert replay_all(engine, {"target": "default"}) == 0
 
 
 def test_the_same_key_acts_once_also_when_both_come_at_the_same_moment(engine: Engine) -> None:
+    asked = idempotency.Request("POST /x", "key", b"{}")
     acted: list[int] = []
     got: list[dict[str, Any]] = []
 
@@ -161,14 +171,14 @@ def test_the_same_key_acts_once_also_when_both_come_at_the_same_moment(engine: E
 
     def one() -> None:
         with engine.begin() as connection:
-            got.append(idempotency.once(connection, "POST /x", "key", b"{}", act, now=NOW))
+            got.append(idempotency.once(connection, asked, act, now=NOW))
 
     at_once(one, one, one)
     assert (acted, got) == ([1], [{"n": 1}] * 3)
     with engine.begin() as connection, pytest.raises(Conflict, match="another query or body"):
-        idempotency.once(connection, "POST /x", "key", b"{ }", act, now=NOW)
+        idempotency.once(connection, asked._replace(content=b"{ }"), act, now=NOW)
     with engine.begin() as connection:
-        assert idempotency.once(connection, "POST /x", "key", b"{}", act, now=NOW + timedelta(hours=25)) == {"n": 2}
+        assert idempotency.once(connection, asked, act, now=NOW + timedelta(hours=25)) == {"n": 2}
 
 
 def test_a_job_whose_workers_all_knock_at_once_makes_one_post(

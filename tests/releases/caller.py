@@ -33,10 +33,10 @@ class Caller:
             sent.setdefault("Content-Type", "application/json")
         return self._client.open(address, method=method, data=data, headers=sent)
 
-    def get(self, path: str, **headers: str) -> TestResponse:
+    def get(self, path: str, **headers: Any) -> TestResponse:
         return self.call("GET", path, **headers)
 
-    def post(self, path: str, body: Any, **headers: str) -> TestResponse:
+    def post(self, path: str, body: Any, **headers: Any) -> TestResponse:
         return self.call("POST", path, body, **headers)
 
     def put(self, path: str, body: Any) -> TestResponse:
@@ -49,7 +49,7 @@ class Caller:
         """POST a release of project shop, unless `projects` says otherwise."""
         return self.post("releases/", {"version": version, "projects": ["shop"], **fields})
 
-    def made(self, version: str = "1.0", **fields: Any) -> Any:
+    def made(self, version: Any = "1.0", **fields: Any) -> Any:
         """The same, which must be well."""
         answer = self.release(version, **fields)
         assert answer.status_code in (201, 208), answer.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ def count(engine: Engine, table: sa.Table) -> int:
 def test_two_requests_for_one_version_make_one_release(either_api: Caller, either_database: Engine) -> None:
     for n in range(5):
         callers = [Caller(either_api.app, TOKEN) for _ in range(4)]
-        answers = together([lambda caller=caller, n=n: caller.release(f"v{n}") for caller in callers])
+        answers = together([partial(caller.release, f"v{n}") for caller in callers])
         assert sorted(answer.status_code for answer in answers) == [201, 208, 208, 208]
         assert len({answer.json["id"] for answer in answers}) == 1
     assert count(either_database, releases) == 5
@@ -51,7 +52,7 @@ def test_commits_of_one_release_are_one_of_the_lists_sent(either_api: Caller, ei
         [{"id": f"{name}{n}", "repository": "acme/shop", "author_name": f"{name}{n % 5}"} for n in range(40)] for name in "abcd"
     ]
     callers = [Caller(either_api.app, TOKEN) for _ in lists]
-    answers = together([lambda c=caller, one=one: c.release(commits=one) for caller, one in zip(callers, lists, strict=True)])
+    answers = together([partial(caller.release, commits=one) for caller, one in zip(callers, lists, strict=True)])
     assert Counter(answer.status_code for answer in answers) == {201: 1, 208: 3}
     shown = either_api.get("releases/1.0/commits/").json
     assert [one["id"] for one in shown] in [[one["id"] for one in sent] for sent in lists]
@@ -63,10 +64,7 @@ def test_overlapping_commits_of_several_releases_do_not_lock_each_other_up(eithe
     orders = [shared, shared[::-1], shared[20:] + shared[:20], shared[::2] + shared[1::2]]
     callers = [Caller(either_api.app, TOKEN) for _ in orders]
     answers = together(
-        [
-            lambda c=caller, version=f"v{n}", one=one: c.release(version, commits=one)
-            for n, (caller, one) in enumerate(zip(callers, orders, strict=True))
-        ]
+        [partial(caller.release, f"v{n}", commits=one) for n, (caller, one) in enumerate(zip(callers, orders, strict=True))]
     )
     assert {answer.status_code for answer in answers} == {201}
     assert [count(either_database, table) for table in (commits, repositories, authors)] == [60, 3, 7]
@@ -75,7 +73,7 @@ def test_overlapping_commits_of_several_releases_do_not_lock_each_other_up(eithe
 def test_deploys_at_one_moment_are_all_counted(either_api: Caller) -> None:
     either_api.made()
     callers = [Caller(either_api.app, TOKEN) for _ in range(6)]
-    together([lambda caller=caller: caller.post("releases/1.0/deploys/", {"environment": "prod"}) for caller in callers])
+    together([partial(caller.post, "releases/1.0/deploys/", {"environment": "prod"}) for caller in callers])
     assert either_api.shown()["deployCount"] == 6
     assert len(either_api.get("releases/1.0/deploys/").json) == 1
 

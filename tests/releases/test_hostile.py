@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from schemathesis.specs.openapi import checks as openapi_checks
 from sqlalchemy.engine import Engine
 
 from releases import bootstrap
@@ -163,9 +164,9 @@ def test_schemathesis_finds_no_5xx_and_no_undocumented_status(lasting: ReleasesA
         response,
         checks=[
             schemathesis.checks.not_a_server_error,
-            schemathesis.specs.openapi.checks.status_code_conformance,
-            schemathesis.specs.openapi.checks.content_type_conformance,
-            schemathesis.specs.openapi.checks.response_schema_conformance,
+            openapi_checks.status_code_conformance,
+            openapi_checks.content_type_conformance,
+            openapi_checks.response_schema_conformance,
         ],
     )
 

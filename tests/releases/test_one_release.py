@@ -27,7 +27,8 @@ def test_2_2_versions_in_the_path_are_percent_decoded(api: Caller, version: str)
 
 @pytest.mark.parametrize("version", ["missing", "%00", "%FF", "v" * 300, "%ED%A0%80"])
 def test_2_2_a_missing_release_is_404(api: Caller, version: str) -> None:
-    for method, body in (("GET", None), ("PUT", {}), ("DELETE", None)):
+    asked: list[tuple[str, Any]] = [("GET", None), ("PUT", {}), ("DELETE", None)]
+    for method, body in asked:
         answer = api.call(method, f"releases/{version}/", body)
         assert (answer.status_code, answer.json) == (404, {"detail": "The requested resource does not exist"})
 

@@ -125,7 +125,7 @@ def test_1_6_commits_sent_later_end_the_waiting(known: Caller) -> None:
 
 def test_1_6_refs_of_a_stopped_server_are_found_at_the_next_start(known: Caller) -> None:
     finder = known.app.finder
-    asked, finder.ask = finder.ask, lambda _: None  # type: ignore[method-assign]
+    asked, finder.ask = finder.ask, lambda release_id: None  # type: ignore[method-assign]
     try:
         engine = known.app.extensions["releases"].engine
         with engine.begin() as connection:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Engine
 from releases import bootstrap
 from releases.app import create_app
 from releases.http.rate_limit import Limiter, read_limit
-from releases.tables.releases import metadata
+from releases.tables.tenants import metadata
 from shared.config.settings import from_env
 from shared.errors import SettingsError
 from shared.infra.database import make_engine

@@ -152,6 +152,7 @@ def test_cve_2025_59531_a_value_of_another_type_is_no_fault_of_ours(door: Door) 
     base = json.loads(tag().body)
     statuses = set()
     for path in places(base)[1:]:
+        odd: Any
         for odd in ("x", 7, [], {}, None, True):
             body = json.loads(tag().body)
             inner = body

@@ -364,7 +364,8 @@ def test_a_forge_that_names_another_host_in_its_json_and_links_is_not_followed(
     history.tag("v0.9.0", "a-1", depth=1)
     history.tag("v1.0.0", "a-3", depth=1)
     built = history.build(tmp_path / "repository")
-    server = made.enter_context(Lying("github"))
+    server = Lying("github")
+    made.enter_context(server)
     server.elsewhere = trap.url
     server.add("acme/shop", built.path)
     in_force = rules(made.enter_context(Host(say(500, b"{}"))).url, good.url)

@@ -121,7 +121,7 @@ def follow(name: str, event: str, body: bytes) -> str:
     if isinstance(content, Push):
         assert isinstance(door, Hook)
         assert isinstance(door.content, Push)
-        bare = {"commits": (), "head_commit": None, "commits_total": door.content.commits_total}
+        bare: dict[str, Any] = {"commits": (), "head_commit": None, "commits_total": door.content.commits_total}
         assert door == replace(hook, content=replace(content, **bare))
     else:
         assert door == hook

@@ -33,7 +33,7 @@ def test_a_signal_sets_the_event() -> None:
 def test_a_signal_inside_wait_does_not_wait_for_itself() -> None:
     event = threading.Event()
     set_on(event, (signal.SIGUSR1,))
-    lock: Any = event._cond  # what `wait` and `set` hold for a moment
+    lock: Any = event._cond  # type: ignore[attr-defined]  # what `wait` and `set` hold for a moment
     with lock:
         signal.raise_signal(signal.SIGUSR1)
         signal.raise_signal(signal.SIGUSR1)

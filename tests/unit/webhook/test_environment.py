@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.config.env_files import is_set, read_env_file
 from shared.errors import SettingsError
 from webhook.local import environment
-from webhook.local.environment import free_port, is_set, read_env_file, why_not_bound, with_secrets
+from webhook.local.environment import free_port, why_not_bound, with_secrets
 
 MADE = {"GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "OPS_TOKEN", "SENTRY_AUTH_TOKEN"}
 
