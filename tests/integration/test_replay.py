@@ -121,7 +121,8 @@ def replay_all(engine: Engine, words: dict[str, str]) -> int:
     """Replay whatever these words match, two jobs a step. How many were queued."""
     with engine.begin() as connection:
         seq = audit.record(connection, door="cli", role="operator", action="jobs_replay", detail={"filter": words})
-        act = bulk_acts.begin(connection, seq, "replay", words, now=NOW)
+        matched = bulk_acts.count(connection, "replay", words, now=NOW)
+        act = bulk_acts.begin(connection, seq, "replay", words, matched, now=NOW)
     while act.state == "running":
         with engine.begin() as connection:
             act = bulk_acts.step(connection, seq, now=NOW, limit=2)
