@@ -40,7 +40,7 @@ class Target:
 
             def do_GET(self) -> None:
                 target.gets.append(self.path)
-                usual = (500 if target.is_down else 200, {}, json.dumps(target.deploys).encode())
+                usual: Any = (500 if target.is_down else 200, {}, json.dumps(target.deploys).encode())
                 status, headers, answer = target.get_answer or usual
                 self.send_response(status)
                 for name, value in {"Content-Type": "application/json", **headers}.items():
