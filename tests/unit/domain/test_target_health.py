@@ -16,6 +16,7 @@ from shared.domain.target_health import (
     TargetState,
     after_attempt,
     begin_probe,
+    is_to_be_asked,
     lose_probe,
     pause_by_hand,
     pause_length,
@@ -107,6 +108,65 @@ def test_the_health_after_an_attempt(before: Health, seen: Seen, job: str, after
     assert after_attempt(before, seen, job_id=job, now=NOW) == after
 
 
+FIVE = ("v1", "v2", "v3", "v4", "v5")
+CAREFUL = Health(
+    detail="it answers, but 5 releases in a row failed: it gets one job at a time until one succeeds",
+    failures=5,
+    failed=FIVE,
+    is_careful=True,
+)
+
+
+def failed(release: str, answers: bool | None = None) -> Seen:
+    return Seen(Sign.ILL, "503", release=release, answers=answers)
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "job", "after"),
+    [
+        # Of one release only the first failure counts, so one that the target never takes pauses nothing.
+        (Health(failures=4, failed=FIVE[:4]), failed("v4"), "a", Health(failures=4, failed=FIVE[:4])),
+        (ok(), failed("v1"), "a", Health(failures=1, failed=("v1",))),
+        # The fifth release: a target that answers a cheap question is sent one job at a time, another one is paused.
+        (Health(failures=4, failed=FIVE[:4]), failed("v5", answers=True), "a", CAREFUL),
+        (Health(failures=4, failed=FIVE[:4]), failed("v5", answers=False), "a", replace(paused(5), failed=FIVE)),
+        (Health(failures=4, failed=FIVE[:4]), failed("v5"), "a", replace(paused(5), failed=FIVE)),
+        # Each failed probe counts, also of a release that failed before; its answer decides between the two as well.
+        (replace(probing(), failed=FIVE), failed("v5"), "probe", replace(paused(10, 6), failed=FIVE)),
+        (replace(probing(), failed=FIVE), failed("v5", answers=True), "probe", CAREFUL),
+        # The newest five are remembered; one success forgets them all.
+        (replace(probing(), failed=FIVE), failed("v6"), "probe", replace(paused(10, 6), failed=(*FIVE[1:], "v6"))),
+        (CAREFUL, WELL, "a", ok()),
+        (CAREFUL, failed("v5", answers=True), "a", CAREFUL),
+    ],
+)
+def test_a_target_that_is_down_is_told_from_releases_that_it_never_takes(
+    before: Health, seen: Seen, job: str, after: Health
+) -> None:
+    assert after_attempt(before, seen, job_id=job, now=NOW) == after
+
+
+@pytest.mark.parametrize(
+    ("health", "seen", "job", "is_asked"),
+    [
+        (ok(4), ILL, "a", True),  # the next failure would pause it
+        (ok(3), ILL, "a", False),
+        (ok(4), WELL, "a", False),
+        (ok(4), BARRED, "a", False),
+        (ok(4), asked(SECOND), "a", False),  # a rate limit says enough
+        (Health(failures=4, failed=FIVE[:4]), failed("v4"), "a", False),
+        (Health(failures=4, failed=FIVE[:4]), failed("v5"), "a", True),
+        (CAREFUL, failed("v5"), "a", True),
+        (probing(), ILL, "probe", True),
+        (probing(), ILL, "a", False),
+        (paused(5), ILL, "a", False),
+        (pause_by_hand(), ILL, "a", False),
+    ],
+)
+def test_a_target_is_asked_only_before_a_failure_would_pause_it(health: Health, seen: Seen, job: str, is_asked: bool) -> None:
+    assert is_to_be_asked(health, seen, job) is is_asked
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -158,7 +218,14 @@ class Step:
         return lose_probe(health, self.job, now) if self.gives_up else begin_probe(health, self.job, now)
 
 
-SEEN = st.builds(Seen, st.sampled_from(Sign), st.none(), st.none() | st.timedeltas(-HOUR, 3 * HOUR))
+SEEN = st.builds(
+    Seen,
+    st.sampled_from(Sign),
+    st.none(),
+    st.none() | st.timedeltas(-HOUR, 3 * HOUR),
+    st.none() | st.sampled_from(FIVE),
+    st.none() | st.booleans(),
+)
 STEPS = st.builds(
     Step,
     st.sampled_from([timedelta(0), SECOND, 5 * SECOND, 70 * SECOND, 2 * HOUR]),
@@ -200,4 +267,4 @@ def test_no_automatic_pause_is_longer_than_an_hour_and_every_state_is_whole(heal
             assert health.paused_until - now <= HOUR
         assert (health.probe_job is not None) == (health.state is TargetState.PROBING)
         assert (health.reason is None) == (health.state is TargetState.OK)
-        assert health.state is not TargetState.OK or health.failures < 5
+        assert health.state is not TargetState.OK or health.is_careful or health.failures < 5

@@ -25,6 +25,8 @@ MINUTE = timedelta(minutes=1)
         # 409: the target is busy with this one release, and healthy.
         (TransientError("busy", status=409), Seen(Sign.WELL)),
         (TransientError("busy", status=409, retry_after=MINUTE), Seen(Sign.WELL)),
+        # What is wrong with this one release says nothing of the target.
+        (TransientError("odd", status=500, is_of_release=True), Seen(Sign.WELL)),
         # 401 and 403 of the target: no job can succeed until a person changes the token.
         (PermanentError("token refused", reason="target_auth", status=401), Seen(Sign.BARRED, "token refused")),
         (PermanentError("no right", reason="target_auth", status=403), Seen(Sign.BARRED, "no right")),
