@@ -133,7 +133,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
             )
 
 
-def exchanged(job: claims.Claimed, status: int, said: str, at: datetime) -> bytes | None:
+def exchanged(job: claims.Claimed, status: int, said: str, at: datetime) -> Any:
     """One POST and its answer, as the worker keeps them."""
     kept = Exchanges()
     kept.add(

@@ -28,7 +28,7 @@ TOKEN = "sntrys_s3cret/with+signs="
 
 
 def exchanges(engine: Engine, job_id: str, attempt: int = 0) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = serializers.attempt(history(engine, job_id)[attempt])["exchanges"]
+    found: Any = serializers.attempt(history(engine, job_id)[attempt])["exchanges"]
     return found
 
 

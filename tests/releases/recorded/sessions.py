@@ -150,12 +150,13 @@ _SEARCHES = [
 ]
 _SEARCHES += ["release.version:", "release.stage:adopted", "has:release"]
 _ENVIRONMENTS = ["a/b", "a\\b", "a\tb", ".", "..", "x" * 64, "x" * 65, "", None, True]
+_ODD_PROJECTS: list[Any] = [["web"], ["nosuch"], ["web", "nosuch"], ["api"], ["foreign"], [], None, "web", [{}]]
 _DEPLOYS: list[dict[str, Any]] = [
     {"name": "", "url": ""},
     {"name": "n" * 65},
     {"url": "x"},
     {"dateStarted": "x"},
-    *[{"projects": odd} for odd in (["web"], ["nosuch"], ["web", "nosuch"], ["api"], ["foreign"], [], None, "web", [{}])],
+    *[{"projects": odd} for odd in _ODD_PROJECTS],
 ]
 _PATHS = [LIST, ONE, ONE + "commits/", ONE + "commitfiles/", ONE + "deploys/", ONE + "meta/", PROJECT + "releases/"]
 _PATHS += [PROJECT + "releases/{V}/", "/api/0/nosuch/", ORG + "nosuch/"]
@@ -228,7 +229,8 @@ def _around() -> dict[str, list[Request]]:
 def _whole() -> dict[str, list[Request]]:
     """Sessions of more than one kind of request."""
     found: dict[str, list[Request]] = {}
-    found["projects"] = [_new(projects=odd) for odd in (None, "web", {}, ["web", "api"])] + [_get()]
+    listed: list[Any] = [None, "web", {}, ["web", "api"]]
+    found["projects"] = [_new(projects=odd) for odd in listed] + [_get()]
     found["form"] = [
         Request("POST", LIST, b"version={V}&projects=web", headers={"Content-Type": "application/x-www-form-urlencoded"})
     ]

@@ -7,7 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-HEADERS = ("Allow", "Content-Type", "WWW-Authenticate", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin")
+HEADERS: tuple[str, ...] = (
+    "Allow",
+    "Content-Type",
+    "WWW-Authenticate",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Origin",
+)
 HEADERS += ("Access-Control-Max-Age", "Vary", "X-Frame-Options", "Location")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ARROW = re.compile(" +\\^")  # below a path, whose length depends on the version
@@ -116,7 +122,7 @@ def _shape(value: Any, version: str, key: str = "") -> Any:
     return "number"
 
 
-def headers(found: Mapping[str, str], *, is_surrounding: bool = False) -> dict[str, str]:
+def headers(found: Any, *, is_surrounding: bool = False) -> dict[str, str]:
     """Those that are compared; of Link, which pages hold something. What surrounds releases can only be read here."""
     kept = {name: found[name] for name in (HEADERS[1:3] if is_surrounding else HEADERS) if name in found}
     if link := found.get("Link"):

@@ -59,14 +59,19 @@ def test_repository_and_files_are_taken_over() -> None:
     [
         (None, None, None),
         ("", "", None),
-        ("Ada@Acme.test", "Ada", Author("ada@acme.test", "Ada")),
-        ("ada@acme.test", "", Author("ada@acme.test", None)),
-        (None, "Ada O. Okafor!", Author("adao.okafor@localhost", "Ada O. Okafor!")),
-        (None, "鍵", Author("@localhost", "鍵")),
-        ("x" * 75, None, Author("x" * 75, None)),
-        ("x" * 76, None, Author("x" * 74 + "…", None)),
-        ("İ" * 75, None, Author(("İ" * 75).lower()[:75], None)),  # grows when it is lowered
+        ("", "Ada", None),  # a blank address means no author
+        ("Ada@Acme.test", "Ada", Author("ada@acme.test", "Ada", "Ada@Acme.test")),
+        (None, "Ada O. Okafor!", Author("adao.okafor@localhost", "Ada O. Okafor!", "adao.okafor@localhost")),
+        (None, "鍵", Author("@localhost", "鍵", "@localhost")),
+        ("x" * 75, None, Author("x" * 75, None, "x" * 75)),
+        ("x" * 76, None, Author("x" * 72 + "...", None, "x" * 72 + "...")),
+        ("İ" * 75, None, Author(("İ" * 75).lower()[:75], None, "İ" * 75)),  # grows when it is lowered
     ],
 )
 def test_an_author_has_an_email_of_at_most_75_characters(email: str | None, name: str | None, author: Author | None) -> None:
     assert plan_author(email, name) == author
+
+
+def test_the_first_commit_of_an_address_names_its_author() -> None:
+    one, two = plan_commits([sent(key, author_email="a@b.test", author_name=name) for key, name in (("a", "Ada"), ("b", "Bo"))])
+    assert one.author == two.author == Author("a@b.test", "Ada", "a@b.test")

@@ -24,11 +24,12 @@ NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
         ("2026-03-02T11:00:00+0200", NINE),
         ("2026-03-02T06:30:00 -02:30", NINE),
         ("2026-03-02 9:0", NINE),
-        ("2026-3-2T9:00:00z", NINE),
+        ("2026-3-2T9:00:00Z", NINE),
         ("2026-03-02T11:00:00+02", NINE),
         ("2026-3-2T9:00:00,5", NINE + timedelta(milliseconds=500)),
-        ("2026-3-2 9:00:00.12345678901", NINE + timedelta(microseconds=123456)),
-        (" 2026-3-2 9:00 ", NINE),
+        ("2026-3-2 9:00:00.123456789012", NINE + timedelta(microseconds=123456)),
+        ("2026-3-2 9:00\n", NINE),
+        ("٢٠٢٦-3-2T9:00", NINE),  # as the original: digits of any script
         ("2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
     ],
 )
@@ -39,7 +40,7 @@ def test_a_time_is_read_as_utc(text: str, moment: datetime) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-13-01T00:00:00Z", "2026-3-2T25:00", "2026-3-2", "٢٠٢٦-03-02T09:00:00", "0001-01-01T00:00:00+23:00",
+    ["", "now", "2026-13-01T00:00:00Z", "2026-3-2T25:00", "2026-3-2", " 2026-3-2 9:00", "0001-01-01T00:00:00+23:00",
      "9999-12-31T23:59:59-23:00", "2026-3-2T9:00:00+99:00", "2" * 65, "1772442000"],
 )  # fmt: skip
 def test_what_is_no_time_is_a_value_error_and_nothing_else(text: str) -> None:
