@@ -64,7 +64,15 @@ def test_each_setting_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [schema.TargetTable, schema.RuleTable, schema.SourceTable, schema.CommitsTable, schema.ReconcileTable]
+    "table",
+    [
+        schema.TargetTable,
+        schema.RuleTable,
+        schema.SourceTable,
+        schema.CommitsTable,
+        schema.NamedRepositoriesTable,
+        schema.ReconcileTable,
+    ],
 )
 def test_each_key_of_the_rules_file_is_in_the_example(table: type[schema._Strict]) -> None:
     for name, field in table.model_fields.items():

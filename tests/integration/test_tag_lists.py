@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -53,7 +54,7 @@ def test_a_tag_that_was_announced_and_is_not_listed_yet_counts(
 def test_a_tag_whose_deletion_was_announced_and_that_is_still_listed_does_not_count(
     ledger: Engine, http: httpx2.Client, forge: Forge, built: Built
 ) -> None:
-    gone = {"repository": NAME, "ref": "refs/tags/v1.1", "before": built.sha["c3"]}
+    gone: dict[str, Any] = {"repository": NAME, "ref": "refs/tags/v1.1", "before": built.sha["c3"]}
     if forge.kind == "github":
         store(ledger, sign_github(github_push(**gone), "s"), datetime.now(UTC))
     else:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.earlier_releases import allowed, find_earlier
+from shared.domain.earlier_releases import MOST_TRIES, allowed, find_earlier
 from shared.domain.release_question import Difference, Earlier, FirstRelease, Newest, Question, Release
 from shared.domain.tag_names import read_tag
 from tests.builders import examples
@@ -40,7 +40,7 @@ class Asked:
     def question(
         self, this: str, sha: str, *, most_more: int = 100, most_newest: int = 100, counts_prereleases: bool = False
     ) -> Question:
-        head = [at for at in reversed(self.graph) if at in reach(self.graph, sha)]
+        head = [at for at in reversed(list(self.graph)) if at in reach(self.graph, sha)]
 
         def compare(base: str) -> Difference | None:
             if base not in self.compared:
@@ -48,7 +48,7 @@ class Asked:
             if base not in self.graph or not reach(self.graph, base) & set(head):
                 return None
             left = [at for at in head if at not in reach(self.graph, base)]
-            common = [at for at in reversed(self.graph) if at in reach(self.graph, base) and at in head]
+            common = [at for at in reversed(list(self.graph)) if at in reach(self.graph, base) and at in head]
             return Difference(
                 parents={at: self.graph[at] for at in left[: self.cut]},
                 times={at: self.at[at] for at in left},
@@ -270,3 +270,59 @@ def test_younger_releases_that_are_no_ancestors_change_nothing(
     at_once = find_earlier(question, asked.releases(then))
     if isinstance(later, Earlier) and later.how in ("ancestor", "beside"):
         assert later == at_once
+
+
+OLD_NAME = "a b c d e f g h"
+
+
+@pytest.mark.parametrize(
+    ("tags", "how"),
+    [
+        ({"shop-1.0": "a", "2.0": "h"}, "other_line"),  # one other line lies behind: the project was renamed
+        ({"shop-1.0": "a", "till-1.0": "b", "2.0": "h"}, None),  # two: it is a new part of a monorepo
+        ({"shop-1.0": "a", "till-1.0": "b", "api-1.0": "c", "2.0": "h"}, None),
+        ({"shop-1.0": "x", "2.0": "h"}, None),  # the other line shares no history
+    ],
+)
+def test_another_line_behind_the_newest_commits_is_found_by_asking(tags: dict[str, str], how: str | None) -> None:
+    asked = Asked({**read_history(OLD_NAME), "x": ()})
+    found = find_earlier(asked.question("2.0", "h", most_newest=2), asked.releases(tags))
+    assert (found.how if isinstance(found, Earlier) else None) == how
+
+
+def test_lines_that_are_too_many_to_ask_are_counted_as_undecided() -> None:
+    asked = Asked({"x": (), **read_history(OLD_NAME)})
+    tags = {**{f"part{n}-1.0": "x" for n in range(MOST_TRIES + 2)}, "2.0": "h"}
+    found = find_earlier(asked.question("2.0", "h", most_newest=2), asked.releases(tags))
+    assert isinstance(found, FirstRelease)
+    assert found.undecided > 0
+
+
+def test_a_release_of_a_higher_number_behind_the_newest_commits_is_found_by_asking() -> None:
+    asked = Asked(read_history(OLD_NAME))
+    found = find_earlier(asked.question("1.0", "h", most_newest=2), asked.releases({"3.0": "b", "1.0": "h"}))
+    assert isinstance(found, Earlier)
+    assert ([base.tag.name for base in found.bases], found.how) == (["3.0"], "ancestor")
+
+
+def test_an_ancestor_that_forked_off_before_the_first_takes_away_also_where_nothing_more_may_be_asked() -> None:
+    asked = Asked({"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")})
+    tags = asked.releases({"1.1": "b", "1.0.5": "c", "2.0": "d"})
+    found = find_earlier(asked.question("2.0", "d", most_more=0), tags)
+    assert isinstance(found, Earlier)
+    assert (set(found.ids), {base.tag.name for base in found.bases}) == ({"d"}, {"1.1", "1.0.5"})
+
+
+def test_a_release_beside_whose_comparison_is_cut_is_counted_as_undecided() -> None:
+    graph = {"a": (), "b": ("a",), "c": ("b",), "d": ("c",), "e": ("d",), "x": ("a",), "f": ("e",)}
+    asked = Asked(graph, cut=3)
+    found = find_earlier(asked.question("2.0", "f"), asked.releases({"1.9": "d", "1.5": "x", "2.0": "f"}))
+    assert isinstance(found, Earlier)
+    assert (set(found.ids), found.undecided) == ({"e", "f"}, 1)
+
+
+def test_what_two_ways_lead_to_is_reached_once() -> None:
+    asked = Asked({"a": (), "p": ("a",), "q": ("p",), "r": ("p",), "s": ("q", "r"), "t": ("s",)})
+    found = find_earlier(asked.question("2.0", "t"), asked.releases({"1.5": "a", "1.2": "s", "2.0": "t"}))
+    assert isinstance(found, Earlier)
+    assert found.ids == ("t",)
