@@ -41,8 +41,13 @@ class Verdict:
             del release["rule"]
         return {"status": self.status, "reason": self.reason, "releases": releases}
 
+    @property
+    def texts(self) -> list[str]:
+        """One for each release: `shop@1 at main (shop-web; deploy to production)`."""
+        return [_as_text(work) for work in self.releases]
+
     def as_text(self) -> str:
-        said = ", ".join(map(_as_text, self.releases)) or self.reason
+        said = ", ".join(self.texts) or self.reason
         return f"{self.status}: {said}" if said else self.status
 
 
