@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
-from shared.domain.push import Commit, FileChange, Ref, is_valid_ref
+from shared.domain.push import Ref, is_valid_ref
 from shared.errors import BadPayload
 
 MAX_DEPTH = 100
@@ -20,9 +20,9 @@ MAX_FILES = 10_000  # a commit; GitHub lists 3,000 at most
 MAX_MESSAGE = 65_536
 MAX_PATH = 4_096
 MAX_NAME = 512
-_LONGEST_TIME = 64
+LONGEST_TIME = 64
 
-_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}"
 _FULL_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
 # One bracket more than may be, those inside of texts not counted (release notes are full of them). No place is looked at
@@ -193,10 +193,10 @@ class Fields:
     def sha(self, name: str) -> str:
         """A commit or tag object id: 40 hex digits, or 64 in a SHA-256 repository."""
         value = self.values.get(name)
-        if isinstance(value, str) and _SHA.fullmatch(value):
+        if isinstance(value, str) and SHA.fullmatch(value):
             return value
         value = self.text(name, 64).lower()
-        if not _SHA.fullmatch(value):
+        if not SHA.fullmatch(value):
             self.refuse(name, "must be 40 or 64 hexadecimal digits")
         return value
 
@@ -225,90 +225,7 @@ class Fields:
         if not isinstance(value, str):
             self.refuse(name, "must be a string")
         try:
-            moment = datetime.fromisoformat(value[:_LONGEST_TIME])
+            moment = datetime.fromisoformat(value[:LONGEST_TIME])
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             return None
-
-
-def read_commit(fields: Fields) -> Commit:
-    """A commit as GitHub's and GitLab's push payloads both spell it."""
-    author = fields.optional_object("author")
-    return Commit(
-        id=fields.sha("id"),
-        message=fields.optional_text("message", MAX_MESSAGE, cut=True) or "",
-        author_name=author.optional_text("name", 1_000, cut=True) if author else None,
-        author_email=author.optional_text("email", 1_000, cut=True) if author else None,
-        timestamp=fields.time("timestamp"),
-        files=_read_files(fields),
-    )
-
-
-def read_commits(fields: Fields) -> tuple[Commit, ...]:
-    """The list `commits` of a push. Raises BadPayload."""
-    return tuple(read_commit(commit) for commit in fields.objects("commits", MAX_COMMITS))
-
-
-def check_commit(fields: Fields) -> None:
-    """Raises BadPayload where `read_commit` does, and makes nothing: a fifth of its cost."""
-    if not _is_plain_commit(fields.values):
-        read_commit(fields)
-
-
-def check_commits(fields: Fields) -> None:
-    """Raises BadPayload where `read_commits` does."""
-    listed = fields.values.get("commits")
-    if type(listed) is not list or len(listed) > MAX_COMMITS or not all(map(_is_plain_commit, listed)):
-        read_commits(fields)
-
-
-def _is_plain_commit(value: Any) -> bool:
-    """Whether `read_commit` would surely take it. What is odd, and may be good all the same, is left to `read_commit`."""
-    try:
-        if not (_SHA.fullmatch(value["id"]) and _is_text(value.get("message"))):
-            return False
-        author, moment = value.get("author"), value.get("timestamp")
-        if author is not None and not (_is_text(author.get("name")) and _is_text(author.get("email"))):
-            return False
-        if moment is not None and (len(moment) > _LONGEST_TIME or not 1 < datetime.fromisoformat(moment).year < 9_999):
-            return False
-        for name in ("added", "removed", "modified"):
-            if (paths := value.get(name)) is not None:
-                if type(paths) is not list or len(paths) > MAX_FILES:
-                    return False
-                for path in paths:
-                    if type(path) is not str or len(path) > MAX_PATH:
-                        return False
-    except (TypeError, KeyError, ValueError, AttributeError):
-        return False
-    return True
-
-
-def _is_text(value: object) -> bool:
-    return value is None or type(value) is str
-
-
-def _read_files(fields: Fields) -> tuple[FileChange, ...] | None:
-    """Sentry's letters for the three lists; a path in two lists (a rename back and forth) is one modification.
-
-    None, for "not known", also where there are more paths, or longer ones, than we keep: they are not worth a release.
-    """
-    if any(map(_is_too_much, map(fields.values.get, ("added", "removed", "modified")))):
-        return None
-    added = fields.texts("added", MAX_FILES, MAX_PATH)
-    removed = fields.texts("removed", MAX_FILES, MAX_PATH)
-    modified = fields.texts("modified", MAX_FILES, MAX_PATH)
-    if added is None and removed is None and modified is None:
-        return None
-    changes: dict[str, FileChange] = {path: FileChange(path, "A") for path in added or ()}
-    for path in removed or ():
-        changes[path] = FileChange(path, "M" if path in changes else "D")
-    for path in modified or ():
-        changes[path] = FileChange(path, "M")
-    return tuple(changes.values())
-
-
-def _is_too_much(paths: object) -> bool:
-    if type(paths) is not list:
-        return False
-    return len(paths) > MAX_FILES or any(type(path) is str and len(path) > MAX_PATH for path in paths)

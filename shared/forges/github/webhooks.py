@@ -14,7 +14,8 @@ from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
 from shared.domain.reasons import Reason
 from shared.domain.webhook import Hook, Incoming, check_delivery_id, media_type
 from shared.errors import BadPayload, BadSignature
-from shared.forges.json_fields import Fields, check_commit, check_commits, read_commit, read_commits, read_json
+from shared.forges.commit_fields import check_commit, check_commits, read_commit, read_commits
+from shared.forges.json_fields import Fields, read_json
 
 _SIGNATURE = "x-hub-signature-256"  # the older X-Hub-Signature is SHA-1 and is not read
 _PAYLOAD_CAP = 2_048  # a push lists at most this many commits

@@ -17,7 +17,8 @@ from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
 from shared.domain.reasons import Reason
 from shared.domain.webhook import Hook, Incoming, check_delivery_id
 from shared.errors import BadPayload, BadSignature
-from shared.forges.json_fields import Fields, check_commits, read_commits, read_json
+from shared.forges.commit_fields import check_commits, read_commits
+from shared.forges.json_fields import Fields, read_json
 
 _SIGNING_PREFIX = "whsec_"
 _TOLERANCE_SECONDS = 300

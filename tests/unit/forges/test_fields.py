@@ -13,18 +13,8 @@ from hypothesis import strategies as st
 
 from shared.domain.push import FileChange
 from shared.errors import BadPayload
-from shared.forges.json_fields import (
-    MAX_COMMITS,
-    MAX_FILES,
-    MAX_MESSAGE,
-    MAX_PATH,
-    Fields,
-    check_commits,
-    clean,
-    read_commit,
-    read_commits,
-    read_json,
-)
+from shared.forges.commit_fields import check_commits, read_commit, read_commits
+from shared.forges.json_fields import MAX_COMMITS, MAX_FILES, MAX_MESSAGE, MAX_PATH, Fields, clean, read_json
 from tests.builders import examples
 from webhook.local.sample_webhooks import sha
 
