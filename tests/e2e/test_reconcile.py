@@ -102,7 +102,8 @@ def test_a_tag_that_makes_no_release_is_told_with_its_reason(stack: Running, for
     assert [(item["tag"], item["reason"]) for item in refused] == [("latest", "version_refused")]
     told = say(stack, forge, "backfill", "github:acme/shop", "--dry-run")
     assert told.stdout.startswith("none     latest  (version_refused: ")
-    assert told.stderr == "", "no bar where nobody looks"
+    (event,) = map(json.loads, told.stderr.splitlines())
+    assert event["event"] == "ops.repository_compare", "the log, and no bar where nobody looks"
 
 
 def test_by_timer_the_four_releases_are_made_without_anyone_asking(tmp_path: Path, forge: Forge, built: Built) -> None:

@@ -44,7 +44,14 @@ def client_of(app: Flask, token: str | None = None) -> FlaskClient:
 
 def addresses_of(app: Flask, filled: ledger.Filled, method: str) -> list[str]:
     """An address for every route that takes this method."""
-    values = {"job_id": filled.failed, "delivery_id": filled.delivery, "name": "main", "seq": "1", "filename": "dashboard.css"}
+    values = {
+        "job_id": filled.failed,
+        "delivery_id": filled.delivery,
+        "name": "main",
+        "seq": "1",
+        "replay": "1",
+        "filename": "dashboard.css",
+    }
     values |= {"provider": "github", "full_name": "acme/shop"}
 
     def fill(rule: Rule) -> str:

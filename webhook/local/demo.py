@@ -184,9 +184,8 @@ def steps(github_secret: str, gitlab_secret: str) -> list[Step]:
     gitlab_tag = gitlab_push(
         repository="acme/backend/api", ref="refs/tags/v2.0.0", commits=[api], after=sha("tag object 2.0.0")
     )
-    branch = github_push(
-        repository="acme/shop", ref="refs/heads/try-it", commits=[SampleCommit("Try it")], before=work[-1].as_json()["id"]
-    )
+    # No rule wants the branch, but its push says what the tag after it holds.
+    branch = github_push(repository="acme/shop", ref="refs/heads/try-it", commits=[fix], before=work[-1].as_json()["id"])
     retried = github_push(repository="acme/shop", ref="refs/tags/v1.4.1", head=fix, after=sha("tag object 1.4.1"))
     return [
         Step(
