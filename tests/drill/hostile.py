@@ -27,7 +27,7 @@ class HostileTarget:
         self.requests = 0
         self.slow_seconds = 0.0  # of every answer to a POST
         self.slow_lists = 0.0  # of every answer to a GET
-        self.is_down = False  # every POST is answered 503
+        self.is_down = False  # everything is answered 503
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         target = self
@@ -43,7 +43,7 @@ class HostileTarget:
                 time.sleep(target.slow_lists)
                 with target._lock:
                     answer = list(target.deploys.get(_version_of(self.path), []))
-                _answer(self, 200, answer)
+                _answer(self, 503 if target.is_down else 200, answer)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
