@@ -156,7 +156,7 @@ class _Search:
         return release, difference
 
     def other_line(self, tags: Sequence[Release]) -> list[Release]:
-        """The releases of the one other line whose tags are ancestors, if there is just one: it goes on under a new name."""
+        """The releases of the one other line whose tags are ancestors, if there is just one: it was renamed."""
         this = self._question.this
         versions = [release for release in tags if release.tag.is_version and release.sha != self._question.sha]
         others = [release for release in versions if release.tag.line != this.line and not is_younger(release.at, self._at)]

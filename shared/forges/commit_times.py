@@ -1,4 +1,4 @@
-"""The times of commits that a forge has told: they never change, so one answer serves every later release. Makes no call."""
+"""The times of commits as a forge gave them. They never change, so one answer serves every later release. Makes no call."""
 
 from __future__ import annotations
 
