@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help demo run test coverage drill fuzz audit lint format bench lock clean
+.PHONY: help demo run test test-world coverage drill fuzz audit lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime ## a throw-away stack: signed sample pushes in, their releases read back
 	@$(BIN)/python -m webhook demo
@@ -17,8 +17,11 @@ demo: $(VENV)/.runtime ## a throw-away stack: signed sample pushes in, their rel
 run: $(VENV)/.runtime ## the whole stack on this machine, until Ctrl-C
 	@exec $(BIN)/python -m webhook run
 
-test: $(VENV)/.dev ## every test, with the real servers they need
+test: $(VENV)/.dev ## the tests, with the real servers they need
 	@$(BIN)/python -m pytest
+
+test-world: $(VENV)/.dev ## the tests that need a browser, root, apt, npm or minutes; names those that it skips
+	@$(BIN)/python -m pytest -m world -rs --timeout 900
 
 coverage: $(VENV)/.dev ## branches that the unit tests take; fails unless those of shared/domain are all taken
 	@$(BIN)/coverage run -m pytest -n 0 tests/unit tests/contract

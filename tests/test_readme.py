@@ -23,6 +23,7 @@ RUN_BY = {
     "make run": "tests/e2e/test_stack.py",
     "make lint": ".ci/run",
     "make test": ".ci/run",
+    "make test-world": ".ci/run",
     "make fuzz": "tests/fuzz/test_fuzz.py",
     "make audit": "tests/audit/test_audit.py",
     ".venv/bin/python -m webhook config check": "test_the_config_command_checks_the_sample_rules",

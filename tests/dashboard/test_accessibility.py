@@ -14,7 +14,7 @@ from tests.dashboard.browser_stack import Stack
 from tests.dashboard.comparisons import compared, entry
 from tests.dashboard.ledger import OPERATOR, VIEWER
 
-pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
+pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.world]
 OTHER_RULES = '[[rules]]\nrepo = "github:*"\nrelease = "shop@{tag}"\n'
 axe = Axe()  # its script is handed to the page by the debugger, which our Content-Security-Policy does not bind
 

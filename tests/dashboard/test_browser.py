@@ -16,7 +16,7 @@ from tests.dashboard.browser_stack import Stack
 from tests.dashboard.ledger import HOSTILE, OPERATOR
 from tests.forge import Forge, History
 
-pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.e2e]
+pytestmark = [pytest.mark.skipif(find_chromium() is None, reason=MISSING), pytest.mark.world]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 
 import pytest
@@ -16,6 +17,12 @@ from webhook.intake.throttle import Throttle
 
 BURST = 300
 FORGED = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
+
+
+@pytest.fixture(autouse=True)
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a slow machine's receiver has room again for a refusal every half second."""
+    monkeypatch.setattr("webhook.app.Throttle", partial(Throttle, clock=lambda: 0.0))
 
 
 def throttle(moment: list[float], **fields: int) -> Throttle:
@@ -36,9 +43,7 @@ def passed(throttle: Throttle, address: str, tries: int) -> int:
 
 def test_unauthenticated_requests_are_slowed_down_by_address(door: Door) -> None:
     statuses = [door.send(tag(), **FORGED).status_code for _ in range(BURST + 40)]
-    assert statuses[:BURST] == [401] * BURST
-    assert 429 in statuses[BURST:]
-    assert set(statuses) == {401, 429}
+    assert statuses == [401] * BURST + [429] * 40
     assert door.send(tag(), "203.0.113.9", **FORGED).status_code == 401, "another address is not concerned"
 
 
@@ -82,7 +87,7 @@ def test_what_is_throttled_is_not_written_down(door: Door) -> None:
     rows = len(door.refused)
     for _ in range(20):
         door.send(tag(), **FORGED)
-    assert len(door.refused) <= rows + 1  # the limit lets one more through every half second
+    assert len(door.refused) == rows
 
 
 def test_the_api_answers_as_ever_while_an_address_is_slowed_down_at_the_door(door: Door) -> None:
