@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from shared.domain.push import Push, Ref, Repository
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
-from shared.ledger import claims, deliveries, jobs
+from shared.ledger import claims, deliveries, job_transitions
 from shared.ledger.tables import attempts
 from shared.ledger.tables import jobs as job_table
 
@@ -66,19 +66,23 @@ def claim(engine: Engine, job_id: str, now: datetime = NOW) -> claims.Claimed | 
 
 def succeed(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
-        return jobs.succeed(
+        return job_transitions.succeed(
             connection, job.id, job.number, outcome="created", http_status=201, release_url="u", found=None, now=now
         )
 
 
 def fail(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
-        return jobs.fail(connection, job.id, job.number, reason="target_refused", error="no", http_status=400, now=now)
+        return job_transitions.fail(
+            connection, job.id, job.number, reason="target_refused", error="no", http_status=400, now=now
+        )
 
 
 def retry_later(engine: Engine, job: claims.Claimed, at: datetime, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
-        return jobs.retry_later(connection, job.id, job.number, at=at, reason=None, error="503", http_status=503, now=now)
+        return job_transitions.retry_later(
+            connection, job.id, job.number, at=at, reason=None, error="503", http_status=503, now=now
+        )
 
 
 def row(engine: Engine, job_id: str) -> Any:

@@ -20,7 +20,7 @@ from shared.infra.database import make_engine
 from shared.infra.garbage import spare_what_lasts
 from shared.infra.http_client import make_client
 from shared.infra.shutdown import aside
-from shared.ledger import jobs
+from shared.ledger import job_transitions
 from shared.ledger.tables import SCHEMA
 from shared.reconcile import Comparer
 from shared.targets.repository_names import RepositoryNames
@@ -46,7 +46,7 @@ def check(settings: Settings) -> None:
     faults = []
     if settings.broker_url is None:
         faults.append("BROKER_URL is not set: the worker needs a broker (redis:// or amqp://); `make run` brings its own")
-    if jobs.LEASE.total_seconds() <= 2 * LONGEST_ATTEMPT_SECONDS:
+    if job_transitions.LEASE.total_seconds() <= 2 * LONGEST_ATTEMPT_SECONDS:
         faults.append("the lease is shorter than twice the longest attempt")
     if faults:
         raise SettingsError(faults)

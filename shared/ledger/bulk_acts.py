@@ -18,7 +18,7 @@ from shared.domain.filters import read_job_filter
 from shared.domain.ids import first_id
 from shared.domain.job_states import TRANSITIONS, WAITING
 from shared.ledger import audit
-from shared.ledger.jobs import cancel_all, requeue
+from shared.ledger.job_transitions import cancel_all, requeue
 from shared.ledger.queries.lookup import job_conditions
 from shared.ledger.reporting_tables import bulk_acts
 from shared.ledger.tables import jobs

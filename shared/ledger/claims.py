@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.infra.database import UtcDateTime
-from shared.ledger.jobs import BUDGET, LEASE, move
+from shared.ledger.job_transitions import BUDGET, LEASE, move
 from shared.ledger.tables import attempts, jobs, payloads, target_states
 
 

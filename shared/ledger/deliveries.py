@@ -18,8 +18,7 @@ from shared.domain.push import Push, Repository, tag_push
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
-from shared.ledger import jobs as ledger
-from shared.ledger import repeated_moves
+from shared.ledger import job_transitions, repeated_moves
 from shared.ledger.tables import deliveries, jobs, payloads
 
 _KEPT_REFUSALS = 1_000
@@ -136,7 +135,7 @@ def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> 
         deliveries.c.provider == provider, deliveries.c.dedupe_key == hook.dedupe_key
     )
     ids = tuple(connection.execute(statement).scalar_one())
-    replayed = tuple(job_id for job_id in ids if ledger.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
+    replayed = tuple(job_id for job_id in ids if job_transitions.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
     return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
 
 
@@ -144,8 +143,8 @@ def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delive
     """A job that failed, or whose release another commit of its ref has replaced since, is queued again."""
 
     def revive(existing: str) -> bool:
-        is_replayed = ledger.replay(connection, existing, now=now, only=(JobState.FAILED,))
-        return is_replayed or ledger.bring_back(connection, existing, now=now)
+        is_replayed = job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,))
+        return is_replayed or job_transitions.bring_back(connection, existing, now=now)
 
     return _ensure_job(connection, job_values(push, work, seq, delivery_id, Trigger.WEBHOOK, now), revive)
 
@@ -156,7 +155,7 @@ def queue_again(connection: Connection, push: Push, work: Work, seq: int, delive
 
     def revive(existing: str) -> bool:
         wanted = {name: values[name] for name in ("version", "spec", "delivery_seq", "delivery_id")}
-        return connection.execute(ledger.requeue(now).where(jobs.c.id == existing).values(wanted)).rowcount == 1
+        return connection.execute(job_transitions.requeue(now).where(jobs.c.id == existing).values(wanted)).rowcount == 1
 
     return _ensure_job(connection, values, revive)
 
@@ -164,7 +163,7 @@ def queue_again(connection: Connection, push: Push, work: Work, seq: int, delive
 def adopt(connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime) -> tuple[str, bool]:
     """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
     values = job_values(push, work, None, None, trigger, now)
-    return _ensure_job(connection, values, lambda existing: ledger.replay(connection, existing, now=now))
+    return _ensure_job(connection, values, lambda existing: job_transitions.replay(connection, existing, now=now))
 
 
 def _ensure_job(connection: Connection, values: dict[str, Any], revive: Callable[[str], bool]) -> tuple[str, bool]:
@@ -196,9 +195,9 @@ def job_values(
         "status": JobState.QUEUED,
         "trigger": trigger,
         "attempts": 0,
-        "attempts_allowed": ledger.BUDGET,
+        "attempts_allowed": job_transitions.BUDGET,
         "next_attempt_at": now,
-        "knock_at": now + ledger.KNOCK_AGAIN_AFTER,  # the receiver knocks first, right after the commit
+        "knock_at": now + job_transitions.KNOCK_AGAIN_AFTER,  # the receiver knocks first, right after the commit
         "created_at": now,
         "updated_at": now,
     }

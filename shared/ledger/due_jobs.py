@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import JobState
-from shared.ledger.jobs import KNOCK_AGAIN_AFTER
+from shared.ledger.job_transitions import KNOCK_AGAIN_AFTER
 from shared.ledger.tables import jobs
 
 MOST_TARGETS = 200

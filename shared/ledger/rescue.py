@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.reasons import Reason
-from shared.ledger.jobs import move
+from shared.ledger.job_transitions import move
 from shared.ledger.tables import attempts, jobs
 
 # Written out, so that the partial index is seen to hold these rows (see shared/ledger/due_jobs.py).

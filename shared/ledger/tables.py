@@ -1,4 +1,4 @@
-"""The ledger's tables: deliveries, their payloads, jobs, attempts. SQLAlchemy Core; rows are read by `jobs.py`."""
+"""The ledger's tables: deliveries, their payloads, jobs, attempts. SQLAlchemy Core; job rows change in `job_transitions.py`."""
 
 from __future__ import annotations
 

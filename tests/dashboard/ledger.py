@@ -18,7 +18,7 @@ from shared.domain.rules import Decision, Rule, Rules, Target, decide
 from shared.domain.webhook import Incoming
 from shared.forges import PROVIDERS
 from shared.infra.http_client import Answer
-from shared.ledger import claims, deliveries, jobs, target_states
+from shared.ledger import claims, deliveries, job_transitions, target_states
 from shared.ledger.tables import deliveries as delivery_table
 from shared.ledger.tables import jobs as job_table
 from shared.targets.http_exchanges import Exchanges
@@ -91,7 +91,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
         packed = exchanged(claimed, status, error.removeprefix("400: projects: ") if how == "failed" else "", began)
         if how == "succeeded":
             found = {"source": "log", "base": "1" * 40, "head": "2" * 40, "commits": 3, "with_files": 3, "partial": None}
-            jobs.succeed(
+            job_transitions.succeed(
                 connection,
                 job_id,
                 claimed.number,
@@ -104,12 +104,14 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
             )
         elif how == "completing":
             release = "http://127.0.0.1:1/releases/2/"
-            assert jobs.note(connection, job_id, claimed.number, release_url=release, reason=jobs.PARTIAL, outcome="created")
-            waiting = {"code": jobs.PARTIAL, "detail": "the forge takes no more calls", "until": None}
+            assert job_transitions.note(
+                connection, job_id, claimed.number, release_url=release, reason=job_transitions.PARTIAL, outcome="created"
+            )
+            waiting = {"code": job_transitions.PARTIAL, "detail": "the forge takes no more calls", "until": None}
             later = ended + timedelta(minutes=5)
-            jobs.snooze(connection, job_id, claimed.number, at=later, waiting=waiting, now=ended, exchanges=packed)
+            job_transitions.snooze(connection, job_id, claimed.number, at=later, waiting=waiting, now=ended, exchanges=packed)
         elif how == "failed":
-            jobs.fail(
+            job_transitions.fail(
                 connection,
                 job_id,
                 claimed.number,
@@ -120,7 +122,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
                 exchanges=packed,
             )
         else:
-            jobs.retry_later(
+            job_transitions.retry_later(
                 connection,
                 job_id,
                 claimed.number,
@@ -188,7 +190,7 @@ def fill(engine: Engine, in_force: Rules, *, repository: str = "acme/shop", mess
         engine, in_force, ref="refs/heads/try-it", repository=repository, message=message, delivery_id="d-ignored"
     )
     with engine.begin() as connection:
-        jobs.cancel(connection, made["cancelled"], now=now)
+        job_transitions.cancel(connection, made["cancelled"], now=now)
         target_states.pause(connection, "main", now=now)
         deliveries.refuse(
             connection,

@@ -17,7 +17,7 @@ from shared import reconcile as service
 from shared.config.settings import ForgeSettings
 from shared.domain.push import Repository
 from shared.domain.rules import ReconcileRules
-from shared.ledger import jobs, reconcile_runs
+from shared.ledger import job_transitions, reconcile_runs
 from shared.ledger.forge_limits import hold
 from shared.ledger.reporting_tables import known_repositories
 from shared.ledger.tables import jobs as job_table
@@ -183,7 +183,7 @@ def test_what_a_person_cancelled_the_timer_leaves_alone_and_a_person_may_have_ag
     tick(make(), clock)
     for job in made_jobs(engine):
         with engine.begin() as connection:
-            jobs.cancel(connection, job.id, now=clock())
+            job_transitions.cancel(connection, job.id, now=clock())
     clock.later = timedelta(hours=7)
     tick(make(), clock)
     assert row(engine).missing == 4

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.infra.http_client import Answer
-from shared.ledger.jobs import BUDGET
+from shared.ledger.job_transitions import BUDGET
 from shared.ledger.retention import KEEP_PAYLOADS, Retention
 from shared.ledger.tables import attempts
 from shared.targets.http_exchanges import LONGEST_BODY, MOST, Exchanges

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from shared.domain.rules import CommitRules, Rules
-from shared.ledger import jobs
+from shared.ledger import job_transitions
 from shared.ledger.queries.stats import oldest_waiting_at
 from shared.ledger.tables import attempts
 from shared.ledger.tables import jobs as job_table
@@ -153,7 +153,7 @@ def test_a_release_that_is_being_completed_keeps_nobody_waiting_and_may_be_left_
     assert (stored.status, stored.reason, bool(stored.release_url)) == ("retrying", "commits_partial", True)
     with engine.begin() as connection:
         assert oldest_waiting_at(connection) is None
-        assert jobs.cancel(connection, job_id, now=datetime.now(UTC))
+        assert job_transitions.cancel(connection, job_id, now=datetime.now(UTC))
     stored = row(engine, job_id)
     assert (stored.status, stored.reason, stored.waiting) == ("succeeded", "commits_partial", None)
 
@@ -196,7 +196,7 @@ def test_a_replay_of_an_old_job_waits_for_the_forge_as_a_new_one_does(
     run.run([job_id])
     assert (row(engine, job_id).status, len(target.posts)) == ("failed", 1)
     with engine.begin() as connection:
-        assert jobs.replay(connection, job_id, now=datetime.now(UTC))
+        assert job_transitions.replay(connection, job_id, now=datetime.now(UTC))
     forge.hold(600, used_up)
     run.run([job_id])
     assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("rate_limited", 1)

@@ -14,7 +14,7 @@ from shared.domain.job_states import JobState
 from shared.domain.push import Ignored
 from shared.domain.rules import Decision
 from shared.domain.webhook import Hook
-from shared.ledger import claims, deliveries, due_jobs, jobs
+from shared.ledger import claims, deliveries, due_jobs, job_transitions
 from shared.ledger.queries import stats
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.tables import deliveries as delivery_table
@@ -151,7 +151,7 @@ def test_a_claim_brings_all_that_an_attempt_needs(engine: Engine) -> None:
     job = claim(engine, accept(engine, delivery_id="d").jobs[0])
     assert job is not None
     assert (job.delivery_id, job.repository, job.sha, job.tried, job.body) == ("d", "acme/shop", SHA, 1, b'{"a": 1}')
-    assert job.lease_until == NOW + jobs.LEASE
+    assert job.lease_until == NOW + job_transitions.LEASE
 
 
 def test_succeeding_closes_the_attempt_and_the_job(engine: Engine) -> None:
@@ -168,7 +168,9 @@ def test_a_partial_range_is_the_reason_of_a_success(engine: Engine) -> None:
     assert job is not None
     found = {"source": "payload", "partial": "cut", "proven": False}
     with engine.begin() as connection:
-        jobs.succeed(connection, job.id, 1, outcome="created", http_status=201, release_url="u", found=found, now=NOW)
+        job_transitions.succeed(
+            connection, job.id, 1, outcome="created", http_status=201, release_url="u", found=found, now=NOW
+        )
     assert (row(engine, job.id).reason, row(engine, job.id).range) == ("commits_partial", found)
 
 
@@ -188,7 +190,7 @@ def test_a_retrying_job_cannot_be_claimed_before_its_time(engine: Engine) -> Non
 def test_a_worker_that_outlived_its_lease_writes_nothing(engine: Engine, verb: Any) -> None:
     job = claim(engine, accept(engine).jobs[0])
     assert job is not None
-    late = NOW + jobs.LEASE + timedelta(seconds=1)
+    late = NOW + job_transitions.LEASE + timedelta(seconds=1)
     with engine.begin() as connection:
         assert rescue(connection, now=late) == [(job.id, JobState.QUEUED)]
     successor = claim(engine, job.id, late)
@@ -204,16 +206,16 @@ def test_a_lease_that_still_runs_is_left_alone(engine: Engine) -> None:
     job = claim(engine, accept(engine).jobs[0])
     assert job is not None
     with engine.begin() as connection:
-        assert not has_expired_lease(connection, now=NOW + jobs.LEASE)
-        assert rescue(connection, now=NOW + jobs.LEASE) == []
+        assert not has_expired_lease(connection, now=NOW + job_transitions.LEASE)
+        assert rescue(connection, now=NOW + job_transitions.LEASE) == []
 
 
 def test_a_job_that_kills_its_workers_fails_when_its_budget_is_used_up(engine: Engine) -> None:
     job_id = accept(engine).jobs[0]
     now = NOW
-    for _ in range(jobs.BUDGET):
+    for _ in range(job_transitions.BUDGET):
         assert claim(engine, job_id, now) is not None
-        now += jobs.LEASE + timedelta(seconds=1)
+        now += job_transitions.LEASE + timedelta(seconds=1)
         with engine.begin() as connection:
             moved = rescue(connection, now=now)
     assert moved == [(job_id, JobState.FAILED)]
@@ -225,8 +227,8 @@ def test_replay_gives_a_fresh_budget_and_keeps_the_history(engine: Engine) -> No
     assert job is not None
     fail(engine, job)
     with engine.begin() as connection:
-        assert jobs.replay(connection, job.id, now=NOW)
-        assert not jobs.replay(connection, job.id, now=NOW), "a queued job is not replayed"
+        assert job_transitions.replay(connection, job.id, now=NOW)
+        assert not job_transitions.replay(connection, job.id, now=NOW), "a queued job is not replayed"
     again = claim(engine, job.id)
     assert again is not None
     assert (again.number, again.tried) == (2, 1)
@@ -237,8 +239,8 @@ def test_cancel_stops_what_waits_and_nothing_else(engine: Engine) -> None:
     waiting, running = accept(engine).jobs[0], accept(engine, push=make_push("refs/tags/v2")).jobs[0]
     assert claim(engine, running) is not None
     with engine.begin() as connection:
-        assert jobs.cancel(connection, waiting, now=NOW)
-        assert not jobs.cancel(connection, running, now=NOW)
+        assert job_transitions.cancel(connection, waiting, now=NOW)
+        assert not job_transitions.cancel(connection, running, now=NOW)
     assert claim(engine, waiting) is None
 
 
@@ -309,8 +311,10 @@ def test_a_snoozed_job_spends_no_attempt_shows_what_it_waits_for_and_is_claimed_
     until = NOW + timedelta(minutes=30)
     waiting = {"code": "rate_limited", "detail": "the forge asks to wait", "until": until.isoformat()}
     with engine.begin() as connection:
-        assert jobs.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW)
-        assert not jobs.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW), "it is ours no more"
+        assert job_transitions.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW)
+        assert not job_transitions.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW), (
+            "it is ours no more"
+        )
     stored = row(engine, job.id)
     assert (stored.status, stored.waiting, stored.next_attempt_at) == ("retrying", waiting, until)
     assert claim(engine, job.id, until - timedelta(seconds=1)) is None
@@ -323,12 +327,14 @@ def test_a_snoozed_job_spends_no_attempt_shows_what_it_waits_for_and_is_claimed_
 def test_a_job_snoozed_at_its_last_attempt_still_has_it(engine: Engine) -> None:
     job_id = accept(engine).jobs[0]
     with engine.begin() as connection:
-        connection.execute(job_table.update().values(attempts=jobs.BUDGET - 1))
+        connection.execute(job_table.update().values(attempts=job_transitions.BUDGET - 1))
     job = claim(engine, job_id)
     assert job is not None
-    assert job.tried == jobs.BUDGET
+    assert job.tried == job_transitions.BUDGET
     with engine.begin() as connection:
-        jobs.snooze(connection, job.id, job.number, at=NOW, waiting={"code": "c", "detail": "d", "until": None}, now=NOW)
+        job_transitions.snooze(
+            connection, job.id, job.number, at=NOW, waiting={"code": "c", "detail": "d", "until": None}, now=NOW
+        )
     again = claim(engine, job_id)
     assert again is not None
-    assert again.tried == jobs.BUDGET
+    assert again.tried == job_transitions.BUDGET

@@ -13,8 +13,7 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared.config.settings import Settings
-from shared.ledger import jobs as ledger
-from shared.ledger import target_states
+from shared.ledger import job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
 from tests.ledger_rows import claim, fail
 from tests.ops_calls import OPERATOR, VIEWER, failed, get, post, sent
@@ -287,6 +286,6 @@ def test_a_job_not_yet_due_says_when(client: FlaskClient, engine: Engine) -> Non
     assert job is not None
     at = datetime.now(UTC) + timedelta(minutes=3)
     with engine.begin() as connection:
-        ledger.retry_later(connection, job.id, 1, at=at, reason=None, error="503", http_status=503, now=at)
+        job_transitions.retry_later(connection, job.id, 1, at=at, reason=None, error="503", http_status=503, now=at)
         assert connection.execute(job_table.select()).one().status == "retrying"
     assert datetime.fromisoformat(get(client, f"jobs/{job.id}")["next_attempt_at"]) == at

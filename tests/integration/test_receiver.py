@@ -20,8 +20,7 @@ from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.test import TestResponse
 
 from shared.config.settings import Settings
-from shared.ledger import claims
-from shared.ledger import jobs as ledger
+from shared.ledger import claims, job_transitions
 from shared.ledger.tables import deliveries, jobs, payloads
 from tests.webhook_calls import COMMITS, GITHUB, GITLAB, send, tag
 from webhook.app import create_app
@@ -140,7 +139,7 @@ def test_a_redelivery_of_a_failed_job_replays_it(client: FlaskClient, engine: En
     with engine.begin() as connection:
         job = claims.claim(connection, first["jobs"][0], now=now)
         assert job is not None
-        ledger.fail(connection, job.id, 1, reason="target_auth", error="no", http_status=401, now=now)
+        job_transitions.fail(connection, job.id, 1, reason="target_auth", error="no", http_status=401, now=now)
     again = send(client, tag(delivery_id="same"))
     assert again.json is not None
     assert again.json["replayed"] == first["jobs"]

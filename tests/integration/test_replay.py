@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from shared.domain.rules import Rules
 from shared.errors import Conflict
-from shared.ledger import audit, bulk_acts, idempotency, jobs
+from shared.ledger import audit, bulk_acts, idempotency, job_transitions
 from shared.ledger.queries import lookup
 from shared.ledger.rescue import rescue
 from shared.ledger.retention import KEEP_DELIVERIES, KEEP_PAYLOADS, Retention
@@ -147,7 +147,7 @@ def test_of_many_replays_at_once_one_wins(engine: Engine) -> None:
 
     def one() -> None:
         with engine.begin() as connection:
-            won.append(jobs.replay(connection, job_id, now=NOW))
+            won.append(job_transitions.replay(connection, job_id, now=NOW))
 
     at_once(one, one, one, one)
     assert sorted(won) == [False, False, False, True]
@@ -157,7 +157,7 @@ def test_a_running_job_is_not_replayed(engine: Engine) -> None:
     job = claim(engine, accept(engine).jobs[0])
     assert job is not None
     with engine.begin() as connection:
-        assert not jobs.replay(connection, job.id, now=NOW)
+        assert not job_transitions.replay(connection, job.id, now=NOW)
     assert replay_all(engine, {"target": "default"}) == 0
 
 
@@ -209,7 +209,9 @@ def test_a_worker_whose_lease_was_taken_over_sends_no_second_deploy(
     make_due(engine, job_id)
     runner(engine, http, in_force).run([job_id])
     with engine.begin() as connection:
-        assert not jobs.note(connection, job_id, first.number, deploy={"state": "sending"}), "so the late one stops here"
+        assert not job_transitions.note(connection, job_id, first.number, deploy={"state": "sending"}), (
+            "so the late one stops here"
+        )
     assert not succeed(engine, first)
     assert len([path for path, _, _ in target.posts if path.endswith("deploys/")]) == 1
     assert [item.outcome for item in history(engine, job_id)] == ["lost", "succeeded"]
@@ -226,7 +228,7 @@ def test_a_replay_sends_no_second_deploy(
     run.run([job_id])
     with engine.begin() as connection:  # as if what followed the deploy had failed
         connection.execute(job_table.update().values(status="failed"))
-        assert jobs.replay(connection, job_id, now=datetime.now(UTC))
+        assert job_transitions.replay(connection, job_id, now=datetime.now(UTC))
     run.run([job_id])
     assert row(engine, job_id).status == "succeeded"
     assert len([path for path, _, _ in target.posts if path.endswith("deploys/")]) == 1
@@ -241,8 +243,8 @@ def test_a_stopping_worker_hands_back_what_it_holds_and_its_late_end_changes_not
     job = claim(engine, job_id, datetime.now(UTC))
     assert job is not None
     with engine.begin() as connection:
-        assert jobs.hand_back(connection, job.id, job.number, now=datetime.now(UTC))
-    assert (row(engine, job_id).status, row(engine, job_id).attempts_allowed) == ("queued", jobs.BUDGET + 1)
+        assert job_transitions.hand_back(connection, job.id, job.number, now=datetime.now(UTC))
+    assert (row(engine, job_id).status, row(engine, job_id).attempts_allowed) == ("queued", job_transitions.BUDGET + 1)
     assert not succeed(engine, job)
     again = claim(engine, job_id, datetime.now(UTC))
     assert again is not None
@@ -288,7 +290,7 @@ def test_retention_goes_on_behind_rows_that_must_stay(engine: Engine) -> None:
     assert count(engine, payloads) == 2
 
 
-@pytest.mark.parametrize("verb", [jobs.cancel, jobs.replay])
+@pytest.mark.parametrize("verb", [job_transitions.cancel, job_transitions.replay])
 def test_a_verb_on_a_job_that_is_not_there_changes_nothing(engine: Engine, verb: Any) -> None:
     with engine.begin() as connection:
         assert not verb(connection, "0" * 32, now=NOW)
@@ -297,6 +299,6 @@ def test_a_verb_on_a_job_that_is_not_there_changes_nothing(engine: Engine, verb:
 def test_a_cancelled_job_can_be_replayed(engine: Engine) -> None:
     job_id = accept(engine).jobs[0]
     with engine.begin() as connection:
-        assert jobs.cancel(connection, job_id, now=NOW)
-        assert jobs.replay(connection, job_id, now=NOW)
+        assert job_transitions.cancel(connection, job_id, now=NOW)
+        assert job_transitions.replay(connection, job_id, now=NOW)
     assert row(engine, job_id).status == "queued"

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Engine
 
 from shared.broker import make_celery, publish, queue_length
 from shared.domain.push import Repository
-from shared.ledger import due_jobs, jobs
-from shared.ledger.jobs import KNOCK_AGAIN_AFTER
+from shared.ledger import due_jobs, job_transitions
+from shared.ledger.job_transitions import KNOCK_AGAIN_AFTER
 from tests.conftest import Broker
 from tests.ledger_rows import NOW, accept, claim, history, make_push, make_work, row
 from worker.sweeper.dispatcher import Feeder
@@ -58,7 +58,7 @@ def test_a_lost_lease_is_rescued_and_knocked_for(engine: Engine, broker: Broker)
     job_id = accept(engine, now=now).jobs[0]
     assert claim(engine, job_id, now) is not None
     sweeper = Sweeper(engine, make_celery(broker.url))
-    assert sweeper.tick(now + jobs.LEASE + timedelta(seconds=1)) == 1
+    assert sweeper.tick(now + job_transitions.LEASE + timedelta(seconds=1)) == 1
     assert (row(engine, job_id).status, history(engine, job_id)) == ("queued", [(1, "webhook", "lost")])
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.domain.target_health import Health, Seen, Sign, TargetState
-from shared.ledger import jobs, target_states
+from shared.ledger import job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
 from shared.ledger.tables import target_states as table
 from tests.ledger_rows import NOW, accept, claim, fail, make_push, make_work, row, succeed
@@ -94,7 +94,7 @@ def test_a_failed_probe_pauses_for_twice_as_long_and_the_next_is_another_job(eng
     job = claim(engine, ids[0], later)
     assert job is not None
     with engine.begin() as connection:
-        jobs.retry_later(
+        job_transitions.retry_later(
             connection, job.id, 1, at=later + timedelta(hours=1), reason=None, error="503", http_status=503, now=later
         )
     assert record(engine, ids[0], ILL, later).paused_until == later + timedelta(seconds=10)
@@ -115,7 +115,7 @@ def test_a_probe_that_was_cancelled_is_replaced(engine: Engine) -> None:
     later = NOW + timedelta(seconds=20)
     assert choose(engine, later) == ids[:1]
     with engine.begin() as connection:
-        assert jobs.cancel(connection, ids[0], now=later)
+        assert job_transitions.cancel(connection, ids[0], now=later)
     choose(engine, later)
     assert choose(engine, later) == ids[1:]
 
@@ -148,7 +148,11 @@ def test_a_refused_token_pauses_the_target_and_fails_no_job(
     runner(engine, http, in_force).run([first, second])
     met = row(engine, first)
     assert [met.status, row(engine, second).status] == ["retrying", "queued"]
-    assert (met.waiting["code"], met.waiting["until"], met.attempts_allowed) == ("target_auth", None, jobs.BUDGET + 1)
+    assert (met.waiting["code"], met.waiting["until"], met.attempts_allowed) == (
+        "target_auth",
+        None,
+        job_transitions.BUDGET + 1,
+    )
     assert hint in met.waiting["detail"]
     with engine.begin() as connection:
         health = target_states.find(connection)["main"]
@@ -199,10 +203,10 @@ def test_releases_that_never_succeed_hold_up_no_other(engine: Engine, http: http
         health = target_states.find_one(connection, "main")
     assert (health.state, health.paused_until) == ("ok", None), "the target answers, so it is not paused"
     assert [path for path in target.gets if "releases/?" in path], "it was asked before"
-    settle(engine, run, sweeps=8 * jobs.BUDGET)
+    settle(engine, run, sweeps=8 * job_transitions.BUDGET)
     for job_id in ids:
         ended = row(engine, job_id)
-        assert (ended.status, ended.reason, ended.attempts) == ("failed", "attempts_exhausted", jobs.BUDGET)
+        assert (ended.status, ended.reason, ended.attempts) == ("failed", "attempts_exhausted", job_transitions.BUDGET)
         assert "Internal Error" in ended.error
 
 
@@ -328,7 +332,7 @@ def test_an_outage_follows_the_schedule_and_everything_completes_after_it(
             connection.execute(job_table.update().values(next_attempt_at=past, knock_at=past))
         run.run(feeder.choose(feeder.waiting(), now=datetime.now(UTC), until=datetime.now(UTC), room=100))
     assert {row(engine, job_id).status for job_id in ids} == {"succeeded"}
-    assert max(item.number for job_id in ids for item in history(engine, job_id)) < jobs.BUDGET
+    assert max(item.number for job_id in ids for item in history(engine, job_id)) < job_transitions.BUDGET
 
 
 def test_all_workers_together_keep_to_the_pace(engine: Engine) -> None:

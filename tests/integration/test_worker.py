@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from shared.domain.rules import Rules
-from shared.ledger import claims, jobs, target_states
+from shared.ledger import claims, job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
 from tests.target import Scripted, Target
 from tests.worker_run import JSON, accept, expire_payloads, history, make_due, row, rules, runner
@@ -136,13 +136,13 @@ def test_the_budget_ends_and_the_reason_says_so(engine: Engine, http: httpx2.Cli
     in_force = rules(target.url)
     job_id = accept(engine, in_force)
     run = runner(engine, http, in_force)
-    for _ in range(jobs.BUDGET + 3):
+    for _ in range(job_transitions.BUDGET + 3):
         make_due(engine, job_id)
         with engine.begin() as connection:
             target_states.resume(connection, "main", now=datetime.now(UTC))  # as if its pause were over
         run.run([job_id])
     stored = row(engine, job_id)
-    assert (stored.status, stored.reason, len(target.posts)) == ("failed", "attempts_exhausted", jobs.BUDGET)
+    assert (stored.status, stored.reason, len(target.posts)) == ("failed", "attempts_exhausted", job_transitions.BUDGET)
 
 
 def test_a_target_gone_from_the_configuration_fails_with_the_way_out(
@@ -327,7 +327,7 @@ def test_jobs_of_one_release_run_one_after_another(engine: Engine) -> None:
     with engine.begin() as connection:
         assert claims.claim(connection, other, now=datetime.now(UTC)) is None
     with engine.begin() as connection:
-        jobs.fail(connection, one, 1, reason="target_refused", error="no", http_status=400, now=datetime.now(UTC))
+        job_transitions.fail(connection, one, 1, reason="target_refused", error="no", http_status=400, now=datetime.now(UTC))
         assert claims.claim(connection, other, now=datetime.now(UTC)) is not None
 
 

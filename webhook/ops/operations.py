@@ -19,7 +19,7 @@ from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import audit, bulk_acts, idempotency, jobs, reconcile_runs, target_states
+from shared.ledger import audit, bulk_acts, idempotency, job_transitions, reconcile_runs, target_states
 from shared.ledger.bulk_acts import BulkAct, Verb
 from shared.ledger.queries import lookup
 from webhook.ops import replays, serializers
@@ -50,12 +50,12 @@ class _Done(NamedTuple):
 
 def replay_job(services: Services, actor: Actor, job_id: str) -> Json:
     """Queue a failed or cancelled job again. The job as the API shows it. Raises NotFound, Conflict."""
-    return _move_job(services, actor, job_id, jobs.replay, "job_replay", "replayed")
+    return _move_job(services, actor, job_id, job_transitions.replay, "job_replay", "replayed")
 
 
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Json:
     """Cancel a job that waits. The job as the API shows it. Raises NotFound, Conflict."""
-    return _move_job(services, actor, job_id, jobs.cancel, "job_cancel", "cancelled")
+    return _move_job(services, actor, job_id, job_transitions.cancel, "job_cancel", "cancelled")
 
 
 def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[..., bool], action: str, moved: str) -> Json:

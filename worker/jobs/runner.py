@@ -17,7 +17,7 @@ from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import claims, jobs, target_states
+from shared.ledger import claims, job_transitions, target_states
 from shared.ledger.contributions import Contribution, contribute
 from shared.targets.http_exchanges import Exchanges
 from worker.commits.forge_wait import Snooze, snooze
@@ -125,7 +125,7 @@ class Runner:
         handed = []
         for job in list(self._running.values()):
             with self._engine.begin() as connection:
-                if jobs.hand_back(connection, job.id, job.number, now=datetime.now(UTC)):
+                if job_transitions.hand_back(connection, job.id, job.number, now=datetime.now(UTC)):
                     handed.append(job.id)
         if handed:
             logger.info("jobs.handed_back", jobs=handed)
@@ -133,11 +133,11 @@ class Runner:
 
     def _postpone(self, job_ids: Sequence[str]) -> None:
         with self._engine.begin() as connection:
-            jobs.postpone(connection, job_ids, now=datetime.now(UTC))
+            job_transitions.postpone(connection, job_ids, now=datetime.now(UTC))
 
     def _note(self, job: claims.Claimed, facts: dict[str, Any]) -> bool:
         with self._engine.begin() as connection:
-            return jobs.note(connection, job.id, job.number, **facts)
+            return job_transitions.note(connection, job.id, job.number, **facts)
 
     def _close(self, job: claims.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
         """Write down how the attempt ended, however often it takes: the database may be away, or its disk full, for a moment.
@@ -179,11 +179,11 @@ class Runner:
     ) -> None:
 
         def write(connection: Connection, now: datetime) -> bool:
-            if facts and not jobs.note(connection, job.id, job.number, **facts):
+            if facts and not job_transitions.note(connection, job.id, job.number, **facts):
                 return False
             if own is not None:
                 contribute(connection, own, now)
-            return jobs.snooze(
+            return job_transitions.snooze(
                 connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=kept.as_json()
             )
 
@@ -196,15 +196,17 @@ class Runner:
                 "range": done.range,
                 "release_url": done.sent.url,
                 "outcome": done.sent.outcome,
-                "reason": jobs.PARTIAL,
+                "reason": job_transitions.PARTIAL,
                 "error": None,
             }
             why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(job, snooze(done.complete_at, jobs.PARTIAL, why), facts, Seen(Sign.WELL), kept, done.own)
+            self._record_wait(
+                job, snooze(done.complete_at, job_transitions.PARTIAL, why), facts, Seen(Sign.WELL), kept, done.own
+            )
             return
 
         def write(connection: Connection, now: datetime) -> bool:
-            is_ours = jobs.succeed(
+            is_ours = job_transitions.succeed(
                 connection,
                 job.id,
                 job.number,
@@ -245,12 +247,12 @@ class Runner:
         decision = decide_retry(
             problem,
             tried=job.tried,
-            allowed=jobs.BUDGET,
+            allowed=job_transitions.BUDGET,
             now=datetime.now(UTC),
             random=random.random,
             policy=self._policy,
         )
-        record = jobs.retry_later if isinstance(decision, RetryAt) else jobs.fail
+        record = job_transitions.retry_later if isinstance(decision, RetryAt) else job_transitions.fail
         if self._close(
             job,
             seen,

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from shared.domain.target_health import Health, TargetState
 from shared.infra.database import reading
 from shared.ledger import due_jobs, target_states
-from shared.ledger.jobs import KNOCK_AGAIN_AFTER
+from shared.ledger.job_transitions import KNOCK_AGAIN_AFTER
 
 PACE_AHEAD_SECONDS = 2.0  # of each target's pace that one sweep may feed
 

@@ -19,7 +19,7 @@ from shared.domain.reasons import Reason
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import due_jobs
-from shared.ledger.jobs import KNOCK_AGAIN_AFTER
+from shared.ledger.job_transitions import KNOCK_AGAIN_AFTER
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.retention import Retention
 from shared.ledger.rollups import Folding
