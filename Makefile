@@ -37,11 +37,13 @@ fuzz: $(VENV)/.dev ## odd requests at every door until the time is up (FUZZ_SECO
 audit: $(VENV)/.audit ## hashes, licences and known vulnerabilities of all dependencies (AUDIT_STRICT=1: the source must answer)
 	@$(BIN)/python -m tests.audit
 
-lint: $(VENV)/.dev ## format check, linter, types, import rules
+lint: $(VENV)/.dev ## format check, linter, types, import rules, dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+	@$(BIN)/deptry bench tests --exclude nothing --ignore DEP002 --requirements-files requirements.in,requirements-dev.in
 
 format: $(VENV)/.dev ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
@@ -56,8 +58,8 @@ screenshots: $(VENV)/.dev ## pictures of every page, with made-up data (needs ch
 lock: $(VENV)/.dev ## make the requirements*.txt again from the .in files
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) --no-deps requirements-embedded.in -o requirements-embedded.txt
-	@$(LOCK) requirements-dev.in -o requirements-dev.txt
-	@$(LOCK) requirements-audit.in -o requirements-audit.txt
+	@$(LOCK) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) -c requirements-dev.txt requirements-audit.in -o requirements-audit.txt
 
 clean: ## remove .venv and the caches (never var/, which holds data)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
