@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA, metadata
+from tests.migrated import migrate
 from webhook.local.broker import broker_command
 from webhook.local.environment import free_port
 from webhook.local.stack import accepts
@@ -56,7 +57,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def engine(database_url: str) -> Iterator[Engine]:
     """The ledger's schema, migrated, without rows."""
     made = make_engine(database_url)
-    SCHEMA.upgrade(made)
+    migrate(made, SCHEMA)
     with made.begin() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))

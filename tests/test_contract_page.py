@@ -19,6 +19,7 @@ from shared.domain.target_health import TargetState
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
 from tests.builders import NOW, rule, rules, settings
+from tests.migrated import migrate
 from webhook.__main__ import main as webhook_main
 from webhook.app import create_app
 from webhook.monitoring import metrics
@@ -109,7 +110,7 @@ def test_each_reason_code_has_a_row_with_an_anchor() -> None:
 
 def test_each_metric_is_named_and_no_other(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     with engine.begin() as connection:
         families = list(metrics.LedgerMetrics(connection, rules(rule()), {}, NOW).collect())
     engine.dispose()

@@ -17,6 +17,7 @@ from tests.dashboard import ledger
 from tests.dashboard.browser import opened, served
 from tests.dashboard.browser_stack import Stack
 from tests.dashboard.ledger import OPERATOR, VIEWER
+from tests.migrated import migrate
 from tests.target import Target
 from webhook.app import create_app
 
@@ -57,7 +58,7 @@ def filled(engine: Engine) -> ledger.Filled:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     target, url = Target(), f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     engine = make_engine(url)
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     environ = {
         "DATA_DIR": str(tmp_path),
         "DATABASE_URL": url,

@@ -19,6 +19,7 @@ from shared.ledger import reconcile_runs, rollups, target_states
 from shared.ledger.tables import SCHEMA, jobs
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, ROOT, Visit, find_chromium, opened, served
+from tests.migrated import migrate
 from webhook.local.sample_webhooks import sha
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -119,7 +120,7 @@ def take(folder: Path) -> None:
         "TAGSHIP_CONFIG": str(folder / "tagship.toml"),
     }
     engine = make_engine(database)
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     in_force = rules_file.load(from_env(environ))
     failed = invent(engine, in_force)
     invent_comparison(engine, in_force)

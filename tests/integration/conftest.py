@@ -14,6 +14,7 @@ from shared.config.settings import Settings
 from shared.infra.database import make_engine
 from shared.infra.http_client import make_client
 from shared.ledger.tables import SCHEMA
+from tests.migrated import migrate
 from tests.target import Target
 from tests.webhook_calls import GITHUB
 from webhook.app import create_app
@@ -51,6 +52,6 @@ def client(engine: Engine, tmp_path: Path) -> Iterator[FlaskClient]:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Engine]:
     engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     yield engine
     engine.dispose()

@@ -16,6 +16,7 @@ from shared.infra.database import make_engine
 from shared.ledger import contributions, pending_pushes, push_history
 from shared.ledger.tables import SCHEMA, commits, pushes
 from shared.ledger.tables import deliveries as delivery_table
+from tests.migrated import migrate
 from tests.pushes_stored import NOW, store
 from webhook.local.sample_webhooks import ZERO, Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 from worker.commits.history_writer import log_all, log_few, log_step
@@ -232,7 +233,7 @@ def test_writers_that_meet_in_opposite_orders_do_not_lock_each_other_out(engine:
 
 def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     asked: list[tuple[str, object]] = []
 
     def listen(_: object, __: object, statement: str, parameters: object, ___: object, ____: object) -> None:

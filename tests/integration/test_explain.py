@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from shared.config import rules_file
 from shared.config.settings import Settings
+from tests.migrated import migrate
 from webhook.ops.explain import explain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
         sentry_url="http://127.0.0.1:1",
     )
     engine: Engine = make_engine(settings.database_url)
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     app = create_app(settings)
     payload, event = json.loads(sample.read_bytes()), event_of(sample)
     signed = (

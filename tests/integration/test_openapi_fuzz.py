@@ -20,6 +20,7 @@ from shared.ledger.tables import SCHEMA, jobs, metadata
 from tests.builders import examples, payload, payload_files
 from tests.builders import settings as made_settings
 from tests.dashboard import ledger
+from tests.migrated import migrate
 from webhook.app import create_app
 
 OPERATOR, VIEWER = ({"Authorization": f"Bearer {token}"} for token in (ledger.OPERATOR, ledger.VIEWER))
@@ -33,7 +34,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
     engine = make_engine(url)
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     with engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))

@@ -18,6 +18,7 @@ from shared.infra.database import make_engine
 from shared.infra.http_client import Deadline
 from shared.ledger.tables import SCHEMA
 from tests.forge import Built, Forge, History, git
+from tests.migrated import migrate
 from tests.release_tables import ROWS, Row, read_history, read_tags
 from worker.commits.forge_pool import Forges
 from worker.commits.range_finder import Collector
@@ -30,7 +31,7 @@ QUIET = CommitRules(file_calls=0)
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Empty and stays so: nothing was pushed, and no file lists are asked for."""
     engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     yield engine
     engine.dispose()
 

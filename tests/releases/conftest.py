@@ -25,6 +25,7 @@ from releases.tenancy import credentials, organizations
 from releases.tenancy.credentials import NewCredential
 from shared.config.settings import from_env
 from shared.infra.database import make_engine
+from tests.migrated import migrate
 from tests.releases.caller import Caller
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def own_database(server: str, name: str = "releases_tests") -> Engine:
 
 def _migrated(url: str) -> Engine:
     engine = make_engine(url)
-    bootstrap.SCHEMA.upgrade(engine)
+    migrate(engine, bootstrap.SCHEMA)
     return engine
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
+from tests.migrated import migrate
 from tests.security.door import Door, made_settings, rules
 from webhook.app import create_app
 
@@ -18,7 +19,7 @@ from webhook.app import create_app
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     made = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(made)
+    migrate(made, SCHEMA)
     yield made
     made.dispose()
 

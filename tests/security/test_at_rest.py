@@ -20,6 +20,7 @@ from shared.infra.database import make_engine
 from shared.ledger.deliveries import mask_headers
 from shared.ledger.retention import Retention
 from shared.ledger.tables import SCHEMA, payloads
+from tests.migrated import migrate
 from tests.security.door import OPERATOR, PLAIN, TOKEN, VIEWER, Door, gitlab_tag, source, tag
 from webhook.intake.keyring import make_keyrings
 from webhook.local.environment import with_secrets
@@ -84,7 +85,7 @@ def test_a_refused_delivery_leaves_no_body_and_no_header_behind(door: Door, tmp_
 def test_the_sqlite_file_and_its_companions_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.sqlite3"
     engine = make_engine(f"sqlite:///{path}")
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     with engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE t (a)"))
         found = sorted(path.parent.iterdir())

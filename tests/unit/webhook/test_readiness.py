@@ -11,13 +11,14 @@ import pytest
 from shared.broker import Notifier, make_celery
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA
+from tests.migrated import migrate
 from webhook.monitoring.health import Readiness
 
 
 @pytest.fixture
 def readiness(tmp_path: Path) -> Readiness:
     engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    SCHEMA.upgrade(engine)
+    migrate(engine, SCHEMA)
     url = "redis://127.0.0.1:1/0"
     return Readiness(engine, Notifier(make_celery(url)), url)
 
