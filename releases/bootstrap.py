@@ -12,7 +12,8 @@ from sqlalchemy.engine import Engine
 from releases.tenancy import credentials, organizations
 from shared.config.settings import Settings
 from shared.errors import SettingsError
-from shared.infra.database import Schema, make_engine
+from shared.infra.database import make_engine
+from shared.infra.schema import Schema
 
 SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version", remedy="python -m releases serve")
 

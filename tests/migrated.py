@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
-from shared.infra.database import Schema, make_engine, prepare_file
+from shared.infra.database import make_engine
+from shared.infra.schema import Schema, prepare_file
 
 
 def migrate(engine: Engine, schema: Schema) -> None:

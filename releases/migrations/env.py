@@ -5,6 +5,6 @@ from __future__ import annotations
 from alembic import context
 
 from releases.tables.releases import releases
-from shared.infra.database import run_migrations
+from shared.infra.schema import run_migrations
 
 run_migrations(context.config, releases.metadata)

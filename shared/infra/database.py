@@ -1,34 +1,23 @@
-"""Engines and schemas: SQLite (WAL, full sync, one writer at a time) and PostgreSQL from a URL. Knows no table of ours."""
+"""Engines: SQLite (WAL, full sync, one writer at a time) and PostgreSQL from a URL. Knows no table of ours."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pydantic_core import from_json, to_json
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
-
-from shared.errors import SchemaError
 
 BUSY_SECONDS = 10  # how long a writer waits for SQLite's one write lock before "cannot store"
 LOOK_AGAIN_SECONDS = 0.001
@@ -211,89 +200,3 @@ def upsert(connection: Connection, table: sa.Table) -> Any:
 
 def upsert_for(dialect: str, table: sa.Table) -> Any:
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """A set of Alembic migrations and the table that records which of them ran."""
-
-    folder: Path
-    version_table: str
-    remedy: str  # the command that migrates
-
-    def upgrade(self, engine: Engine) -> str:
-        """Migrate to the newest revision and return its name. Two at once are harmless: the second waits or finds it done."""
-        prepare_file(engine.url)
-        with engine.connect() as connection, _without_foreign_keys(connection), connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": self.version_table})
-            config = self._config()
-            config.attributes["connection"] = connection
-            config.attributes["version_table"] = self.version_table
-            command.upgrade(config, "head")
-        return self.head()
-
-    def head(self) -> str:
-        return str(ScriptDirectory.from_config(self._config()).get_current_head())
-
-    def current(self, engine: Engine) -> str | None:
-        """The revision the database is at, None for an empty one. Does not create a missing SQLite file."""
-        database = engine.url.database
-        if engine.dialect.name == "sqlite" and database and not Path(database).exists():
-            return None
-        with reading(engine).begin() as connection:
-            context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
-            return context.get_current_revision()
-
-    def check(self, engine: Engine) -> None:
-        """Raise SchemaError unless the database is at this program's revision."""
-        current, head = self.current(engine), self.head()
-        if current != head:
-            where = engine.url.render_as_string(hide_password=True)
-            raise SchemaError(
-                f"the schema of {where} is at {current or 'nothing'}, this program needs {head}: run `{self.remedy}`"
-            )
-
-    def _config(self) -> AlembicConfig:
-        config = AlembicConfig()
-        config.set_main_option("script_location", str(self.folder))
-        return config
-
-
-@contextmanager
-def _without_foreign_keys(connection: Connection) -> Iterator[None]:
-    """SQLite rebuilds a table by dropping it, and a drop deletes the rows that refer to it. The setting is fixed once a
-    transaction has begun (https://sqlite.org/lang_altertable.html, section 7)."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection):
-        yield
-        return
-    raw.execute("PRAGMA foreign_keys=OFF")
-    try:
-        yield
-    finally:
-        raw.execute("PRAGMA foreign_keys=ON")
-
-
-def prepare_file(url: URL) -> None:
-    """Make a SQLite file and its folder, readable by their owner alone: they hold payloads."""
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return
-    path = Path(url.database)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def run_migrations(config: AlembicConfig, metadata: sa.MetaData) -> None:
-    """All of an `env.py` of Alembic: migrate on the connection that `Schema.upgrade` opened."""
-    from alembic import context  # only importable as a live proxy while a migration runs
-
-    context.configure(
-        connection=config.attributes["connection"],
-        target_metadata=metadata,
-        version_table=config.attributes["version_table"],
-        render_as_batch=True,
-        transactional_ddl=True,
-    )
-    context.run_migrations()

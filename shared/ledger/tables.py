@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from shared.infra.database import PackedJson, Schema, UtcDateTime
+from shared.infra.database import PackedJson, UtcDateTime
+from shared.infra.schema import Schema
 from shared.ledger.metadata import BigId as _BigId
 from shared.ledger.metadata import Json as _Json
 from shared.ledger.metadata import metadata as metadata

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shared.infra.database import run_migrations
+from shared.infra.schema import run_migrations
 from shared.ledger.tables import metadata
 
 run_migrations(context.config, metadata)
