@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 
 from releases.tenancy import credentials, organizations
 from shared.config.settings import Settings
-from shared.errors import SettingsError
+from shared.errors import SchemaError, SettingsError
 from shared.infra.database import make_engine
 from shared.infra.schema import Schema
 
@@ -26,9 +25,8 @@ def open_database(settings: Settings) -> Engine:
     except (sa.exc.OperationalError, OSError) as problem:
         reason = str(getattr(problem, "orig", problem)).strip().splitlines()[0]
         raise SettingsError([f"RELEASES_DATABASE_URL cannot be opened: {reason}"]) from problem
-    except CommandError as problem:
-        reason = "it was migrated by another version of this program"
-        raise SettingsError([f"RELEASES_DATABASE_URL cannot be used: {reason} ({problem})"]) from problem
+    except SchemaError as problem:
+        raise SettingsError([f"RELEASES_DATABASE_URL cannot be used: {problem}"]) from problem
     return engine
 
 
