@@ -60,7 +60,7 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
     if faults := rules_file.missing_tokens(rules, settings):
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
-    engine, client = make_engine(settings.database_url), make_client()
+    engine, client = make_engine(settings.database_url), make_client(settings.outgoing)
     gatherer = Gatherer(engine, Forges(client, settings.forges), RepositoryNames(), rules.commits)
     runner = Runner(engine, Tools(client=client, rules=rules, token=settings.secret, gatherer=gatherer))
     app.task(runner.run, name=TASK, ignore_result=True)
@@ -129,5 +129,5 @@ def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing]:
     paces = {target.name: target.pace for target in rules.targets.values()}
     engine = make_engine(settings.database_url)
     sweeper = Sweeper(engine, make_celery(settings.broker_url), paces, rules.commits.keep)
-    comparer = Comparer(settings, rules, engine, make_client(), sweeper.stopping)
+    comparer = Comparer(settings, rules, engine, make_client(settings.outgoing), sweeper.stopping)
     return sweeper, Comparing(engine, comparer, Timer(engine, rules.reconcile), sweeper.stopping)

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from shared.domain.webhook import PROVIDER_NAMES
 from shared.errors import SettingsError
 from shared.infra.database import normalise_url
+from shared.infra.outgoing import Outgoing, read_outgoing
 
 # provider -> (variable of the address, its default, variable of the token)
 _FORGES = {
@@ -57,6 +58,7 @@ class Settings:
     config_path: Path | None = None
     ops_token: str | None = field(default=None, repr=False)
     ops_read_token: str | None = field(default=None, repr=False)
+    outgoing: Outgoing = field(default_factory=Outgoing)
     log_format: str = "json"
     log_level: str = "INFO"
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # for the `token_env` names of the config file
@@ -76,6 +78,7 @@ class Settings:
         found |= {secret for secrets in self.webhook_secrets.values() for secret in secrets}
         found |= {forge.token for forge in self.forges.values()}
         found |= {secret for name in names for secret in (self.secret(name), *self.secrets(name)[0])}
+        found |= self.outgoing.passwords()
         for url in (self.database_url, self.releases_database_url, self.broker_url):
             password = urlsplit(url).password if url else None
             found |= {password, unquote(password) if password else None}
@@ -92,6 +95,8 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
     if config is not None and not Path(config).is_file():
         read.fault("TAGSHIP_CONFIG", f"names no file: {config}")
     default_config = Path("tagship.toml") if Path("tagship.toml").is_file() else None
+    outgoing, faults = read_outgoing(environ)
+    read.faults += faults
     settings = Settings(
         host=read.text("HOST") or "127.0.0.1",
         port=read.port("PORT", 8000),
@@ -115,6 +120,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         config_path=Path(config) if config else default_config,
         ops_token=read.token("OPS_TOKEN"),
         ops_read_token=read.token("OPS_READ_TOKEN"),
+        outgoing=outgoing,
         log_format=read.choice("LOG_FORMAT", ("console", "json"), "console" if is_terminal else "json"),
         log_level=read.choice("LOG_LEVEL", _LOG_LEVELS, "INFO"),
         environ=dict(environ),

@@ -16,13 +16,16 @@ import httpx2
 
 from shared import __version__
 from shared.errors import TransientError
-from shared.infra.socket_deadlines import hold_to_deadlines, within
+from shared.infra.http_transport import ProxyUnreachable, make_transports
+from shared.infra.outgoing import Outgoing
+from shared.infra.socket_deadlines import within
 
 USER_AGENT = f"tagship/{__version__}"
 _LONGEST_WAIT = timedelta(days=1)  # that another side may ask for
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
 _CALL_SECONDS = 22.0  # between two chunks at most, however far the deadline: a SIGTERM must be obeyed within 30
+_DIRECTLY = Outgoing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,20 @@ class Deadline:
         return self._end - time.monotonic()
 
 
-def make_client() -> httpx2.Client:
-    """A pool of kept connections; thread-safe. Proxies of the environment are used, but never for this machine itself."""
-    client = httpx2.Client(
+def make_client(outgoing: Outgoing = _DIRECTLY) -> httpx2.Client:
+    """A pool of kept connections; thread-safe. Proxies are never used for this machine itself.
+
+    Raises OSError where `outgoing` names certificates that cannot be read.
+    """
+    limits = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30)
+    direct, mounts = make_transports(outgoing, limits)
+    return httpx2.Client(
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
         follow_redirects=False,
-        limits=httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30),
-        mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+        transport=direct,
+        mounts={**mounts, "all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+        trust_env=False,
     )
-    hold_to_deadlines(client)
-    return client
 
 
 def call(
@@ -99,8 +106,14 @@ def call(
 def why_not_reached(problem: BaseException) -> str:
     """A connection's fault in words: what the operating system or TLS said is the cause of the library's exception."""
     if isinstance(problem, httpx2.ProxyError):
-        return f"the proxy refused ({problem})"
-    cause: BaseException | None = problem
+        return f"the proxy refused ({_first_words(str(problem))})"
+    if isinstance(problem, ProxyUnreachable):
+        return f"its proxy {problem}: {_why(problem.__cause__ or problem.__context__)}"
+    return _why(problem)
+
+
+def _why(problem: BaseException | None) -> str:
+    cause = problem
     for _ in range(10):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message})"

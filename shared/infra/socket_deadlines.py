@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
 import httpcore2
-import httpx2
 
 T = TypeVar("T")
 
@@ -68,14 +67,6 @@ def meanwhile(errand: Errand[Any]) -> Iterator[None]:
         _call.errand = None
 
 
-def hold_to_deadlines(client: httpx2.Client) -> None:
-    """Put the bound under the client's connections, those through a proxy of the environment too."""
-    for transport in (client._transport, *client._mounts.values()):
-        if isinstance(transport, httpx2.HTTPTransport):
-            pool: Any = transport._pool
-            pool._network_backend = _Backend(pool._network_backend)
-
-
 def _bound(timeout: float | None, fault: type[Exception]) -> float | None:
     left: Callable[[], float] | None = getattr(_call, "left", None)
     if left is None:
@@ -113,9 +104,11 @@ class _Stream(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class _Backend(httpcore2.NetworkBackend):
-    def __init__(self, backend: httpcore2.NetworkBackend) -> None:
-        self._backend = backend
+class DeadlineBackend(httpcore2.NetworkBackend):
+    """Connections as the library makes them, each with the bound under it."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,

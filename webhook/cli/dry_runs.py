@@ -119,7 +119,7 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
     else:
         mine = operations.reconcile(services, ACTOR, where, most_tags=limit, creates=True, trigger=trigger, claims=True)
         assert mine is not None  # noqa: S101  (it was claimed, or refused by an exception)
-        with make_client() as client:
+        with make_client(services.settings.outgoing) as client:
             run = ReconcileRun(services.engine, Comparer(services.settings, services.rules, services.engine, client), mine)
             found, queued = _carry_out(run), run.queued
     if as_json:
@@ -132,7 +132,7 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
 
 
 def _compare(services: Services, where: Repository, limit: int | None) -> ReconcileReport:
-    with make_client() as client:
+    with make_client(services.settings.outgoing) as client:
         try:
             return Comparer(services.settings, services.rules, services.engine, client).compare(where, limit)
         except (PermanentError, TransientError) as problem:
