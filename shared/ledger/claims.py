@@ -10,16 +10,20 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.infra.database import UtcDateTime
 from shared.ledger.job_transitions import BUDGET, LEASE, move
-from shared.ledger.tables import attempts, jobs, payloads, target_states
+from shared.ledger.tables import attempts, jobs, payloads, target_repositories, target_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A job in our hands until `lease_until`, with all that one attempt needs. `headers` and `body`: None once expired."""
+    """A job in our hands until `lease_until`, with all that one attempt needs. `headers` and `body`: None once expired.
+
+    `is_first_contact`: the target has had no commits of the repository yet, and no other job brings it some meanwhile.
+    """
 
     id: str
     number: int  # of this attempt; guards every later write
@@ -38,6 +42,7 @@ class Claimed:
     lease_until: datetime
     headers: Mapping[str, str] | None
     body: bytes | None
+    is_first_contact: bool = False
 
     @property
     def tried(self) -> int:
@@ -45,16 +50,25 @@ class Claimed:
         return self.number - (self.attempts_allowed - BUDGET)
 
 
+class JustBegun(Exception):
+    """Another job of the same release, or of a repository that is new to the target, was claimed in this moment."""
+
+
 def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelta = LEASE) -> Claimed | None:
     """Take a job that is due: the attempt is counted before the work, so a job that kills workers reaches its limit.
 
-    Jobs of one release run one after another, since each POST replaces the whole list of commits; a unique index on
-    running jobs settles the race that the condition cannot see (IntegrityError: another one has just begun). So do those of
-    a repository that the target has not had a release of; PostgreSQL may let two through that are claimed in one moment.
+    Jobs of one release run one after another, since each POST replaces the whole list of commits; so do those that would
+    bring a target the first commits of a repository. Raises JustBegun where only the commit of another transaction showed
+    that it is not this job's turn: this one must be rolled back then.
     """
-    row = connection.execute(_claiming(), {"job": job_id, "moment": now, "lease_end": now + lease}).one_or_none()
+    try:  # a unique index on running jobs settles the race for a release that the condition cannot see
+        row = connection.execute(_claiming(), {"job": job_id, "moment": now, "lease_end": now + lease}).one_or_none()
+    except IntegrityError as problem:
+        raise JustBegun from problem
     if row is None:
         return None
+    if row.is_first_contact:
+        _settle_first_contact(connection, job_id, row.target, row.repository)
     begun = {"job_id": job_id, "number": row.attempts, "trigger": row.trigger, "started_at": now}
     connection.execute(attempts.insert(), begun)
     payload = connection.execute(_PAYLOAD, {"seq": row.delivery_seq}).one_or_none()
@@ -62,10 +76,21 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         id=job_id,
         number=row.attempts,
         lease_until=now + lease,
+        is_first_contact=bool(row.is_first_contact),
         **{name: row._mapping[name] for name in _AS_STORED},
         headers=payload.headers if payload else None,
         body=payload.body if payload else None,
     )
+
+
+def _settle_first_contact(connection: Connection, job_id: str, target: str, repository: str) -> None:
+    """On PostgreSQL two claims see nothing of one another until one is committed: the second waits for that, and looks again.
+    SQLite has one writer at a time. Raises JustBegun."""
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(_LOCK, {"name": f"{target} {repository}"})
+    if connection.execute(_OTHER_CONTACT, {"job": job_id, "target": target, "repository": repository}).first() is not None:
+        raise JustBegun
 
 
 def asked_at(connection: Connection, job: Claimed) -> datetime:
@@ -99,25 +124,54 @@ def _claiming() -> Any:
             ~_is_first_contact(),
         )
         .values(attempts=jobs.c.attempts + 1, lease_until=sa.bindparam("lease_end"), waiting=None, updated_at=moment)
-        .returning(jobs.c.attempts, jobs.c.trigger, jobs.c.delivery_seq, *(jobs.c[name] for name in _AS_STORED))
+        .returning(
+            jobs.c.attempts,
+            jobs.c.trigger,
+            jobs.c.delivery_seq,
+            sa.and_(_lists_commits(jobs), ~_is_known()).label("is_first_contact"),
+            *(jobs.c[name] for name in _AS_STORED),
+        )
     )
 
 
 def _is_first_contact() -> sa.ColumnElement[bool]:
-    """Another job of its repository runs, and none has succeeded at this target yet: Sentry makes a repository of each of two
-    lists of commits that name a new one at the same time."""
-    running, done = jobs.alias("first"), jobs.alias("done")
+    """It would bring its target the first commits of a repository, and so does another job that runs: Sentry makes a
+    repository of each of two lists of commits that name a new one at the same time.
+
+    Repositories of two providers that have one name have one at the target.
+    """
+    running = jobs.alias("first")
     is_running = sa.exists().where(
-        running.c.status == JobState.RUNNING, running.c.target == jobs.c.target, _is_of_same_repository(running)
+        running.c.status == JobState.RUNNING,
+        running.c.target == jobs.c.target,
+        running.c.repository == jobs.c.repository,
+        _lists_commits(running),
     )
-    is_known = sa.exists().where(
-        done.c.status == JobState.SUCCEEDED, done.c.target == jobs.c.target, _is_of_same_repository(done)
-    )
-    return sa.and_(is_running, ~is_known)
+    return sa.and_(_lists_commits(jobs), ~_is_known(), is_running)
 
 
-def _is_of_same_repository(other: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(other.c.repository == jobs.c.repository, other.c.provider == jobs.c.provider)
+def _is_known() -> sa.ColumnElement[bool]:
+    known = target_repositories.c
+    return sa.exists().where(known.target == jobs.c.target, known.repository == jobs.c.repository)
+
+
+def _lists_commits(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    mode: sa.ColumnElement[str] = table.c.spec["set_commits"].as_string()
+    return mode.in_(("auto", "payload"))
+
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")  # until the end of the transaction
+_OTHER_CONTACT = (
+    sa.select(jobs.c.id)
+    .where(
+        jobs.c.repository == sa.bindparam("repository"),
+        jobs.c.target == sa.bindparam("target"),
+        jobs.c.status == JobState.RUNNING,
+        jobs.c.id != sa.bindparam("job"),
+        _lists_commits(jobs),
+    )
+    .limit(1)
+)
 
 
 def _is_barred() -> sa.ColumnElement[bool]:

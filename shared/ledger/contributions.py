@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.push import Commit, FileChange
-from shared.infra.database import upsert_for
+from shared.infra.database import upsert, upsert_for
 from shared.ledger.claims import Claimed
-from shared.ledger.tables import contributions, jobs, pushes
+from shared.ledger.tables import contributions, jobs, pushes, target_repositories
 
 _KEPT = (
     sa.select(contributions.c.repository_key, contributions.c.commits)
@@ -53,16 +53,18 @@ _ANNOUNCED_LAST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """What one repository puts into a release, newest first."""
+    """What one repository puts into a release, newest first. `is_first`: nobody knew before whether the target
+    has the repository."""
 
     target: str
     version: str
     repository_key: str
     commits: Sequence[Commit]
+    is_first: bool = False
 
 
 def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
-    """Remember what this repository put into the release."""
+    """Remember what this repository put into the release, and that the target knows it now."""
     row = {
         "target": own.target,
         "version": own.version,
@@ -71,6 +73,14 @@ def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
         "at": at,
     }
     connection.execute(_contribution(connection.dialect.name), row)
+    if own.is_first and own.commits:
+        learn(connection, own.target, own.repository_key.partition(":")[2], at)
+
+
+def learn(connection: Connection, target: str, repository: str, at: datetime) -> None:
+    """The target knows the repository: from now on any number of jobs may bring its commits at a time."""
+    values = upsert(connection, target_repositories).values(target=target, repository=repository, at=at)
+    connection.execute(values.on_conflict_do_nothing(index_elements=["target", "repository"]))
 
 
 @cache

@@ -91,6 +91,9 @@ jobs = sa.Table(
     sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    # When what it announces happened, where that is neither when its delivery came nor when it was made: a tag found later.
+    sa.Column("event_at", UtcDateTime),
+    sa.Column("deploy_at", UtcDateTime),  # when its ref came back to this commit: one more deploy is due
     sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
     partial_index("ix_jobs_due", "target", "repository", "knock_at", "id", where=_DUE),
@@ -160,6 +163,16 @@ contributions = sa.Table(
     sa.Column("version", sa.String(200), primary_key=True),
     sa.Column("repository_key", sa.String(553), primary_key=True),
     sa.Column("commits", PackedJson, nullable=False),  # one row for all of them, which may be 10,000
+    sa.Column("ref", sa.String(1024)),  # the tag that the release was made of; null for branches
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+# Which repositories each target has had commits of: it knows them since.
+target_repositories = sa.Table(
+    "target_repositories",
+    metadata,
+    sa.Column("target", sa.String(64), primary_key=True),
+    sa.Column("repository", sa.String(512), primary_key=True),  # full name: two providers' of one name are one at the target
     sa.Column("at", UtcDateTime, nullable=False),
 )
 

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.domain.target_health import Health, Seen, Sign, TargetState
-from shared.ledger import job_transitions, target_states
+from shared.ledger import claims, job_transitions, target_states
+from shared.ledger.contributions import Contribution, contribute
 from shared.ledger.tables import jobs as job_table
 from shared.ledger.tables import target_states as table
+from tests.builders import commit
 from tests.ledger_rows import NOW, accept, claim, fail, make_push, make_work, row, succeed
 from tests.target import Target
 from tests.worker_run import JSON, history, make_due, rules, runner
@@ -246,18 +248,87 @@ def test_while_a_target_is_careful_it_has_one_job_at_a_time_the_least_suspect_fi
     assert chosen == [third, second, first]
 
 
-def test_a_repository_that_is_new_to_the_target_gets_one_job_at_a_time_until_one_has_succeeded(engine: Engine) -> None:
-    first = accept(engine, push=make_push("refs/tags/v1"), work=(make_work(version="v1"),), delivery_id="d-1").jobs[0]
-    second = accept(engine, push=make_push("refs/tags/v2"), work=(make_work(version="v2"),), delivery_id="d-2").jobs[0]
-    third = accept(engine, push=make_push("refs/tags/v3"), work=(make_work(version="v3"),), delivery_id="d-3").jobs[0]
+def accept_versions(engine: Engine, *versions: str, **work: Any) -> list[str]:
+    """A job for each, of one repository."""
+    return [
+        accept(engine, push=make_push(f"refs/tags/{name}"), work=(make_work(version=name)._replace(**work),)).jobs[0]
+        for name in versions
+    ]
+
+
+def bring_commits(engine: Engine, version: str) -> None:
+    """A job of acme/shop has sent its commits."""
+    own = Contribution(target="default", version=version, repository_key="github:acme/shop", commits=[commit()], is_first=True)
+    with engine.begin() as connection:
+        contribute(connection, own, NOW)
+
+
+def test_a_repository_that_is_new_to_the_target_gets_one_job_at_a_time_until_it_has_commits_there(engine: Engine) -> None:
+    first, second, third = accept_versions(engine, "v1", "v2", "v3")
     elsewhere = accept(engine, push=make_push("refs/tags/v1"), work=(make_work("eu"),), delivery_id="d-4").jobs[0]
     job = claim(engine, first)
     assert job is not None
+    assert job.is_first_contact
     assert claim(engine, second) is None, "the target may not know the repository yet"
     assert claim(engine, elsewhere) is not None, "another target is another matter"
-    assert succeed(engine, job)
-    assert claim(engine, second) is not None
+    bring_commits(engine, "v1")  # a deploy may be unclear, or commits be missing: the release is there all the same
+    found = claim(engine, second)
+    assert found is not None
+    assert not found.is_first_contact
     assert claim(engine, third) is not None, "from now on as many as there are workers"
+
+
+def test_a_release_without_commits_is_no_first_contact(engine: Engine) -> None:
+    first, second = accept_versions(engine, "v1", "v2", set_commits="skip")
+    job = claim(engine, first)
+    assert job is not None
+    assert not job.is_first_contact
+    assert claim(engine, second) is not None, "nobody makes a repository of it"
+    assert succeed(engine, job)
+    third, fourth = accept_versions(engine, "v3", "v4")
+    assert claim(engine, third) is not None
+    assert claim(engine, fourth) is None, "that it succeeded made the repository known to nobody"
+
+
+def test_of_claims_at_the_same_moment_one_is_the_first_contact(engine: Engine) -> None:
+    """Each thread commits once all others have claimed, or wait for it."""
+    ids = accept_versions(engine, *(f"v{number}" for number in range(4)))
+    claimed: list[str] = []
+
+    def is_everybody_else_waiting() -> bool:
+        if engine.dialect.name == "sqlite":
+            return True  # it has one writer
+        statement = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+        with engine.connect() as connection:
+            return len(claimed) + int(connection.execute(statement).scalar_one()) == len(ids)
+
+    def run(job_id: str) -> None:
+        try:
+            with engine.begin() as connection:
+                if claims.claim(connection, job_id, now=NOW) is not None:
+                    claimed.append(job_id)
+                    while not is_everybody_else_waiting():
+                        pass
+        except claims.JustBegun:
+            pass
+
+    threads = [threading.Thread(target=run, args=(job_id,), daemon=True) for job_id in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [row(engine, job_id).status for job_id in ids].count("running") == 1
+    assert len(claimed) == 1
+
+
+def test_a_repository_that_the_target_lists_is_known(engine: Engine, http: httpx2.Client, target: Target) -> None:
+    target.get_answer = (200, JSON, b'[{"name": "acme/shop"}]')
+    target.answers = [(400, JSON, b"{}")]
+    in_force = rules(target.url)
+    ids = [accept_tag(engine, in_force, f"v{n}") for n in range(3)]
+    runner(engine, http, in_force).run(ids[:1])
+    assert row(engine, ids[0]).status == "failed"
+    assert [claim(engine, job_id, datetime.now(UTC)) is not None for job_id in ids[1:]] == [True, True]
 
 
 def test_failures_of_one_release_count_once(engine: Engine) -> None:

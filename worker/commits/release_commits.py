@@ -87,6 +87,9 @@ class Gatherer:
         name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
         if mode == "refs":
             return Gathered(None, (Listed(name, ()),))
+        if is_known and job.is_first_contact:
+            with self.engine.begin() as connection:
+                contributions.learn(connection, target.name, push.repository.full_name, now)
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
         own_key = push.repository.key
         if mode == "auto" and not found.commits and push.is_created and push.ref.kind == "branch" and not found.partial:
@@ -96,7 +99,13 @@ class Gatherer:
             successor = contributions.find_successor(connection, job) if own_key in kept else None
         own = None
         if successor is None:
-            own = Contribution(target=job.target, version=job.version, repository_key=own_key, commits=found.commits)
+            own = Contribution(
+                target=job.target,
+                version=job.version,
+                repository_key=own_key,
+                commits=found.commits,
+                is_first=job.is_first_contact,
+            )
         else:  # its commits are in the release: an older job that ends after it must not take them back
             why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
             found, complete_at = replace(found, commits=kept[own_key], partial=why, is_proven=False), None

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
@@ -67,8 +67,8 @@ class Runner:
     def _run_one(self, job_id: str) -> None:
         try:
             job, wait = self._claim(job_id)
-        except IntegrityError:
-            return  # another job of the same release began in this moment; the sweeper knocks for this one again
+        except claims.JustBegun:
+            return  # the sweeper knocks for this one again
         except _NotYet:
             self._postpone([job_id])
             return
