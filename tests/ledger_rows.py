@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared.domain.job_warnings import JobWarning
 from shared.domain.push import Push, Ref, Repository
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
@@ -64,11 +66,10 @@ def claim(engine: Engine, job_id: str, now: datetime = NOW) -> claims.Claimed | 
         return claims.claim(connection, job_id, now=now)
 
 
-def succeed(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
+def succeed(engine: Engine, job: claims.Claimed, now: datetime = NOW, warnings: Sequence[JobWarning] = ()) -> bool:
+    ended: dict[str, Any] = {"outcome": "created", "http_status": 201, "release_url": "u", "found": None, "now": now}
     with engine.begin() as connection:
-        return job_transitions.succeed(
-            connection, job.id, job.number, outcome="created", http_status=201, release_url="u", found=None, now=now
-        )
+        return job_transitions.succeed(connection, job.id, job.number, warnings=warnings, **ended)
 
 
 def fail(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:

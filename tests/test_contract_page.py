@@ -14,6 +14,7 @@ import pytest
 
 from shared.config import schema
 from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.job_warnings import WarningCode
 from shared.domain.reasons import Reason
 from shared.domain.target_health import TargetState
 from shared.infra.database import make_engine
@@ -103,9 +104,14 @@ def test_each_state_is_named(states: type[JobState | TargetState | Trigger | Out
 
 
 def test_each_reason_code_has_a_row_with_an_anchor() -> None:
-    rows = re.findall(r'^\| <a id="(\w+)"></a>`(\w+)` \|', SECTIONS["7"], re.MULTILINE)
+    rows = re.findall(r'^\| <a id="(\w+)"></a>`(\w+)` \|', SECTIONS["7"].partition("### 7.1")[0], re.MULTILINE)
     assert sorted(anchor for anchor, _ in rows) == sorted(map(str, Reason))
     assert all(anchor == code for anchor, code in rows)
+
+
+def test_each_warning_code_has_a_row_with_an_anchor() -> None:
+    rows = re.findall(r'^\| <a id="(\w+)"></a>`(\w+)` \|', SECTIONS["7"].partition("### 7.1")[2], re.MULTILINE)
+    assert rows == [(code, code) for code in WarningCode]
 
 
 def test_each_metric_is_named_and_no_other(tmp_path: Path) -> None:

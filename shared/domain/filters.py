@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.domain.job_states import JobState
+from shared.domain.job_warnings import WarningCode
 from shared.domain.times import read_duration
 from shared.errors import BadParameter
 
 DEFAULT_LIMIT, MOST = 50, 200
+WARNING_CODES = tuple(code.value for code in WarningCode)
 JOB_STATUSES = tuple(state.value for state in JobState)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
 _AGO = re.compile(r"\d{1,6}[smhdw]", re.ASCII)
@@ -27,6 +29,7 @@ class JobFilter:
     repository: str | None = None
     target: str | None = None
     reason: str | None = None
+    warning: str | None = None
     since: datetime | None = None
 
 
@@ -46,7 +49,7 @@ class Page:
     after: str | None = None
 
 
-JOB_WORDS = ("status", "provider", "repository", "target", "reason", "since")
+JOB_WORDS = ("status", "provider", "repository", "target", "reason", "warning", "since")
 DELIVERY_WORDS = ("provider", "repository", "status", "since")
 PAGE_WORDS = ("limit", "cursor")
 
@@ -58,6 +61,7 @@ def read_job_filter(words: Mapping[str, str], now: datetime) -> JobFilter:
         **_repository(words),
         target=_name("target", words.get("target"), 64),
         reason=_name("reason", words.get("reason"), 40),
+        warning=_one_of("warning", words.get("warning"), WARNING_CODES),
         since=read_since(words.get("since"), now),
     )
 

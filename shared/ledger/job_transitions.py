@@ -7,7 +7,7 @@ Who sets `failed`? Look here. A transition returns False (or None) when someone 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import TRANSITIONS, WAITING, JobState, Outcome, Trigger
+from shared.domain.job_warnings import JobWarning, as_json
 from shared.domain.reasons import Reason
 from shared.ledger.tables import attempts, jobs
 
@@ -36,6 +37,7 @@ def succeed(
     release_url: str,
     found: Mapping[str, Any] | None,
     now: datetime,
+    warnings: Iterable[JobWarning] = (),
     exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
     """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4).
@@ -46,6 +48,7 @@ def succeed(
         "outcome": outcome,
         "release_url": release_url,
         "range": found,
+        "warnings": as_json(warnings),
         "reason": PARTIAL if found and found["partial"] else None,
         "error": None,
     }

@@ -128,7 +128,7 @@ def _read(connection: Connection, mark: datetime | None, until: datetime) -> Fol
     for row in connection.execute(sa.select(*columns).where(made > after, made <= until).order_by(made)):
         _fold_delivery(fold, row)
     ended = attempts.c.finished_at
-    columns = [jobs.c[name] for name in ("provider", "repository", "version", "created_at")]
+    columns = [jobs.c[name] for name in ("provider", "repository", "version", "created_at", "warnings")]
     for row in connection.execute(
         sa.select(attempts.c.outcome, attempts.c.started_at, ended, *columns)
         .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
@@ -153,6 +153,8 @@ def _fold_attempt(fold: Fold, row: sa.Row[Any]) -> None:
     fold.time(row.finished_at, "attempt_seconds", max(0.0, (row.finished_at - row.started_at).total_seconds()))
     if row.outcome == "succeeded":
         fold.time(row.finished_at, "release_seconds", max(0.0, (row.finished_at - row.created_at).total_seconds()))
+        for warning in row.warnings or []:
+            fold.count(row.finished_at, "warnings", warning["code"])
         fold.releases[f"{row.provider}:{row.repository}"] = (row.finished_at, row.version)
 
 

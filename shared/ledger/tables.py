@@ -88,6 +88,7 @@ jobs = sa.Table(
     sa.Column("range", _Json),  # contract section 4
     # {"code", "detail", "until"}: what a job that spends no attempt waits for (a paused target, a forge's rate limit)
     sa.Column("waiting", _Json),
+    sa.Column("warnings", _Json),  # [{"code", "detail"}]: how the release differs from what was asked; null: in nothing
     sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
@@ -101,6 +102,7 @@ jobs = sa.Table(
     sa.Index("ix_jobs_repository", "repository", "id"),
     sa.Index("ix_jobs_target", "target", "id"),
     partial_index("ix_jobs_reason", "reason", "id", where="reason IS NOT NULL"),
+    partial_index("ix_jobs_warnings", "id", where="warnings IS NOT NULL"),
     partial_index("ix_jobs_replay_seq", "replay_seq", "status", where="replay_seq IS NOT NULL"),
     partial_index("ix_jobs_leased", "lease_until", where="status = 'running'"),
     # Jobs of one release run one after another.
@@ -198,6 +200,8 @@ target_states = sa.Table(
     sa.Column("probe_job", sa.String(32)),
     sa.Column("failed", _Json),  # versions of the releases that failed in a row
     sa.Column("is_careful", sa.Boolean),  # one job at a time
+    sa.Column("keeps_commits", sa.Boolean),  # whether it kept those that it was sent; null: not known
+    sa.Column("keeps_commits_at", UtcDateTime),  # when that was last seen
     sa.Column("updated_at", UtcDateTime, nullable=False),
     # The moment (epoch seconds) up to which the pace is spoken for: all workers draw their turns from here.
     sa.Column("next_send", sa.Float),

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared.config.settings import ForgeSettings
+from shared.domain.job_warnings import JobWarning, WarningCode
 from shared.domain.push import Push
 from shared.domain.rules import Decision, Rule, Rules, Target, decide
 from shared.domain.webhook import Incoming
@@ -99,6 +100,7 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
                 http_status=201,
                 release_url="http://127.0.0.1:1/releases/1/",
                 found={**found, "proven": True},
+                warnings=[JobWarning(WarningCode.REF_DIFFERS, f"the target says {error}")],
                 now=ended,
                 exchanges=packed,
             )

@@ -61,6 +61,8 @@ def test_figures_are_those_of_the_ledger(stranger: FlaskClient, engine: Engine, 
     assert found['tagship_attempts_total{outcome="lost"}'] == 0
     assert found['tagship_target_state{state="paused",target="main"}'] == 1
     assert found['tagship_target_waiting_jobs{target="main"}'] == 2
+    assert found['tagship_warnings_total{code="ref_differs"}'] == 1
+    assert found['tagship_warnings_total{code="not_finalized"}'] == 0
     assert found['tagship_rule_matches_total{rule="tags"}'] == 5
     assert 2_500 < found["tagship_oldest_waiting_seconds"] < 3_600
     assert found["tagship_attempt_seconds_count"] == 3
@@ -82,6 +84,7 @@ def test_prometheus_own_parser_reads_it(stranger: FlaskClient, engine: Engine, f
         "tagship_target_waiting_jobs": "gauge",
         "tagship_deliveries": "counter",
         "tagship_attempts": "counter",
+        "tagship_warnings": "counter",
         "tagship_rule_matches": "counter",
         "tagship_accept_seconds": "histogram",
         "tagship_attempt_seconds": "histogram",

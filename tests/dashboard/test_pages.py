@@ -68,6 +68,17 @@ def test_a_failed_job_says_why_and_what_to_do(operator: FlaskClient, filled: Fil
     assert f"/deliveries/{filled.delivery}" in text
 
 
+def test_a_release_that_differs_from_what_was_asked_says_so(operator: FlaskClient, filled: Filled) -> None:
+    text = operator.get(f"/jobs/{filled.succeeded}").text
+    for part in ("Warnings", "ref_differs", "the target says no project", "What to do:", "another client may have made"):
+        assert part in text
+    for address in ("/jobs?warning=ref_differs", "/releases"):
+        text = operator.get(address).text
+        assert f'"/jobs/{filled.succeeded}"' in text
+        assert ">ref_differs</code>" in text
+    assert filled.succeeded not in operator.get("/jobs?warning=not_finalized").text
+
+
 def test_an_attempt_shows_what_was_sent_and_what_came_back(engine: Engine, operator: FlaskClient) -> None:
     filled = ledger.fill(engine, ledger.rules(), message=HOSTILE)
     text = operator.get(f"/jobs/{filled.failed}").text

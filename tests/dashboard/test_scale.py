@@ -32,6 +32,7 @@ CALLS = (
     "/api/v1/jobs?status=succeeded&target=eu",
     "/api/v1/jobs?repository=acme/big&reason=target_auth&provider=gitlab",
     "/api/v1/jobs?target=main&repository=acme/none&status=succeeded",
+    "/api/v1/jobs?warning=ref_differs&target=main",
     "/api/v1/targets",
 )
 PAGES = (
@@ -52,6 +53,7 @@ PAGES = (
     "/jobs?target=main&repository=acme/none&status=succeeded",
     "/jobs?since=1h&target=main",
     "/jobs?provider=gitlab",
+    "/jobs?warning=not_finalized",
     "/releases",
     "/releases?target=eu&repository=acme/big",
     "/repositories",
@@ -207,12 +209,14 @@ def test_postgresql_walks_the_right_index_also_where_what_matches_stands_far_beh
     half = sa.select(jobs.c.id).order_by(jobs.c.id).offset(MANY // 2).limit(1)
     with engine.begin() as connection:
         middle = connection.execute(half).scalar_one()
-        old = {"status": "failed", "repository": "acme/old", "target": "old", "reason": "target_auth"}
+        warned = [{"code": "ref_differs", "detail": "the target keeps another ref"}]
+        old = {"status": "failed", "repository": "acme/old", "target": "old", "reason": "target_auth", "warnings": warned}
         connection.execute(jobs.update().where(jobs.c.id < middle).values(old))
         connection.execute(jobs.update().where(jobs.c.id >= middle).values(status="queued"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE jobs")
-    for words in ("status=failed", "repository=acme/old", "target=old", "reason=target_auth", "status=failed&provider=gitlab"):
+    some = ("status=failed", "repository=acme/old", "target=old", "reason=target_auth", "warning=ref_differs")
+    for words in (*some, "status=failed&provider=gitlab"):
         statements.clear()
         assert operator.get(f"/api/v1/jobs?{words}", headers=BEARER).status_code == 200
         with engine.connect() as connection:

@@ -82,10 +82,15 @@ def test_a_job_is_shown_for_people(engine: Engine, environ: dict[str, str]) -> N
     }
     waiting = {"code": "rate_limited", "detail": "the API's limit is used up", "until": "2026-03-02T12:00:00Z"}
     with engine.begin() as connection:
-        connection.execute(job_table.update().values(range=found))
+        warned = [{"code": "ref_differs", "detail": "the target keeps \x1b[1mmain"}]
+        connection.execute(job_table.update().values(range=found, warnings=warned))
+    listed = call(environ, "jobs", "list", "--warning", "ref_differs").stdout
+    assert "warns: ref_differs" in listed
+    call(environ, "jobs", "list", "--warning", "not_finalized", code=3)
     shown = call(environ, "jobs", "show", job_id).stdout
     assert "3 commits, 1 with their files, 111111111111..222222222222, from the provider's API; proven" in shown
     assert "{" not in shown
+    assert "warning ref_differs: the target keeps \\x1b[1mmain. The target keeps another ref" in shown
     assert "advice" in shown
     with engine.begin() as connection:
         partial = {**found, "source": "none", "base": None, "commits": 1, "with_files": 1, "partial": "no token"}

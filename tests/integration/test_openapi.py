@@ -14,13 +14,14 @@ from flask.testing import FlaskClient
 
 from shared.domain.filters import DELIVERY_STATUSES, DELIVERY_WORDS, JOB_WORDS, PAGE_WORDS
 from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.job_warnings import WarningCode
 from shared.domain.reasons import Reason
 from tests.builders import settings
 from tests.ops_calls import VIEWER
 from webhook.app import create_app
 from webhook.openapi.document import describe, path_of
 from webhook.openapi.operation import Call, described
-from webhook.ops.advice import ADVICE
+from webhook.ops.advice import ADVICE, WARNING_ADVICE
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = ("/api", "/webhooks", "/healthz", "/readyz", "/metrics", "/openapi.json")
@@ -113,6 +114,7 @@ def test_reasons_are_named_by_the_enumeration_alone_and_each_has_advice() -> Non
             given |= set(re.findall(r"\bReason\.([A-Z_]+)\b", text))
     assert given == set(Reason.__members__)
     assert set(ADVICE) == set(Reason)
+    assert list(WARNING_ADVICE) == list(WarningCode)
 
 
 def test_no_secret_and_no_place_of_this_machine_stands_in_it(client: FlaskClient) -> None:

@@ -13,9 +13,10 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared.config.settings import Settings
+from shared.domain.job_warnings import JobWarning, WarningCode
 from shared.ledger import job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
-from tests.ledger_rows import claim, fail
+from tests.ledger_rows import claim, fail, succeed
 from tests.ops_calls import OPERATOR, VIEWER, failed, get, post, sent
 from tests.webhook_calls import GITHUB, send, tag
 from webhook.app import create_app
@@ -23,7 +24,7 @@ from webhook.local.sample_webhooks import SampleCommit, github_push, sign_github
 
 JOB_KEYS = {
     "id", "delivery_id", "provider", "repository", "ref", "sha", "target", "status", "version", "attempts", "next_attempt_at",
-    "created_at", "updated_at", "reason", "error", "waiting", "outcome", "release_url", "range",
+    "created_at", "updated_at", "reason", "error", "waiting", "outcome", "release_url", "range", "warnings",
 }  # fmt: skip
 
 
@@ -125,6 +126,7 @@ def test_filters_pick(client: FlaskClient, engine: Engine) -> None:
     job_id = failed(client, engine, "v1")
     sent(client, "v2")
     assert [job["id"] for job in get(client, "jobs?status=failed")["items"]] == [job_id]
+    assert get(client, "jobs?warning=ref_differs")["items"] == []
     assert get(client, "jobs?repository=acme/none")["items"] == []
     assert get(client, "jobs?provider=gitlab")["items"] == []
     assert len(get(client, "jobs?provider=github&status=failed")["items"]) == 1
@@ -132,6 +134,27 @@ def test_filters_pick(client: FlaskClient, engine: Engine) -> None:
     later = quote((datetime.now(UTC) + timedelta(hours=1)).isoformat())
     assert get(client, f"jobs?since={later}")["items"] == get(client, f"deliveries?since={later}")["items"] == []
     assert len(get(client, "deliveries?provider=github&status=accepted&repository=acme/shop")["items"]) == 2
+
+
+def test_warnings_are_listed_and_a_filter_picks_one_code(client: FlaskClient, engine: Engine) -> None:
+    text = JobWarning(WarningCode.REF_DIFFERS, 'it said "code":"not_finalized" and {"code": "not_finalized"}')
+    other = JobWarning(WarningCode.PROJECT_DROPPED, "it dropped app")
+    ids = []
+    for name, warnings in (("v1", [text]), ("v2", [other, text]), ("v3", [])):
+        job = claim(engine, sent(client, name), datetime.now(UTC))
+        assert job is not None
+        assert succeed(engine, job, warnings=warnings)
+        ids.append(job.id)
+    shown = get(client, f"jobs/{ids[1]}")
+    assert shown["warnings"] == [
+        {"code": "project_dropped", "detail": "it dropped app"}, {"code": "ref_differs", "detail": text.detail}
+    ]  # fmt: skip
+    for query, wanted in (("ref_differs", ids[1::-1]), ("project_dropped&status=succeeded", ids[1:2]), ("not_finalized", [])):
+        assert [job["id"] for job in get(client, f"jobs?warning={query}")["items"]] == wanted
+    assert get(client, "jobs?warning=")["items"][0]["warnings"] == []
+    assert "not_finalized" in get(client, "jobs?warning=ref%25", status=400)["detail"]
+    for words, matched in (({"warning": "ref_differs"}, 0), ({"warning": "project_dropped", "status": "succeeded"}, 0)):
+        assert post(client, "jobs/replay", {"filter": words, "dry_run": True}, 200) == {"matched": matched}
 
 
 @pytest.mark.parametrize("kind", ["jobs", "deliveries"])

@@ -88,14 +88,16 @@ def print_list(
 
 
 def told_why(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For a table: jobs whose `reason` says what they wait for, too, or what their last attempt met."""
+    """For a table: jobs whose `reason` also says what they wait for, what their last attempt met, and their warnings."""
     return [{**item, "reason": _why(item)} for item in items]
 
 
 def _why(item: Mapping[str, Any]) -> str | None:
     if item["waiting"] is not None:
         return f"waits: {item['waiting']['code']}"
-    return item["reason"] or (item["error"] if item["status"] != "succeeded" else None)
+    why = item["reason"] or (item["error"] if item["status"] != "succeeded" else None)
+    warned = ", ".join(warning["code"] for warning in item["warnings"])
+    return "; ".join(filter(None, (why, warned and f"warns: {warned}"))) or None
 
 
 def whole_id(given: str, fitting: Sequence[str], noun: str) -> str:

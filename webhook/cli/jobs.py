@@ -16,9 +16,9 @@ from shared.ledger import target_states
 from shared.ledger.bulk_acts import BulkAct
 from shared.ledger.queries import listings, lookup
 from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, progress, told_why, whole_id
-from webhook.cli.output import print_exchanges, print_facts, print_json, print_table
+from webhook.cli.output import print_exchanges, print_facts, print_json, print_table, printable
 from webhook.ops import operations, replays, serializers
-from webhook.ops.advice import ADVICE
+from webhook.ops.advice import ADVICE, WARNING_ADVICE
 from webhook.services import Services
 
 _SOURCES = {
@@ -63,7 +63,10 @@ def show_job(job_id: str, as_json: bool) -> None:
     if as_json:
         print_json({**found, "history": history})
         return
-    print_facts({**found, "range": told_range(found["range"]), "waiting": told_waiting(found["waiting"]), **advised(found)})
+    told = {"range": told_range(found["range"]), "waiting": told_waiting(found["waiting"]), "warnings": None}
+    print_facts({**found, **told, **advised(found)})
+    for warning in found["warnings"]:
+        click.echo(printable(f"warning {warning['code']}: {warning['detail']}. {WARNING_ADVICE.get(warning['code'], '')}"))
     print_table(history, ("number", "trigger", "started_at", "finished_at", "outcome", "http_status", "error"), None)
     for item in history:
         print_exchanges(item)

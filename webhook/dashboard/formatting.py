@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from shared.domain.times import rfc3339
 from shared.ledger.queries.listings import MOST_COUNTED
-from webhook.ops.advice import ADVICE
+from webhook.ops.advice import ADVICE, WARNING_ADVICE
 
 _LONGEST_PAYLOAD = 60_000  # characters shown
 _STEPS = ((60.0, 1.0, "s"), (3600.0, 60.0, "min"), (86_400.0, 3600.0, "h"), (float("inf"), 86_400.0, "d"))
@@ -63,6 +63,11 @@ def badge_tag(word: str) -> Markup:
 @lru_cache(maxsize=500)
 def reason_tag(code: str) -> Markup:
     return Markup('<code title="{}">{}</code>').format(ADVICE.get(code, ""), code)
+
+
+@lru_cache(maxsize=500)
+def warning_tag(code: str) -> Markup:
+    return Markup('<code class="badge is-held" title="{}">{}</code>').format(WARNING_ADVICE.get(code, ""), code)
 
 
 def parsed(text: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from webhook.dashboard import actions, api_reference, formatting, playground, re
 from webhook.dashboard.blueprint import Gate, blueprint, services
 from webhook.dashboard.chart_cache import Figures
 from webhook.dashboard.sessions import Sessions
-from webhook.ops.advice import ADVICE
+from webhook.ops.advice import ADVICE, WARNING_ADVICE
 
 _ROUTES = (
     actions,
@@ -27,6 +27,7 @@ _FILTERS = (
     formatting.time_tag,
     formatting.badge_tag,
     formatting.reason_tag,
+    formatting.warning_tag,
     formatting.parsed,
     formatting.some,
     formatting.short,
@@ -42,5 +43,6 @@ def register(app: Flask) -> None:
     for filter_ in _FILTERS:
         app.jinja_env.filters[filter_.__name__] = filter_
     app.jinja_env.globals["advice"] = ADVICE
+    app.jinja_env.globals["warning_advice"] = WARNING_ADVICE
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(blueprint)

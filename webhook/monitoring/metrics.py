@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from shared.domain.filters import DELIVERY_STATUSES
 from shared.domain.histogram import BOUNDS
 from shared.domain.job_states import JobState, Outcome
+from shared.domain.job_warnings import WarningCode
 from shared.domain.rules import Rules
 from shared.domain.target_health import Health, TargetState
 from shared.infra.database import reading
@@ -79,6 +80,7 @@ class LedgerMetrics(Collector):
         for name, series, label, known, meaning in (
             ("deliveries", "deliveries", "status", DELIVERY_STATUSES, "Deliveries by status."),
             ("attempts", "attempts", "outcome", tuple(Outcome), "Attempts by outcome."),
+            ("warnings", "warnings", "code", tuple(WarningCode), "Warnings of succeeded attempts."),
             ("rule_matches", "rules", "rule", (), "Deliveries that a rule matched."),
         ):
             found = dict.fromkeys(known, 0) | {row.label: row.number for row in rows[series]}

@@ -21,8 +21,9 @@ _NAMED = (
 _JOB_FILTER: Json = {
     "type": "object",
     "properties": {
+        **{word: maybe(TEXT) for word in filters.JOB_WORDS},
         "status": maybe(one_of((*filters.JOB_STATUSES, ""))),
-        **{word: maybe(TEXT) for word in filters.JOB_WORDS if word != "status"},
+        "warning": maybe(one_of((*filters.WARNING_CODES, ""))),
     },
     "additionalProperties": False,
     "minProperties": 1,

@@ -13,6 +13,7 @@ MEANING = {
     "repository": "Only of this repository: acme/shop, or github:acme/shop.",
     "target": "Only for this target.",
     "reason": "Only with this reason code.",
+    "warning": "Only with a warning of this code.",
     "provider": "Only from this provider.",
     "since": "Only since this time (RFC 3339) or for this long: 2h, 3d.",
     "limit": f"How many at most, 1 to {filters.MOST} (default {filters.DEFAULT_LIMIT}).",
@@ -23,5 +24,5 @@ _LIMIT: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": filters.MO
 
 def parameters(words: tuple[str, ...], statuses: tuple[str, ...] = ()) -> tuple[Parameter, ...]:
     """The words as parameters of a query."""
-    schemas = {"limit": _LIMIT, "status": one_of(statuses)}
+    schemas = {"limit": _LIMIT, "status": one_of(statuses), "warning": one_of(filters.WARNING_CODES)}
     return tuple(Parameter(word, schemas.get(word, TEXT), MEANING[word]) for word in words)

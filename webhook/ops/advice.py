@@ -1,9 +1,10 @@
-"""What a person can do about each reason code, the same sentence in pages, API and command line."""
+"""What a person can do about each reason and warning code, the same sentence in pages, API and command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared.domain.job_warnings import WarningCode
 from shared.domain.reasons import Reason
 
 ADVICE: Mapping[str, str] = {
@@ -33,4 +34,16 @@ ADVICE: Mapping[str, str] = {
     Reason.DEPLOY_UNCLEAR: "No action needed: the release exists. Tagship sends its deploy again if it is missing.",
     Reason.LOG_BEHIND: "No action needed: resumes once every push of the repository has been read.",
     Reason.PUSH_BEHIND: "No action needed: the push of the tag's branch has not arrived yet. Tagship waits up to 30 seconds.",
+}
+
+WARNING_ADVICE: Mapping[str, str] = {
+    WarningCode.NOT_FINALIZED: "The target set no release date, and a second request did not change it: set it at the target.",
+    WarningCode.REF_DIFFERS: "The target keeps another ref than the one sent, so another client may have made this release.",
+    WarningCode.PROJECT_DROPPED: "The release lacks a project: create it at the target, or fix the rule's projects.",
+    WarningCode.COMMITS_NOT_KEPT: 'The target keeps no commits. Use set_commits = "skip" for it, or another target.',
+    WarningCode.COMMITS_REPLACED: "Another client made this release, and its commits may be lost: let one client send commits.",
+    WarningCode.RELEASE_ARCHIVED: "The release is archived at the target, so its lists hide it: restore it there.",
+    WarningCode.DEPLOY_REFUSED: "The release exists without this deploy: let the token make deploys, or drop environment.",
+    WarningCode.EMAILS_LEFT_OUT: "The target refused addresses: their commits have no author there. Update the target.",
+    WarningCode.REPOSITORY_UNLINKED: "Connect the repository to an integration at the target, so that it can resolve refs.",
 }

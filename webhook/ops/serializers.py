@@ -41,6 +41,7 @@ def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.
         "created_at": rfc3339(held["created_at"]),
         "updated_at": rfc3339(held["updated_at"]),
         "waiting": waiting(row, healths) if waits else None,
+        "warnings": held["warnings"] or [],
     }
     return cast(shapes.Job, shown)
 

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict  # pydantic reads that of `typing` from 
 
 from shared.domain import filters
 from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.job_warnings import WarningCode
 from shared.domain.reasons import Reason
 from shared.domain.target_health import TargetState
 from shared.domain.webhook import PROVIDER_NAMES
@@ -66,6 +67,11 @@ class Waiting(TypedDict):
     until: Time | None
 
 
+class Warned(TypedDict):
+    code: Annotated[str, one_of(WarningCode)]
+    detail: str
+
+
 class Job(TypedDict):
     id: Annotated[str, about("sorts by the time it was made")]
     delivery_id: Annotated[str | None, about("the provider's own id; null for a job of reconcile or backfill")]
@@ -86,6 +92,7 @@ class Job(TypedDict):
     outcome: Literal["created", "existed"] | None
     release_url: str | None
     range: Annotated[Range | None, about("the commits of its release")]
+    warnings: Annotated[list[Warned], about("how the release at the target differs from what was asked, once it succeeded")]
 
 
 class Beginning(TypedDict):

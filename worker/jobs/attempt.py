@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from shared.domain.job_warnings import JobWarning
 from shared.domain.push import Push, Ref, Repository, tag_push
 from shared.domain.reasons import Reason
 from shared.domain.release_plan import plan_release, smaller
@@ -35,12 +36,14 @@ class Done:
     """The release is there. `range` is the contract's JSON, None when we sent no commits by intent.
 
     `complete_at`: the list is partial and the forge may give the rest then. `own`: to be remembered with the outcome.
+    `warnings`: how the release differs from what was asked.
     """
 
     sent: Sent
     range: Mapping[str, Any] | None
     complete_at: datetime | None = None
     own: Contribution | None = None
+    warnings: tuple[JobWarning, ...] = ()
 
 
 class LostLease(Exception):

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.domain.job_warnings import as_json
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
 from shared.errors import PermanentError, TransientError
@@ -198,6 +199,7 @@ class Runner:
                 "outcome": done.sent.outcome,
                 "reason": job_transitions.PARTIAL,
                 "error": None,
+                "warnings": as_json(done.warnings),
             }
             why = str(done.range["partial"]) if done.range else ""
             self._record_wait(
@@ -214,6 +216,7 @@ class Runner:
                 http_status=done.sent.http_status,
                 release_url=done.sent.url,
                 found=done.range,
+                warnings=done.warnings,
                 now=now,
                 exchanges=kept.as_json(),
             )
@@ -223,7 +226,7 @@ class Runner:
 
         is_ours = self._close(job, Seen(Sign.WELL), write)
         if is_ours:
-            logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status)
+            logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status, **_warned(done))
 
     def _judge(self, job: claims.Claimed, seen: Seen, kept: Exchanges) -> Seen:
         """Ask the target whether it is there, before releases that it never takes pause it for all others."""
@@ -267,6 +270,10 @@ class Runner:
                 status=decision.http_status,
                 **({"at": decision.at.isoformat()} if isinstance(decision, RetryAt) else {}),
             )
+
+
+def _warned(done: Done) -> dict[str, list[str]]:
+    return {"warnings": [warning.code for warning in done.warnings]} if done.warnings else {}
 
 
 def _log_pushes(connection: Connection, job: claims.Claimed) -> None:

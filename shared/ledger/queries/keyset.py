@@ -20,18 +20,23 @@ _LOWEST: dict[type, Any] = {str: "", int: 0}
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Rows of one value of the `driver`'s column (all rows without one), their keys from `low` on and below `high`."""
+    """Rows of one value of the `driver`'s column (all rows without one), their keys from `low` on and below `high`.
+
+    `where`: the condition of a partial index over the key alone.
+    """
 
     dialect: str
     key: sa.Column[Any]
     driver: tuple[sa.Column[Any], Any] | None = None
     low: Any = None
     high: Any = None
+    where: sa.ColumnElement[bool] | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         if self._in_pairs:
             return self._pairs()
         found = [] if self.driver is None else [self.driver[0] == self.driver[1]]
+        found += [self.where] if self.where is not None else []
         found += [self.key >= self.low] if self.low is not None else []
         return found + ([self.key < self.high] if self.high is not None else [])
 

@@ -50,10 +50,12 @@ def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found:
         (jobs.c.target, wanted.target),
         (jobs.c.status, wanted.status),
     )
-    driver = next(((column, value) for column, value in drivers if value is not None), None)
+    # The jobs with any warning are few, and have an index of their own.
+    some = jobs.c.warnings.is_not(None) if wanted.warning is not None else None
+    driver = next(((column, value) for column, value in drivers if value is not None and some is None), None)
     low = first_id(wanted.since) if wanted.since is not None else None
     others = [(column, value) for column, value in lookup.job_words(wanted) if driver is None or column is not driver[0]]
-    return _walk(connection, Range(connection.dialect.name, jobs.c.id, driver, low, page.after), others, page, "job")
+    return _walk(connection, Range(connection.dialect.name, jobs.c.id, driver, low, page.after, some), others, page, "job")
 
 
 def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found:
@@ -84,7 +86,7 @@ def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column
     walked = (along.conditions(), along.newest_first())
     if others:
         some = _select([along.key, *(column for column, _ in others)], *walked).limit(SCAN).subquery()
-        held = (some.c[column.name] == value for column, value in others)
+        held = (lookup.holds(some.c[column.name], value) for column, value in others)
         found = sa.select(some.c[along.key.name]).where(*held).order_by(some.c[along.key.name].desc()).limit(page.limit + 1)
         statement = _select(listed, [along.key.in_(found)], [along.key.desc()])
     else:

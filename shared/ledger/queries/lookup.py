@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from shared.domain.filters import JobFilter, is_storable
 from shared.domain.ids import first_id
 from shared.errors import NotFound
+from shared.infra.database import write_json
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
 SHORTEST_BEGINNING = 4  # characters of an id
@@ -26,13 +27,22 @@ def job_words(wanted: JobFilter) -> list[tuple[sa.Column[Any], str]]:
             (jobs.c.repository, wanted.repository),
             (jobs.c.target, wanted.target),
             (jobs.c.reason, wanted.reason),
+            (jobs.c.warnings, wanted.warning),
         )
         if value is not None
     ]
 
 
+def holds(column: sa.ColumnElement[Any], value: object) -> sa.ColumnElement[bool]:
+    """That the column has this word. Warnings are a list of objects: a quote inside a text is escaped, so no detail can pass
+    for a code."""
+    if isinstance(column.type, sa.JSON):
+        return sa.cast(column, sa.Text).contains(write_json({"code": value})[:-1], autoescape=True)
+    return column == value
+
+
 def job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
-    conditions = [column == value for column, value in job_words(wanted)]
+    conditions = [holds(column, value) for column, value in job_words(wanted)]
     if wanted.since is not None:  # ids sort by time, so this is a range of the key
         conditions.append(jobs.c.id >= first_id(wanted.since))
     return conditions
