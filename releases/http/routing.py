@@ -23,10 +23,11 @@ _HINT = "Route not found, did you forget a trailing slash?"
 def install(app: Flask) -> None:
     @app.before_request
     def check() -> Response | None:
-        if not request.path.startswith("/api/") or request.path == DESCRIPTION:
+        path = request.path
+        if not path.startswith("/api/") or path == DESCRIPTION:
             return None
         problem = request.routing_exception
-        if not request.path.endswith("/") or (problem is not None and not isinstance(problem, MethodNotAllowed)):
+        if not path.endswith("/") or (problem is not None and not isinstance(problem, MethodNotAllowed)):
             return _unknown_route()
         return _refuse_type() if problem is None and request.method != "OPTIONS" else None
 
@@ -46,7 +47,7 @@ def _unknown_route() -> Response:
 
 def _refuse_type() -> Response | None:
     """JSON is the only type there is."""
-    if request.args.get("format", "json") not in ("json", ""):
+    if request.query_string and request.args.get("format", "json") not in ("json", ""):
         return answer({"detail": "Not found."}, 404)
     accepted = request.headers.get("Accept", "*/*")
     if accepted not in _USUAL and accepted and not request.accept_mimetypes.quality("application/json"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,16 +63,22 @@ _SOME_DEPLOYS = DEPLOYS.where(deploys.c.id.in_(sa.bindparam("ids", expanding=Tru
 
 
 def render_releases(
-    connection: Connection, rows: Sequence[RowMapping], *, visible: Collection[int] | None = None
+    connection: Connection,
+    rows: Sequence[RowMapping],
+    *,
+    visible: Collection[int] | None = None,
+    projects_of: Mapping[int, Sequence[RowMapping]] | None = None,
 ) -> list[Json]:
     """One object per row, in order. With `visible` only these projects, their deploys and their releases are named.
 
-    A row with a `for_project` names that project alone (lists with `flatten`).
+    A row with a `for_project` names that project alone (lists with `flatten`). `projects_of`: each release's projects in
+    order of their ids, where the caller has read them.
     """
     if not rows:
         return []
     ids = [row["id"] for row in rows]
-    projects_of = _grouped(connection, _PROJECTS, ids)
+    if projects_of is None:
+        projects_of = _grouped(connection, _PROJECTS, ids)
     authors_of = _grouped(connection, _AUTHORS, [row["id"] for row in rows if row["commit_count"]])
     commits_by_id = _last_commits(connection, [row["last_commit_id"] for row in rows], visible)
     deploy_of = _last_deploys(connection, rows, visible)

@@ -9,17 +9,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 SKIP_MARK = "#skipsentry"
 _LONGEST_EMAIL = 75
 _CUT = "..."
 _NOT_IN_EMAIL = re.compile(r"[^A-Za-z0-9._-]+")
 _OLDEST = datetime.min.replace(tzinfo=UTC)
+_Person = tuple[str | None, str | None]  # e-mail and name
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(NamedTuple):
     """`sent`: the address as sent. Authors are stored under `email`, in lower case."""
 
     email: str
@@ -43,15 +43,20 @@ class PlannedCommit:
 def plan_commits(sent: Sequence[dict[str, Any]]) -> list[PlannedCommit]:
     """Newest first, stable; without those that ask to be skipped. Repeats stay: they count."""
     ordered = sorted(sent, key=lambda item: item.get("timestamp") or _OLDEST, reverse=True)
-    authors: dict[str, Author] = {}
-    return [_plan(item, authors) for item in ordered if SKIP_MARK not in (item.get("message") or "")]
+    kept = [item for item in ordered if SKIP_MARK not in (item.get("message") or "")]
+    people = [(item.get("author_email"), item.get("author_name")) for item in kept]
+    authors = _plan_authors(people)
+    return [_plan(item, authors[person]) for item, person in zip(kept, people, strict=True)]
 
 
-def _plan(item: dict[str, Any], authors: dict[str, Author]) -> PlannedCommit:
-    """`authors`: those of this request by address as sent; the first commit of an address names its author."""
-    author = plan_author(item.get("author_email"), item.get("author_name"))
-    if author is not None:
-        author = authors.setdefault(author.sent, author)
+def _plan_authors(people: Sequence[_Person]) -> dict[_Person, Author | None]:
+    """By e-mail and name as sent; the first commit of an address names its author."""
+    first: dict[str, Author] = {}
+    planned = [(person, plan_author(*person)) for person in dict.fromkeys(people)]
+    return {person: author and first.setdefault(author.sent, author) for person, author in planned}
+
+
+def _plan(item: dict[str, Any], author: Author | None) -> PlannedCommit:
     given = {"message"} if "message" in item else set()
     if item.get("timestamp") is not None:
         given.add("timestamp")
