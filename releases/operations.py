@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +57,12 @@ def create(
             _refuse_foreign_projects(connection, call, row)
         if new.is_archived is not None and new.is_archived != row["is_archived"]:
             row = release_store.change(connection, row["id"], {"is_archived": new.is_archived})
-    linked = release_store.link_projects(connection, row["id"], projects)
+    linked = release_store.link_projects(connection, row["id"], {project["id"] for project in projects})
     if row["date_released"] is not None:
         release_store.record_released(connection, row["id"], linked, call.now)
     row = _apply_commits(connection, call, row, new, is_new=is_new)
-    shown = release_serializer.render_releases(connection, [row], visible=call.caller.projects)[0]
+    known = {row["id"]: projects} if is_new else None  # what a release that was there before is linked to is read
+    shown = release_serializer.render_releases(connection, [row], visible=call.caller.projects, projects_of=known)[0]
     return Outcome(201 if is_new or linked else 208, shown, to_find(connection, row, new))
 
 
@@ -97,18 +98,18 @@ def reach(
 ) -> Reached:
     """A release of which the caller may see a project that was asked for. Raises Refused (404, 403 for such a project).
 
+    A release without projects is nobody's: it is reached once a POST links it to one.
     `named`: the projects of the query. `is_change`: the caller is about to change what every project of the release shares.
     """
     row = release_store.find(connection, call.organization.id, version, lock=lock)
     if row is None:
         raise missing()
     visible = visibility.narrow(connection, call.organization.id, call.visible, named)
-    if visible is not None:
-        ids = {project["id"] for project in release_store.projects_of(connection, row["id"])}
-        if ids.isdisjoint(visible):
-            raise missing()
-        if is_change and refuses_shared() and call.visible is not None and not ids <= call.visible:
-            raise forbidden()
+    ids = {project["id"] for project in release_store.projects_of(connection, row["id"])}
+    if not ids or (visible is not None and ids.isdisjoint(visible)):
+        raise missing()
+    if is_change and refuses_shared() and call.visible is not None and not ids <= call.visible:
+        raise forbidden()
     return Reached(row, visible)
 
 
@@ -131,12 +132,13 @@ def _clear(connection: Connection, row: RowMapping) -> RowMapping:
 
 def _visible_projects(
     connection: Connection, call: Call, visible: frozenset[int] | None, named: Sequence[int | str]
-) -> Collection[int]:
+) -> Sequence[RowMapping]:
+    """The projects named, each once, by id. Raises Refused (400) unless all of them are visible."""
     found = organizations.find_projects(connection, call.organization.id, named)
-    ids = {row["id"] for row in found.values() if visible is None or row["id"] in visible}
-    if len(found) < len(set(named)) or len(ids) < len({row["id"] for row in found.values()}):
+    rows = {row["id"]: row for row in found.values()}
+    if len(found) < len(set(named)) or (visible is not None and not visible.issuperset(rows)):
         raise invalid({"projects": ["Invalid project ids or slugs"]})
-    return ids
+    return [rows[number] for number in sorted(rows)]
 
 
 def _refuse_foreign_projects(connection: Connection, call: Call, row: RowMapping) -> None:

@@ -43,8 +43,11 @@ def install(app: Flask) -> None:
         headers = response.headers
         headers.update(_FIXED)
         if g.get("is_unknown"):
+            if response.status_code == 301:  # sent on before anything is read, so it varies with nothing
+                del headers["Vary"], headers["Content-Language"]
             return response
-        allow = allowed[request.url_rule.rule] if request.url_rule is not None else _in_order(allowed_methods())
+        rule = request.url_rule
+        allow = allowed[rule.rule] if rule is not None else _in_order(allowed_methods())
         if allow:
             headers["Allow"] = allow
         if request.path.startswith("/api/"):

@@ -36,15 +36,16 @@ def of_organization(organization_id: int) -> sa.Select[Any]:
     return sa.select(releases).where(releases.c.organization_id == organization_id)
 
 
-def within(project_ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """True for a release that is linked to one of the projects."""
-    linked = release_projects.c.project_id.in_(sorted(project_ids))
-    own = sa.select(sa.literal(1)).where(release_projects.c.release_id == releases.c.id, linked)
+def within(project_ids: Collection[int] | None) -> sa.ColumnElement[bool]:
+    """True for a release that is linked to one of the projects; None: to any project."""
+    own = sa.select(sa.literal(1)).where(release_projects.c.release_id == releases.c.id)
+    if project_ids is not None:
+        own = own.where(release_projects.c.project_id.in_(sorted(project_ids)))
     return own.correlate(releases).exists()
 
 
-def within_projects(query: sa.Select[Any], project_ids: Collection[int]) -> sa.Select[Any]:
-    """Only releases linked to one of the projects."""
+def within_projects(query: sa.Select[Any], project_ids: Collection[int] | None) -> sa.Select[Any]:
+    """Only releases linked to one of the projects, or to any."""
     return query.where(within(project_ids))
 
 
@@ -52,6 +53,8 @@ def page_by_time(
     connection: Connection, query: sa.Select[Any], column: sa.Column[Any], cursor: Cursor | None, size: int
 ) -> Page:
     """Newest first by `column`, then id. Raises ValueError for a cursor that names no time."""
+    if cursor is not None and not cursor.value:  # no place, as of the original's cursors: the first page
+        cursor = None
     back = cursor is not None and cursor.is_previous
     if cursor is not None:
         place = sa.tuple_(sa.literal(from_ticks(cursor.value), column.type), sa.literal(cursor.offset, sa.BigInteger))

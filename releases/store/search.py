@@ -59,9 +59,7 @@ def narrow(connection: Connection, organization_id: int, visible: frozenset[int]
     dates = _dates(args, now)
     named = [*args.getlist("project"), *args.getlist("projectSlug")]
     projects = visibility.narrow(connection, organization_id, visible, named)
-    query = listings.of_organization(organization_id)
-    if projects is not None:
-        query = listings.within_projects(query, projects)
+    query = listings.within_projects(listings.of_organization(organization_id), projects)
     environments = args.getlist("environment")
     for clause in (
         *_environment(connection, organization_id, environments, projects),

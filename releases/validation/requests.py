@@ -60,11 +60,23 @@ def _commit_or_range(value: object) -> str:
         if len(found) > _LONGEST_KEY:
             raise Fault([f"Commit too long - max is {_LONGEST_KEY} chars"])
         return found
+    start, end = _range(found)
+    if max(len(start), len(end)) > _LONGEST_KEY:
+        raise Fault([f"Start or end commit too long - max is {_LONGEST_KEY} chars each"])
+    return found
+
+
+def _range(found: str) -> tuple[str, str]:
     start, _, end = found.partition("..")
     if ".." in end or end.startswith("."):
         raise Fault(["Commit range must be START..END"])
-    if max(len(start), len(end)) > _LONGEST_KEY:
-        raise Fault([f"Start or end commit too long - max is {_LONGEST_KEY} chars each"])
+    return start, end
+
+
+def _current_id(value: object) -> str:
+    """Of the older form: also a range, of 64 characters in all."""
+    found: str = text(longest=_LONGEST_KEY)(value)
+    _range(found)
     return found
 
 
@@ -109,7 +121,7 @@ _REF = record(
 _HEAD_COMMIT = record(
     {
         "repository": Field(text(longest=64), required=True),
-        "currentId": Field(text(longest=_LONGEST_KEY), required=True),
+        "currentId": Field(_current_id, required=True),
         "previousId": Field(text(longest=_LONGEST_KEY), null=True),
     }
 )
@@ -171,6 +183,9 @@ def _ref(item: dict[str, Any]) -> Ref:
 
 
 def _head(item: dict[str, Any]) -> Ref:
+    start, _, end = item["currentId"].partition("..")
+    if start and end:
+        return Ref(repository=item["repository"], commit=end, previous=start)
     return Ref(repository=item["repository"], commit=item["currentId"], previous=item.get("previousId") or None)
 
 

@@ -205,6 +205,13 @@ def test_2_1_malformed_cursor(api: Caller, text: str) -> None:
     assert (answer.status_code, answer.json) == (400, {"detail": "Invalid cursor parameter."})
 
 
+@pytest.mark.parametrize("text", ["0:0:0", "0:1:0", "0:-1:0", "0:3:1"])
+def test_2_1_a_cursor_without_a_place_is_the_first_page(api: Caller, text: str) -> None:
+    api.made()
+    for path in ("releases/", "/api/0/projects/acme/shop/releases/"):
+        assert [one["version"] for one in api.get(f"{path}?cursor={text}").json] == ["1.0"]
+
+
 def links(header: str) -> dict[str, tuple[bool, str]]:
     found = {}
     for part in header.split(", <"):

@@ -112,8 +112,9 @@ def test_2_4_previous_with_commits(either_api: Caller) -> None:
     either_api.made("1.1", projects=["pump-station"], commits=[{"id": "b"}])
     either_api.made("2.0")
     assert (previous("2.0"), previous("1.0"), previous("1.1")) == ("1.0", "1.0", "1.1")
-    either_api.made("3.0", projects=[])
-    assert previous("3.0") is None
+    either_api.made("0.1")
+    either_api.put("releases/0.1/", {"dateReleased": "2020-01-01T00:00:00Z"})
+    assert previous("0.1") is None
     assert either_api.get("releases/missing/previous-with-commits/").status_code == 404
 
 

@@ -76,6 +76,12 @@ def test_1_6_head_commits_count_only_where_refs_say_nothing(known: Caller) -> No
     assert [ids(known, version) for version in ("3.0", "4.0", "5.0")] == [["c5"], ["c5"], ["c6", "c5"]]
 
 
+def test_1_6_head_commits_may_be_ranges(known: Caller) -> None:
+    known.made("3.0", headCommits=[{"repository": "shop", "currentId": "c4..c6", "previousId": "c1"}])
+    known.settle()
+    assert ids(known, "3.0") == ["c6", "c5"]
+
+
 def test_1_6_an_empty_list_does_nothing_on_post(known: Caller) -> None:
     assert known.made("2.0", refs=[])["commitCount"] == 3
 

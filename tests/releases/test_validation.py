@@ -84,6 +84,7 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ("headCommits", [{}], {"repository": REQUIRED, "currentId": REQUIRED}),
     ("headCommits", [{"repository": "r" * 65, "currentId": "a"}], {"repository": longest(64)}),
     ("headCommits", [{"repository": "r", "currentId": "a", "previousId": ""}], {"previousId": BLANK}),
+    ("headCommits", [{"repository": "r", "currentId": "a..b..c"}], {"currentId": ["Commit range must be START..END"]}),
     ("status", None, NULL),
     ("status", "closed", ["Invalid status closed"]),
     ("owner", None, NULL),
@@ -225,3 +226,15 @@ def test_1_1_projects_by_slug_and_by_number(api: Caller) -> None:
 def test_1_1_an_empty_list_of_projects_passes(api: Caller) -> None:
     answer = api.release(projects=[])
     assert (answer.status_code, answer.json["projects"]) == (201, [])
+
+
+def test_1_1_a_release_without_projects_is_reached_once_it_is_linked(either_api: Caller) -> None:
+    either_api.made(projects=[])
+    assert either_api.get("releases/").json == []
+    for method, path in (("get", ""), ("get", "commits/"), ("get", "deploys/"), ("get", "meta/"), ("delete", "")):
+        assert getattr(either_api, method)(f"releases/1.0/{path}").status_code == 404
+    assert either_api.put("releases/1.0/", {"ref": "main"}).status_code == 404
+    assert either_api.post("releases/1.0/deploys/", {"environment": "production"}).status_code == 404
+    either_api.made(projects=["shop"])
+    assert either_api.get("releases/1.0/").json["ref"] is None
+    assert [one["version"] for one in either_api.get("releases/").json] == ["1.0"]
