@@ -23,6 +23,8 @@ from tests.dashboard import ledger
 from tests.migrated import migrate
 from webhook.app import create_app
 
+pytest_plugins = ["schemathesis.pytest.plugin"]  # collects what `schema.parametrize` marks
+
 OPERATOR, VIEWER = ({"Authorization": f"Bearer {token}"} for token in (ledger.OPERATOR, ledger.VIEWER))
 CONFIGS = ["", '[[rules]]\nrepo = "*:*"\nprojects = ["a"]', '[[rules]]\nrepo = "x"', "rules = ["]
 

@@ -23,6 +23,8 @@ from tests.builders import examples
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, TOKEN, own_copy, own_database
 
+pytest_plugins = ["schemathesis.pytest.plugin"]  # collects what `schema.parametrize` marks
+
 _ODD_TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(["\0", "\ud800", "..", "a..b", "é" * 30, "1e999"])
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | _ODD_TEXT,

@@ -326,3 +326,9 @@ def test_what_two_ways_lead_to_is_reached_once() -> None:
     found = find_earlier(asked.question("2.0", "t"), asked.releases({"1.5": "a", "1.2": "s", "2.0": "t"}))
     assert isinstance(found, Earlier)
     assert found.ids == ("t",)
+
+
+@pytest.mark.parametrize("name", ["2.0.0-rc.1", "latest", "before-refactor"])
+def test_what_is_no_final_release_and_has_nothing_before_it_is_a_first_one(name: str) -> None:
+    asked = Asked(read_history("a b"))
+    assert find_earlier(asked.question(name, "b"), asked.releases({name: "b"})) == FirstRelease(0)

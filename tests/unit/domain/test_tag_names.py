@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.tag_names import check_template, read_tag
 from shared.domain.tag_order import HASH, Kind, newest_of_each_line
+from tests.builders import examples
 
 PRE, FINAL, OPEN, FLOATING, NONE = Kind.PRE, Kind.FINAL, Kind.OPEN, Kind.FLOATING, Kind.NONE
 
@@ -214,6 +215,7 @@ def test_templates_that_can_be(template: str) -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
+@examples(500)
 def test_any_two_names_can_be_compared(one: str, other: str) -> None:
     first, second = read_tag(one), read_tag(other)
     assert not (first.is_lower(second) and second.is_lower(first))
@@ -223,6 +225,7 @@ def test_any_two_names_can_be_compared(one: str, other: str) -> None:
 @given(
     st.from_regex(r"(v|go|api-)?[0-9]{1,3}([._-][0-9]{1,3}){0,3}([-._]?(rc|a|hf|jre|sp|x|7a6b5c4)[0-9]{0,2})?", fullmatch=True)
 )
+@examples(500)
 def test_case_never_matters(name: str) -> None:
     one, other = read_tag(name), read_tag(name.upper())
     assert (one.line, one.kind, one.numbers, one.suffix) == (other.line, other.kind, other.numbers, other.suffix)
