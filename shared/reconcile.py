@@ -24,15 +24,13 @@ from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.domain.rules import Decision, Rules, decide
 from shared.domain.tag_names import read_tag
 from shared.domain.tag_order import newest_of_each_line
-from shared.errors import Conflict, PermanentError
-from shared.forges import PROVIDERS
-from shared.forges.errors import RateLimited
-from shared.forges.forge import Forge, ForgeAccess, Tag
+from shared.errors import Conflict, PermanentError, TransientError
+from shared.forge_access import ForgeAccesses, note, respect
+from shared.forges.forge import Tag
 from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import deliveries, reconcile_runs
-from shared.ledger.forge_limits import held, hold
 from shared.ledger.reconcile_runs import Claimed
 from shared.ledger.tables import jobs
 from shared.targets.sentry_client import SentryClient
@@ -62,9 +60,7 @@ class Comparer:
         self._engine = engine
         self._client = client
         self._stopping = stopping
-        self._access = {
-            name: ForgeAccess(client=client, base_url=forge.url, token=forge.token) for name, forge in settings.forges.items()
-        }
+        self._forges = ForgeAccesses(client, settings.forges)
 
     def compare(self, repository: Repository, limit: int | None, *, believes_ledger: bool = False) -> ReconcileReport:
         """Which releases of the repository's tags are missing where; of each line the newest `limit` tags only, if given.
@@ -98,23 +94,15 @@ class Comparer:
         return [by_name[tag.name] for tag in newest_of_each_line(read, limit)]
 
     def _tags(self, repository: Repository, deadline: Deadline) -> list[Tag]:
-        access = self._access.get(repository.provider)
-        if access is None:
+        forge = self._forges.open(repository.provider)
+        if forge is None:
             raise PermanentError(f"the API of {repository.provider} is switched off", reason=Reason.REPOSITORY_UNKNOWN)
-        forge = PROVIDERS[repository.provider].open_forge(access)
-        self._respect_hold(forge, datetime.now(UTC))
+        respect(self._engine, forge, repository, datetime.now(UTC))
         try:
             return forge.tags(repository.full_name, "", deadline)
-        except RateLimited as problem:
-            with self._engine.begin() as connection:
-                hold(connection, problem.scope, problem.until, str(problem))
+        except (TransientError, PermanentError) as problem:
+            note(self._engine, problem, repository, datetime.now(UTC))
             raise
-
-    def _respect_hold(self, forge: Forge, now: datetime) -> None:
-        with reading(self._engine).begin() as connection:
-            kept = held(connection, forge.scope, now)
-        if kept is not None:
-            raise RateLimited(kept.detail, scope=forge.scope, until=kept.until, now=now, status=429)
 
     def _target(self, name: str) -> SentryClient:
         target = self._rules.targets[name]

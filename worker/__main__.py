@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from shared.infra import logs, shutdown
 from shared.infra.exit_codes import run_command
 from worker.app import check, make_sweeper, make_worker
 
-COMPARING_ENDS_SECONDS = 10.0
+OTHERS_END_SECONDS = 10.0
 
 logger = logs.get(__name__)
 
@@ -54,15 +55,21 @@ def sweep() -> None:
     """Knock for what is due, rescue lost leases, compare forges with our releases; until SIGTERM."""
     settings = _settings()
     logs.setup(settings.log_format, settings.log_level)
-    sweeper, comparing = make_sweeper(settings)
+    sweeper, comparing, watch = make_sweeper(settings)
     shutdown.set_on(sweeper.stopping)
     logger.info("sweeper.ready")
     if (ready_file := _ready_file()) is not None:
         ready_file.touch()
-    beside = threading.Thread(target=comparing.run, name="comparing", daemon=True)
-    beside.start()
+    beside = [
+        threading.Thread(target=comparing.run, name="comparing", daemon=True),
+        threading.Thread(target=watch.run, name="refusals", daemon=True),
+    ]
+    for thread in beside:
+        thread.start()
     sweeper.run()
-    beside.join(COMPARING_ENDS_SECONDS)  # what takes longer is found by its lease
+    end = time.monotonic() + OTHERS_END_SECONDS
+    for thread in beside:
+        thread.join(max(0.0, end - time.monotonic()))  # what takes longer is found by its lease
 
 
 def _settings() -> Settings:

@@ -15,6 +15,7 @@ from shared.broker import TASK, make_celery
 from shared.config import rules_file
 from shared.config.settings import Settings
 from shared.errors import SettingsError
+from shared.forge_access import wake_partial
 from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.garbage import spare_what_lasts
@@ -31,6 +32,7 @@ from worker.jobs.runner import Runner
 from worker.sweeper.loop import Sweeper
 from worker.sweeper.reconcile_schedule import Timer
 from worker.sweeper.reconciler import Comparing
+from worker.sweeper.refusal_watch import RefusalWatch
 
 STOP_SECONDS = 24.0  # from SIGTERM to handing back what is not done
 HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds
@@ -65,6 +67,7 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
     runner = Runner(engine, Tools(client=client, rules=rules, token=settings.secret, gatherer=gatherer))
     app.task(runner.run, name=TASK, ignore_result=True)
     _connect_signals(settings, runner, ready_file)
+    wake_partial(engine)  # with another token, or an API that was off, the forge may tell what it did not tell before
     return app, runner
 
 
@@ -122,12 +125,14 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS, hand_back_secon
         os._exit(0)
 
 
-def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing]:
-    """The sweeper, and what compares forges in a thread beside it; one event stops both."""
+def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing, RefusalWatch]:
+    """The sweeper, and what asks forges in threads beside it; one event stops all."""
     rules = rules_file.load(settings)
     logs.hide(settings.every_secret(rules.secret_names))
     paces = {target.name: target.pace for target in rules.targets.values()}
     engine = make_engine(settings.database_url)
     sweeper = Sweeper(engine, make_celery(settings.broker_url), paces, rules.commits.keep)
-    comparer = Comparer(settings, rules, engine, make_client(settings.outgoing), sweeper.stopping)
-    return sweeper, Comparing(engine, comparer, Timer(engine, rules.reconcile), sweeper.stopping)
+    client = make_client(settings.outgoing)
+    comparer = Comparer(settings, rules, engine, client, sweeper.stopping)
+    comparing = Comparing(engine, comparer, Timer(engine, rules.reconcile), sweeper.stopping)
+    return sweeper, comparing, RefusalWatch(engine, client, settings.forges, sweeper.stopping)

@@ -32,6 +32,13 @@ class ForgeSettings:
     url: str
     token: str | None = field(repr=False)
     is_named: bool
+    token_file: str | None = None
+
+    def current_token(self) -> str | None:
+        """The token that its file holds now; the one of the start where it has no file, or one that cannot be read."""
+        if self.token_file is None:
+            return self.token
+        return _Reader({"TOKEN_FILE": self.token_file}).token("TOKEN") or self.token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +248,8 @@ class _Reader:
         if self._environ.get(url_name, "").strip().lower() == "off":
             return None
         url, token = self.http_url(url_name, default), self.token(token_name)
-        return ForgeSettings(url, token, is_named=token is not None or url != default)
+        file = self._environ.get(f"{token_name}_FILE")
+        return ForgeSettings(url, token, is_named=token is not None or url != default, token_file=file)
 
     def database_url(self, name: str, default: Path) -> str:
         value = self.text(name)

@@ -17,8 +17,9 @@ from shared.domain.push import is_valid_ref
 from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError
 from shared.forges.call_gate import Limit
-from shared.forges.errors import Missing, RateLimited
+from shared.forges.errors import Missing, RateLimited, Refused
 from shared.forges.forge import ForgeAccess
+from shared.forges.kept_pages import Shelf
 from shared.forges.responses import said
 from shared.infra.http_client import Answer, Deadline, call
 from shared.infra.redaction import mask
@@ -29,6 +30,7 @@ Query = Sequence[tuple[str, str | int]]
 REDIRECTS = (301, 302, 307, 308)
 _PASSING = (408, 425, 429)
 _LONGEST_HOLD = timedelta(days=1)
+_REFUSED_FOR = timedelta(seconds=30)  # less than what the ledger notes for all processes, so that a new answer is heard
 _LONGEST_ADDRESS = 8_000
 _READ_OF_REFUSAL = 65_536
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
@@ -59,7 +61,12 @@ class Api:
         self._moved: dict[str, str] = {}  # repository's path -> where its redirect led
         self.host = urlsplit(access.base_url).netloc
         self.scope = f"{dialect.provider}:{self.host}:{_mark(access.token)}"
+        self.shelf = Shelf(access.listings)
         self.calls = 0
+
+    def scope_of(self, repository: str) -> str:
+        """What a refusal to read this repository holds."""
+        return f"{self.scope} {_digest(repository)}"
 
     def get(self, repository: str, path: str, query: Query, deadline: Deadline, *, reads: Collection[int] = ()) -> Answer:
         """GET `repository` + `path`, both encoded already. Any status but 200 and those in `reads` raises."""
@@ -133,7 +140,7 @@ class Api:
         with turns.take(deadline):
             now = datetime.now(UTC)
             if turns.limit is not None and turns.limit.until > now:
-                raise self._limited(turns.limit, now)
+                raise self._held(turns.limit, now)
             self.calls += 1
             method = "GET" if body is None else "POST"
             answer = call(self._access.client, method, url, headers=headers, deadline=deadline, body=body)
@@ -141,13 +148,18 @@ class Api:
             if answer.status in (403, 429) and (until := self._dialect.held_until(answer, now)) is not None:
                 until = min(max(until, now + timedelta(seconds=1)), now + _LONGEST_HOLD)
                 turns.limit = Limit(until, answer.status)
-                raise self._limited(turns.limit, now)
+                raise self._held(turns.limit, now)
             if answer.status >= 400 and self._access.token:
                 # What lies between may echo it: it must not reach a job's error by that way, whoever reads the refusal.
                 answer = replace(answer, body=mask(answer.body[:_READ_OF_REFUSAL], self._access.token))
+            if answer.status == 401 and body is None:
+                turns.limit = Limit(now + _REFUSED_FOR, 401, self._why_refused(answer))
+                raise self._held(turns.limit, now)
             return answer
 
-    def _limited(self, limit: Limit, now: datetime) -> RateLimited:
+    def _held(self, limit: Limit, now: datetime) -> RateLimited | Refused:
+        if limit.why is not None:
+            return Refused(limit.why, scope=self.scope, status=limit.status)
         token = f"this {self._dialect.token_variable}" if self._access.token else f"no {self._dialect.token_variable} set"
         detail = f"{self.host} takes no more calls with {token} before {limit.until:%Y-%m-%d %H:%M:%S} UTC"
         return RateLimited(detail, scope=self.scope, until=limit.until, now=now, status=limit.status)
@@ -157,25 +169,31 @@ class Api:
             if answer.status == 200:
                 self._readable.add(repository)
             return answer
-        raise self._refusal(answer)
+        raise self._refusal(repository, answer)
 
-    def _refusal(self, answer: Answer) -> TransientError | PermanentError:
+    def _why_refused(self, answer: Answer) -> str:
+        return f"{self.host} answered {answer.status}: check {self._dialect.token_variable}{said(answer)}"
+
+    def _refusal(self, repository: str, answer: Answer) -> TransientError | PermanentError:
         status = answer.status
         where = f"{self.host} answered {status}"
         if status >= 500 or status in _PASSING:
             return TransientError(f"{where}{said(answer)}", status=status)
-        variable = self._dialect.token_variable
-        if status in (401, 403):
-            return PermanentError(f"{where}: check {variable}{said(answer)}", reason=Reason.FORGE_AUTH, status=status)
+        if status == 403:
+            return Refused(self._why_refused(answer), scope=self.scope_of(repository), status=status)
         if status == 404:
-            why = f"no such repository, or {variable} is not set or may not read it"
-            return PermanentError(f"{where}: {why}", reason=Reason.FORGE_AUTH, status=status)
+            why = f"no such repository, or {self._dialect.token_variable} is not set or may not read it"
+            return Refused(f"{where}: {why}", scope=self.scope_of(repository), status=status)
         return PermanentError(f"{where}{said(answer)}", reason=Reason.FORGE_REFUSED, status=status)
 
 
 def _mark(token: str | None) -> str:
     """Tells one token's limits from another's, and tells nothing of the token."""
-    return "none" if token is None else hashlib.sha256(b"tagship\n" + token.encode()).hexdigest()[:12]
+    return "none" if token is None else _digest(token)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(b"tagship\n" + text.encode()).hexdigest()[:12]
 
 
 def check_sha(sha: str) -> str:

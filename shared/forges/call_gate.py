@@ -17,14 +17,15 @@ _LOOK_AGAIN = 0.25  # is it time to stop?
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """No call before `until`, as the answer of this status said."""
+    """No call before `until`, because of an answer of this status. `why`: what a refusal said, None for a rate limit."""
 
     until: datetime
     status: int
+    why: str | None = None
 
 
 class Turns:
-    """One call at a time, and the limit that one of them met: those that waited meanwhile need not meet it, too.
+    """One call at a time, and the limit or refusal that one of them met: those that waited meanwhile need not meet it, too.
 
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#avoid-concurrent-requests
     """

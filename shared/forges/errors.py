@@ -27,3 +27,11 @@ class Missing(TransientError):
 
 class NoCommit(PermanentError):
     """The tag is one of a file or a tree: no release can be made of it."""
+
+
+class Refused(PermanentError):
+    """The forge refuses `scope`: one token at one host (401), or that token for one repository (403, 404)."""
+
+    def __init__(self, message: str, *, scope: str, status: int) -> None:
+        super().__init__(message, reason=Reason.FORGE_AUTH, status=status)
+        self.scope = scope

@@ -19,6 +19,7 @@ from shared.domain.push import Commit, FileChange
 from shared.forges.call_gate import Turns
 from shared.forges.commit_times import CommitTimes
 from shared.forges.etag_cache import PageCache
+from shared.forges.kept_pages import KeptPages
 
 if TYPE_CHECKING:
     import httpx2
@@ -72,7 +73,8 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeAccess:
-    """How to reach a forge. One per process and provider: `pages` then saves quota from job to job, `turns` keeps order.
+    """How to reach a forge. One per process and provider: `pages` then saves quota from job to job, `turns` keeps order,
+    `listings` let an attempt continue where the one before ran out of time.
 
     `base_url` is GITHUB_API_URL or GITLAB_URL: with or without a path, never with a slash at the end.
     """
@@ -83,6 +85,7 @@ class ForgeAccess:
     pages: PageCache = field(default_factory=PageCache, repr=False)
     times: CommitTimes = field(default_factory=CommitTimes, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)
+    listings: KeptPages = field(default_factory=KeptPages, repr=False)
 
 
 class Forge(Protocol):
@@ -99,7 +102,20 @@ class Forge(Protocol):
 
     @property
     def scope(self) -> str:
-        """What a rate limit holds: provider and host, such as `github:api.github.com`."""
+        """What a rate limit or a refusal holds: provider, host and token, such as `github:api.github.com:none`."""
+
+    def scope_of(self, repository: str) -> str:
+        """What a refusal to read this one repository holds."""
+
+    @property
+    def pages_added(self) -> int:
+        """How many pages of long listings this object has read and kept for the next attempt."""
+
+    def forget_pages(self) -> None:
+        """Drop the pages that this object has kept: what it was asked is answered."""
+
+    def check(self, repository: str, deadline: Deadline) -> None:
+        """One cheap call: raises what it raises where this repository cannot be read."""
 
     def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         """The commits that `head` has and `base` has not."""
@@ -112,6 +128,9 @@ class Forge(Protocol):
 
     def merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
         """A best common ancestor; None for unrelated histories."""
+
+    def commit_page(self, repository: str, sha: str, number: int, deadline: Deadline) -> list[Commit]:
+        """The commits reachable from `sha`, by time, newest first: 100 a page. `number` counts from 1."""
 
     def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
         """The newest `limit` commits reachable from `sha`, newest first, `sha` itself at the top."""

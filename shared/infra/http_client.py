@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,8 +43,11 @@ class Deadline:
     Once `stopping` is set nothing is left: a long row of calls ends with the one that is under way.
     """
 
-    def __init__(self, seconds: float, stopping: threading.Event | None = None) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(
+        self, seconds: float, stopping: threading.Event | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
         self._stopping = stopping
 
     def left(self) -> float:
@@ -54,7 +57,7 @@ class Deadline:
 
     def until_end(self) -> float:
         """The same for the call that is under way: it may go on though we are stopping."""
-        return self._end - time.monotonic()
+        return self._end - self._clock()
 
 
 def make_client(outgoing: Outgoing = _DIRECTLY) -> httpx2.Client:

@@ -178,13 +178,16 @@ target_repositories = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
 )
 
-# A forge's rate limit, shared by every job of its token.
+# A forge's rate limit or refusal, shared by every job of its token.
 holds = sa.Table(
     "holds",
     metadata,
     sa.Column("scope", sa.String(300), primary_key=True),
     sa.Column("until", UtcDateTime, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+    # Of a refusal: the repository to ask about whether it has ended ("provider:name"), and when it began.
+    sa.Column("repository_key", sa.String(553)),
+    sa.Column("since", UtcDateTime),
 )
 
 # How each target fares; a target without a row is fine.

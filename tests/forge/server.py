@@ -34,9 +34,9 @@ class _Server(ThreadingHTTPServer):
 class Forge:
     """`url` is what GITHUB_API_URL or GITLAB_URL would say; `path` puts the API below a path, as self-hosted ones are.
 
-    `script` comes first: each call takes one entry, None meaning "as usual". Then `hold` (what is answered until a time),
-    `tokens` (None: no token is asked for, and any is good), then the repositories. `calls` counts by token ("" without),
-    `unchanged` the 304s among them.
+    `script` comes first: each call takes one entry, None meaning "as usual". Then `rule`, which may answer any call, `hold`
+    (what is answered until a time), `tokens` (None: no token is asked for, and any is good), then the repositories. `calls`
+    counts by token ("" without), `unchanged` the 304s among them.
     """
 
     def __init__(self, kind: Kind, path: str = "") -> None:
@@ -50,6 +50,7 @@ class Forge:
         self.unchanged = 0
         self.requests: list[Request] = []
         self.script: deque[Reply | Callable[[Request], Reply | None] | None] = deque()
+        self.rule: Callable[[Request], Reply | None] = lambda _: None
         self.delay = 0.0
         self.anonymous_cap = False  # GitLab's: compare shows 100 commits to a caller without a token
         self.refuses_ranges = False  # a GitLab that takes no A..B as ref_name
@@ -113,6 +114,7 @@ class Forge:
             self.requests.append(request)
             scripted = self.script.popleft() if self.script else None
         ordered = scripted(request) if callable(scripted) else scripted
+        ordered = ordered or self.rule(request)
         if ordered is not None:
             return ordered
         if self._hold is not None and (left := self._hold[0] - time.time()) > 0:

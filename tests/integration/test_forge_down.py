@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -89,13 +89,33 @@ def test_a_forge_that_is_down_keeps_no_release_waiting_whose_range_the_log_has(
     ]
 
 
-def test_a_forge_that_nobody_named_is_asked_once_and_never_waited_for(
+def test_a_forge_that_nobody_named_is_asked_once_never_waited_for_and_completes_the_releases_later(
+    engine: Engine, http: httpx2.Client, target: Target, forge: Forge, built: Built
+) -> None:
+    in_force = rules(target.url)
+    run = runner(engine, http, in_force, f"http://127.0.0.1:{free_port()}", is_named=False, token=None)
+    ids = accept_all(engine, in_force, built)
+    run.run(ids)
+    assert len(target.posts) == len(ids)
+    waits = [row(engine, job_id).next_attempt_at - datetime.now(UTC) for job_id in ids]
+    assert [row(engine, job_id).waiting["code"] for job_id in ids] == ["commits_partial"] * len(ids)
+    assert all(timedelta(minutes=4) < wait <= timedelta(minutes=5) for wait in waits)
+    for job_id in ids:
+        make_due(engine, job_id)
+    runner(engine, http, in_force, forge.url, is_named=False, token=None).run(ids)
+    assert [(row(engine, job_id).status, row(engine, job_id).range["commits"]) for job_id in ids] == [("succeeded", 3)] * len(
+        ids
+    )
+
+
+def test_a_forge_that_stays_down_is_asked_about_a_release_for_a_day(
     engine: Engine, http: httpx2.Client, target: Target, built: Built
 ) -> None:
     in_force = rules(target.url)
-    url = f"http://127.0.0.1:{free_port()}"
-    run = runner(engine, http, in_force, url, is_named=False, token=None)
-    ids = accept_all(engine, in_force, built)
-    run.run(ids)
-    assert [row(engine, job_id).status for job_id in ids] == ["succeeded"] * len(ids)
-    assert len(target.posts) == len(ids)
+    job_id = accept(engine, in_force, TAGS[1], built.sha[TAGS[1]])
+    for hours, status in ((0.1, "retrying"), (23, "retrying"), (25, "succeeded")):
+        age(engine, job_id, timedelta(hours=hours))
+        make_due(engine, job_id)
+        runner(engine, http, in_force, f"http://127.0.0.1:{free_port()}").run([job_id])
+        assert row(engine, job_id).status == status
+    assert row(engine, job_id).reason == "commits_partial"

@@ -138,4 +138,4 @@ def test_a_branch_that_never_comes_is_waited_for_half_a_minute(
     age(engine, job_id, timedelta(seconds=31))
     make_due(engine, job_id)
     run.run([job_id])
-    assert (row(engine, job_id).status, len(target.posts)) == ("succeeded", 1)
+    assert (row(engine, job_id).waiting["code"], len(target.posts)) == ("commits_partial", 1)

@@ -75,6 +75,7 @@ def test_a_list_that_was_read_after_the_push_is_not_read_again(
         assert opened is not None
         push, rules = tag_push(repository, tag, built.sha[tag]), CommitRules(file_calls=0)
         Collector(ledger, push, opened, rules, Deadline(30), now, forges.tag_lists, pushed_at).collect()
+        opened.forget_pages()
         return opened.api_calls
 
     first = calls("v1.2", now - timedelta(minutes=1))

@@ -24,7 +24,7 @@ ADVICE: Mapping[str, str] = {
     Reason.RATE_LIMITED: "No action needed: resumes automatically when the limit ends. A token raises the limit.",
     Reason.FORGE_UNREACHABLE: "No action needed yet: Tagship retries the provider's API; the release goes out in any case.",
     Reason.FORGE_BEHIND: "No action needed: the provider's API does not know the commit yet. Tagship retries for two minutes.",
-    Reason.FORGE_AUTH: "The provider's API rejected the token: renew GITHUB_TOKEN or GITLAB_TOKEN, restart, then replay.",
+    Reason.FORGE_AUTH: "The provider's API rejects the token: renew it there or in its file, or set another and restart.",
     Reason.FORGE_REFUSED: "The provider's API permanently rejected the request: read its answer, fix the cause, then replay.",
     Reason.BROKER_DOWN: "Start the broker; jobs wait in the database and start automatically.",
     Reason.COMMITS_PARTIAL: "The release exists. Its list is completed when the provider's API answers; a token for it helps.",

@@ -11,9 +11,9 @@ import httpx2
 from shared.config.settings import ForgeSettings
 from shared.domain.push import Repository
 from shared.errors import PermanentError, TransientError
-from shared.forges import PROVIDERS
+from shared.forge_access import ForgeAccesses
 from shared.forges.errors import Missing, RateLimited
-from shared.forges.forge import Forge, ForgeAccess
+from shared.forges.forge import Forge
 from worker.commits.tag_lists import TagLists
 
 _LEFT_ALONE_SECONDS = 300.0
@@ -24,18 +24,19 @@ class Forges:
 
     def __init__(self, client: httpx2.Client, settings: Mapping[str, ForgeSettings]) -> None:
         self._settings = settings
-        self._access = {
-            name: ForgeAccess(client=client, base_url=forge.url, token=forge.token) for name, forge in settings.items()
-        }
+        self._accesses = ForgeAccesses(client, settings)
         self.tag_lists = TagLists()
         self._lock = threading.Lock()
         self._useless: dict[str, float] = {}  # provider, or the key of a repository -> since when
 
     def open(self, repository: Repository) -> Forge | None:
-        access = self._access.get(repository.provider)
-        if access is None or self._is_left_alone(repository.provider) or self._is_left_alone(repository.key):
+        if self._is_left_alone(repository.provider) or self._is_left_alone(repository.key):
             return None
-        return PROVIDERS[repository.provider].open_forge(access)
+        return self._accesses.open(repository.provider)
+
+    def is_off(self, provider: str) -> bool:
+        """Whether the API of this forge is switched off."""
+        return provider not in self._settings
 
     def _is_left_alone(self, key: str) -> bool:
         with self._lock:

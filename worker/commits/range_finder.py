@@ -14,12 +14,12 @@ from shared.domain.commit_range import Range, with_files
 from shared.domain.push import Commit, Push
 from shared.domain.rules import CommitRules
 from shared.errors import PermanentError, TransientError
+from shared.forge_access import note
 from shared.forges.errors import Missing, RateLimited
 from shared.forges.forge import Forge
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import push_history
-from shared.ledger.forge_limits import hold
 from worker.commits.branch_range import BranchRange, first_release
 from worker.commits.forge_history import ForgeHistory
 from worker.commits.push_log import PushLog
@@ -95,11 +95,9 @@ class Collector:
                 asked[commit.id] = commit._replace(files=forge.files(self._name, commit.id, self._deadline))
             except Missing:
                 continue
-            except RateLimited as problem:
-                with self._engine.begin() as connection:
-                    hold(connection, problem.scope, problem.until, str(problem))
-                break
             except (TransientError, PermanentError) as problem:
+                if isinstance(problem, RateLimited):
+                    note(self._engine, problem, self._push.repository, self._now)
                 if problem.status != 200:
                     break
                 # Answered, but with what we cannot keep, such as a path that is too long.

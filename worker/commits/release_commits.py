@@ -20,6 +20,7 @@ from shared.domain.reasons import Reason
 from shared.domain.release_plan import Listed
 from shared.domain.rules import CommitRules, Target
 from shared.errors import PermanentError, TransientError
+from shared.forge_access import note, respect
 from shared.forges.errors import Missing, NoCommit, RateLimited
 from shared.forges.forge import Forge
 from shared.infra.database import reading
@@ -27,7 +28,6 @@ from shared.infra.http_client import Deadline
 from shared.ledger import claims, contributions
 from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
-from shared.ledger.forge_limits import held, hold
 from shared.targets.repository_names import RepositoryNames
 from shared.targets.sentry_client import SentryClient
 from worker.commits.forge_pool import Forges
@@ -37,6 +37,7 @@ from worker.commits.forge_wait import (
     PUSH_LATE,
     Snooze,
     collecting_time,
+    complete_later,
     decide_wait,
     is_within,
     snooze,
@@ -46,6 +47,7 @@ from worker.commits.push_log import PushLog
 from worker.commits.range_finder import Collector
 
 COLLECT_SECONDS = 60.0
+_USED_UP = 0.5  # seconds: what is left of an attempt's time when it was used up
 
 
 class Wait(Exception):
@@ -135,25 +137,55 @@ class Gatherer:
         forge = self.forges.open(push.repository)
         if forge is None:
             self._await_branch(job, push, now, asked_at)
+            return self._without_forge(job, push, now, asked_at)
         try:
-            if forge is not None:
-                self._respect_hold(forge, now)
-                push = _peeled(push, forge, deadline)
-            return self._collector(job, push, forge, deadline, now).collect(lists_anyway=not self._is_listed(job, push)), None
+            respect(self.engine, forge, push.repository, now)
+            push = _peeled(push, forge, deadline)
+            found = self._collector(job, push, forge, deadline, now).collect(lists_anyway=not self._is_listed(job, push))
         except NoCommit:
             raise
         except (TransientError, PermanentError) as problem:
             if self.stopping.is_set():
                 raise Wait(snooze(now, Reason.WORKER_STOPPING, "its worker was asked to stop; another one takes it")) from None
-            return self._after_fault(problem, job, push, now, asked_at)
+            is_continuing = forge.pages_added > 0 and deadline.left() < _USED_UP
+            met = TransientError("the forge's lists are too long to be read by one attempt") if is_continuing else problem
+            return self._after_fault(met, job, push, now, asked_at, is_continuing=is_continuing)
+        forge.forget_pages()
+        return found, None
+
+    def _without_forge(self, job: Claimed, push: Push, now: datetime, asked_at: datetime) -> tuple[Range, datetime | None]:
+        """What the log and the payload say. A forge that was of no use lately is asked again for the rest. Raises Wait."""
+        deadline = Deadline(COLLECT_SECONDS, self.stopping)
+        found = self._collector(job, push, None, deadline, now).collect(lists_anyway=not self._is_listed(job, push))
+        later = None if self.forges.is_off(push.repository.provider) else complete_later(asked_at, now)
+        if found.partial is None or later is None:
+            return found, None
+        if self._is_sent(job, push, found):
+            raise Wait(snooze(later, Reason.COMMITS_PARTIAL, found.partial))
+        return found, later
+
+    def _is_sent(self, job: Claimed, push: Push, found: Range) -> bool:
+        """Whether the release lists these commits already: sending them again would change nothing."""
+        if job.release_url is None:
+            return False
+        with reading(self.engine).begin() as connection:
+            kept = contributions.kept_contributions(connection, job.target, job.version).get(push.repository.key, ())
+        return {commit.id for commit in found.commits} <= {commit.id for commit in kept}
 
     def _after_fault(
-        self, problem: TransientError | PermanentError, job: Claimed, push: Push, now: datetime, asked_at: datetime
+        self,
+        problem: TransientError | PermanentError,
+        job: Claimed,
+        push: Push,
+        now: datetime,
+        asked_at: datetime,
+        *,
+        is_continuing: bool,
     ) -> tuple[Range, datetime | None]:
         """What is known without the forge, and when to ask again for the rest. Raises Wait."""
         was_sent, is_named = job.release_url is not None, self.forges.is_named(push.repository.provider)
-        if isinstance(problem, RateLimited):
-            self._hold(problem)
+        if is_named or isinstance(problem, RateLimited):
+            note(self.engine, problem, push.repository, now)
         if not is_named:
             self.forges.leave_alone(push.repository, problem)
             if not isinstance(problem, RateLimited | Missing):
@@ -169,11 +201,11 @@ class Gatherer:
             limit=self.rules.wait,
             was_sent=was_sent,
             is_whole=known.is_whole,
+            is_continuing=is_continuing,
         )
         if isinstance(decision, Snooze):
             raise Wait(decision)
-        if was_sent and decision.complete_at is not None:
-            # What is known has been sent already; sending it again would change nothing.
+        if decision.complete_at is not None and self._is_sent(job, push, known):
             raise Wait(snooze(decision.complete_at, Reason.COMMITS_PARTIAL, decision.why))
         if known.is_proven:
             return known, None
@@ -212,16 +244,6 @@ class Gatherer:
     def _collector(self, job: Claimed, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
         lists = self.forges.tag_lists
         return Collector(self.engine, push, forge, self.rules, deadline, now, lists, job.created_at)
-
-    def _respect_hold(self, forge: Forge, now: datetime) -> None:
-        with reading(self.engine).begin() as connection:
-            kept = held(connection, forge.scope, now)
-        if kept is not None:
-            raise RateLimited(kept.detail, scope=forge.scope, until=kept.until, now=now, status=429)
-
-    def _hold(self, problem: RateLimited) -> None:
-        with self.engine.begin() as connection:
-            hold(connection, problem.scope, problem.until, str(problem))
 
 
 def _peeled(push: Push, forge: Forge, deadline: Deadline) -> Push:

@@ -22,7 +22,7 @@ from worker.commits.forge_history import ForgeHistory, cut_note
 from worker.commits.push_chain import Chain
 from worker.commits.push_log import PushLog
 
-_REPLICAS_LAG = timedelta(minutes=10)
+_LISTS_LAG = timedelta(minutes=40)  # replicas, and pages of a long list that are kept for half an hour between attempts
 _NOT_SPLIT = "a nearer release lies inside a push, whose list cannot be split"
 _NO_CHAIN = "the log's chain of pushes does not reach the previous release"
 
@@ -55,13 +55,13 @@ class TagRange:
         return "" if naming.templates or naming.bases else line_prefix(self._read(self.push.ref.name))
 
     def _forge_releases(self, history: ForgeHistory, prefix: str) -> list[Release]:
-        """From the forge whenever it answers: it never announced some of its tags, or late. Its replicas may lag, so that what
-        was announced lately goes before. A list by prefix that lacks the very tag in question is not to be trusted."""
+        """From the forge whenever it answers: it never announced some of its tags, or late. Its list may lag, so that what was
+        announced lately goes before. A list by prefix that lacks the very tag in question is not to be trusted."""
         tags = history.tags(prefix)
         if prefix and self.push.ref.name not in {tag.name for tag in tags}:
             tags = history.tags("")
         known = {tag.name: (tag.sha, tag.at) for tag in tags}
-        lately = self.log.tags_announced_since(datetime.now(UTC) - _REPLICAS_LAG)
+        lately = self.log.tags_announced_since(datetime.now(UTC) - _LISTS_LAG)
         for name, sha in lately.items():
             if sha is None:
                 known.pop(name, None)

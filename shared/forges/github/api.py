@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from shared.domain.push import Commit, FileChange
 from shared.domain.reasons import Reason
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.forges.errors import Missing, NoCommit
 from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
@@ -29,7 +29,18 @@ from shared.forges.github.responses import (
     read_tag_object,
     read_tags,
 )
-from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages, with_prefix
+from shared.forges.listed_comparison import compare_or_list, is_not_compared, relation_of
+from shared.forges.pagination import (
+    MAX_RANGE,
+    PAGE,
+    Gathering,
+    gather_tags,
+    kept_page,
+    newest_commits,
+    nothing_between,
+    read_pages,
+    with_prefix,
+)
 from shared.forges.responses import merge_changes, message, read_list, read_object, said
 from shared.infra.http_client import Answer, Deadline
 
@@ -67,16 +78,41 @@ class GitHubForge:
     def scope(self) -> str:
         return self._api.scope
 
+    def scope_of(self, repository: str) -> str:
+        return self._api.scope_of(_path(repository))
+
+    @property
+    def pages_added(self) -> int:
+        return self._api.shelf.added
+
+    def forget_pages(self) -> None:
+        self._api.shelf.forget_all()
+
+    def check(self, repository: str, deadline: Deadline) -> None:
+        self._api.get(_path(repository), "", (), deadline)
+
     def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         """Pages run from the oldest commit to the newest; after the first, which has the count, they are read backwards,
         so that a bound of ours cuts off the oldest."""
         if base == head:
             return nothing_between(check_sha(base), is_ancestor=True)
-        first = self._compare(repository, base, head, PAGE, deadline)
+        return compare_or_list(
+            lambda: self._compare_by_pages(repository, base, head, deadline),
+            lambda sha, number: self.commit_page(repository, sha, number, deadline),
+            base,
+            head,
+        )
+
+    def _compare_by_pages(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
+        listing, shelf = ("compare", repository, base, head), self._api.shelf
+        kept = shelf.find(listing, 1)
+        first = self._compare(repository, base, head, PAGE, deadline) if kept is None else kept[0]
         if isinstance(first, Unrelated):
             return first
         if first.total == 0:
             return nothing_between(first.merge_base, is_ancestor=first.behind == 0)
+        if kept is None:
+            shelf.keep(listing, 1, first, None, items=len(first.oldest_first))
         gathering = Gathering()
         pages = -(-first.total // PAGE)
         oldest_wanted = max(2, pages - MAX_RANGE // PAGE + 1)
@@ -84,9 +120,12 @@ class GitHubForge:
         def fetch(number: int) -> Answer:
             return self._ask_comparison(repository, base, head, number, PAGE, deadline)
 
+        def following(number: int, _: Answer) -> int | None:
+            return number - 1 if number > oldest_wanted else None
+
         if pages > 1:
-            for page in read_pages(fetch, _read_page, pages, lambda number, _: number - 1 if number > oldest_wanted else None):
-                gathering.add(page.newest_first)
+            for page in read_pages(fetch, _read_page, pages, following, shelf, listing):
+                gathering.add(page)
                 if not gathering.is_open:
                     break
         if gathering.is_open and oldest_wanted == 2:
@@ -103,9 +142,14 @@ class GitHubForge:
     def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
         if base == head:
             return Relation(base_is_ancestor=True, merge_base=check_sha(base), ahead=0)
-        page = self._compare(repository, base, head, 1, deadline)
+        try:
+            page = self._compare(repository, base, head, 1, deadline)
+        except (TransientError, PermanentError) as problem:
+            if not is_not_compared(problem):
+                raise
+            return relation_of(self.compare(repository, base, head, deadline))
         if isinstance(page, Unrelated):
-            return Relation(base_is_ancestor=False, merge_base=None, ahead=None)
+            return relation_of(page)
         return Relation(base_is_ancestor=page.behind == 0, merge_base=page.merge_base, ahead=page.total)
 
     def is_ancestor(self, repository: str, a: str, b: str, deadline: Deadline) -> bool:
@@ -116,15 +160,14 @@ class GitHubForge:
 
     def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
         """https://docs.github.com/en/rest/commits/commits#list-commits"""
-        found: dict[str, Commit] = {}
-        size = min(limit, PAGE)
-        for number in range(1, -(-limit // PAGE) + 1):
-            query = (("sha", check_sha(sha)), ("per_page", size), ("page", number))
-            page = read_list(self._of_commit(repository, "/commits", query, sha, deadline), PAGE, read_commit)
-            found.update((commit.id, commit) for commit in page)
-            if len(page) < size:
-                break
-        return tuple(found.values())[:limit]
+        return newest_commits(lambda number: self.commit_page(repository, sha, number, deadline), limit)
+
+    def commit_page(self, repository: str, sha: str, number: int, deadline: Deadline) -> list[Commit]:
+        def ask() -> list[Commit]:
+            query = (("sha", check_sha(sha)), ("per_page", PAGE), ("page", number))
+            return read_list(self._of_commit(repository, "/commits", query, sha, deadline), PAGE, read_commit)
+
+        return kept_page(self._api.shelf, ("commits", repository, sha), number, ask)
 
     def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
         """`/tags` gives commits directly, 100 a call; `git/matching-refs` would take one more call for each annotated tag, so
@@ -136,21 +179,18 @@ class GitHubForge:
             with suppress(NotAnswered):
                 return self._tags_by_prefix(repository, prefix, deadline)
 
-        def page(number: int) -> tuple[list[Tag], bool]:
+        def page(number: int) -> tuple[list[Tag], int | None]:
             query = (("per_page", PAGE), ("page", number))
-            return self._api.get_kept(_path(repository), "/tags", query, deadline, read_tags)
+            tags, has_more = self._api.get_kept(_path(repository), "/tags", query, deadline, read_tags)
+            return tags, number + 1 if has_more else None
 
-        return with_prefix(gather_tags(page), prefix)
+        return with_prefix(gather_tags(page, 1, self._api.shelf, ("tags", repository)), prefix)
 
     def _tags_by_prefix(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
-        cursors: dict[int, str | None] = {1: None}
+        def page(cursor: str) -> tuple[list[Tag], str | None]:
+            return read_tags_by_prefix(self._api.post(_GRAPHQL, ask_tags(repository, prefix, cursor or None), deadline))
 
-        def page(number: int) -> tuple[list[Tag], bool]:
-            answer = self._api.post(_GRAPHQL, ask_tags(repository, prefix, cursors[number]), deadline)
-            tags, cursors[number + 1] = read_tags_by_prefix(answer)
-            return tags, cursors[number + 1] is not None
-
-        tags = list(gather_tags(page))
+        tags = list(gather_tags(page, "", self._api.shelf, ("tags", repository, prefix)))
         self._times.keep({tag.sha: tag.at for tag in tags if tag.at is not None})
         return with_prefix(tags, prefix)
 
@@ -241,8 +281,8 @@ class GitHubForge:
         return answer
 
 
-def _read_page(answer: Answer) -> ComparePage:
-    return read_object(answer, read_comparison)
+def _read_page(answer: Answer) -> list[Commit]:
+    return list(read_object(answer, read_comparison).newest_first)
 
 
 def _path(repository: str) -> str:

@@ -25,7 +25,18 @@ from shared.forges.gitlab.responses import (
     read_tag_commit,
     read_tags,
 )
-from shared.forges.pagination import MAX_RANGE, PAGE, Gathering, gather_tags, nothing_between, read_pages, with_prefix
+from shared.forges.listed_comparison import compare_or_list
+from shared.forges.pagination import (
+    MAX_RANGE,
+    PAGE,
+    Gathering,
+    gather_tags,
+    kept_page,
+    newest_commits,
+    nothing_between,
+    read_pages,
+    with_prefix,
+)
 from shared.forges.responses import merge_changes, message, read_list, read_object, said
 from shared.infra.http_client import Answer, Deadline
 
@@ -59,9 +70,30 @@ class GitLabForge:
     def scope(self) -> str:
         return self._api.scope
 
+    def scope_of(self, repository: str) -> str:
+        return self._api.scope_of(_path(repository))
+
+    @property
+    def pages_added(self) -> int:
+        return self._api.shelf.added
+
+    def forget_pages(self) -> None:
+        self._api.shelf.forget_all()
+
+    def check(self, repository: str, deadline: Deadline) -> None:
+        self._api.get(_path(repository), "", (), deadline)
+
     def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         """By pages of `commits?ref_name=base..head`. `compare` is the second choice: it is not paginated, carries every diff,
         may time out, and may show 100 commits to a caller without a token; it serves servers that refuse the range."""
+        return compare_or_list(
+            lambda: self._compare_by_pages(repository, base, head, deadline),
+            lambda sha, number: self.commit_page(repository, sha, number, deadline),
+            base,
+            head,
+        )
+
+    def _compare_by_pages(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         merge_base = self.merge_base(repository, base, head, deadline)
         if merge_base is None:
             return Unrelated()
@@ -108,27 +140,28 @@ class GitLabForge:
 
     def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
         """https://docs.gitlab.com/api/commits/#list-repository-commits ; an unknown sha gives an empty list."""
-        found: dict[str, Commit] = {}
-        size = min(limit, PAGE)
-        for number in range(1, -(-limit // PAGE) + 1):
-            answer = self._api.get(_path(repository), *_listing(check_sha(sha), size, number), deadline, reads=(404,))
+        return newest_commits(lambda number: self.commit_page(repository, sha, number, deadline), limit)
+
+    def commit_page(self, repository: str, sha: str, number: int, deadline: Deadline) -> list[Commit]:
+        def ask() -> list[Commit]:
+            answer = self._api.get(_path(repository), *_listing(check_sha(sha), PAGE, number), deadline, reads=(404,))
             page = [] if answer.status == 404 else read_list(answer, PAGE, read_commit)
-            if not page and not found:
+            if not page and number == 1:
                 raise self._api.missing(_path(repository), sha, deadline)
-            found.update((commit.id, commit) for commit in page)
-            if len(page) < size:
-                break
-        return tuple(found.values())[:limit]
+            return page
+
+        return kept_page(self._api.shelf, ("commits", repository, sha), number, ask)
 
     def tags(self, repository: str, prefix: str, deadline: Deadline) -> list[Tag]:
         """By name, so that the pages hold still; the search only saves pages: https://docs.gitlab.com/api/tags/"""
         search = (("search", f"^{prefix}"),) if prefix and not prefix.endswith("$") else ()
 
-        def page(number: int) -> tuple[list[Tag], bool]:
+        def page(number: int) -> tuple[list[Tag], int | None]:
             query = (*search, ("order_by", "name"), ("sort", "asc"), ("per_page", PAGE), ("page", number))
-            return self._api.get_kept(_path(repository), "/repository/tags", query, deadline, read_tags)
+            tags, more = self._api.get_kept(_path(repository), "/repository/tags", query, deadline, read_tags)
+            return tags, number + 1 if more else None
 
-        return with_prefix(gather_tags(page), prefix)
+        return with_prefix(gather_tags(page, 1, self._api.shelf, ("tags", repository, prefix)), prefix)
 
     def times(self, repository: str, shas: Sequence[str], deadline: Deadline) -> Mapping[str, datetime]:
         """None: the list of tags carries them."""
@@ -182,7 +215,7 @@ class GitLabForge:
         def following(number: int, answer: Answer) -> int | None:
             return number + 1 if answer.status == 200 and has_more(answer, PAGE) and number * PAGE <= MAX_RANGE else None
 
-        for page in read_pages(fetch, _read_page, 1, following):
+        for page in read_pages(fetch, _read_page, 1, following, self._api.shelf, ("range", repository, span)):
             if not len(gathering) and not (page and span.endswith(page[0].id)):
                 return None
             if page:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError, TransientError
-from shared.forges.errors import Missing, RateLimited
+from shared.forges.errors import Missing, RateLimited, Refused
 from tests.builders import NOW, examples
 from worker.commits.forge_wait import SendPartial, Snooze, decide_wait
 
@@ -24,7 +24,8 @@ def limited(ends_in: timedelta) -> RateLimited:
 
 DOWN = TransientError("down", status=502)
 MISSING = Missing("no such commit", name="c0ffee", status=404)
-REFUSED = PermanentError("refused", reason="target_auth", status=401)
+ODD = PermanentError("a redirect", reason="forge_refused", status=301)
+REFUSED = Refused("refused", scope="github", status=401)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Situation:
     is_configured: bool = True
     was_sent: bool = False
     is_whole: bool = False
+    is_continuing: bool = False
 
     def decide(self) -> Snooze | SendPartial:
         return decide_wait(
@@ -48,6 +50,7 @@ class Situation:
             limit=LIMIT,
             was_sent=self.was_sent,
             is_whole=self.is_whole,
+            is_continuing=self.is_continuing,
         )
 
 
@@ -69,32 +72,51 @@ def outcome(decision: Snooze | SendPartial) -> tuple[str, str, timedelta]:
 
 
 TABLE = [
-    # A refusal does not get better by waiting.
-    (Situation(problem=REFUSED), FINAL),
-    (Situation(problem=REFUSED, was_sent=True), FINAL),
+    # What a person must change in the configuration does not get better by waiting.
+    (Situation(problem=ODD), FINAL),
+    (Situation(problem=ODD, was_sent=True), FINAL),
+    # A refused token is asked about by the sweeper, which wakes the job; the job itself asks seldom, for as long as its payload
+    # is kept.
+    (Situation(problem=REFUSED), completes(HOUR)),
+    (Situation(problem=REFUSED, was_sent=True, asked=9 * HOUR), completes(9 * HOUR)),
+    (Situation(problem=REFUSED, was_sent=True, asked=720 * HOUR), completes(24 * HOUR)),
+    (Situation(problem=REFUSED, was_sent=True, asked=720 * HOUR + SECOND), FINAL),
+    # Without a token nothing changes until the worker starts with one, which wakes the job: for a day.
+    (Situation(problem=REFUSED, is_configured=False, asked=HOUR), completes(23 * HOUR)),
+    (Situation(problem=REFUSED, is_configured=False, asked=24 * HOUR), FINAL),
     # A commit that is not found: the API may lag behind the webhook, for two minutes after the push.
     (Situation(problem=MISSING), waits("forge_behind", 15 * SECOND)),
     (Situation(problem=MISSING, pushed=2 * MINUTE - SECOND), waits("forge_behind", 15 * SECOND)),
-    (Situation(problem=MISSING, pushed=2 * MINUTE), FINAL),
-    (Situation(problem=MISSING, pushed=9 * HOUR), FINAL),
+    (Situation(problem=MISSING, pushed=2 * MINUTE), completes(5 * MINUTE)),
+    (Situation(problem=MISSING, pushed=9 * HOUR), completes(45 * MINUTE)),
+    (Situation(problem=MISSING, pushed=25 * HOUR), FINAL),
     (Situation(problem=MISSING, asked=LIMIT), completes(5 * MINUTE)),  # all waiting ends with the limit
     (Situation(problem=MISSING, was_sent=True), completes(5 * MINUTE)),
     (Situation(problem=MISSING, is_configured=False), waits("forge_behind", 15 * SECOND)),
-    (Situation(problem=MISSING, pushed=9 * HOUR, asked=SECOND), FINAL),  # a replay makes an old commit no news
+    (Situation(problem=MISSING, pushed=25 * HOUR, asked=SECOND), FINAL),  # a replay makes an old commit no news
     # A forge that is down is asked again every 15 s, up to the limit; then the release goes out and is completed.
     (Situation(problem=DOWN), waits("forge_unreachable", 15 * SECOND)),
     (Situation(problem=DOWN, asked=LIMIT * 0.9 - 15 * SECOND), waits("forge_unreachable", 15 * SECOND)),
     (Situation(problem=DOWN, asked=LIMIT * 0.9 - 14 * SECOND), completes(5 * MINUTE)),
     (Situation(problem=DOWN, pushed=9 * HOUR, asked=SECOND), waits("forge_unreachable", 15 * SECOND)),  # a replay counts anew
     (Situation(problem=DOWN, was_sent=True), completes(5 * MINUTE)),
-    (Situation(problem=DOWN, asked=24 * HOUR), completes(5 * MINUTE)),
+    (Situation(problem=DOWN, asked=HOUR, was_sent=True), completes(5 * MINUTE)),
+    (Situation(problem=DOWN, asked=6 * HOUR, was_sent=True), completes(30 * MINUTE)),
+    (Situation(problem=DOWN, asked=24 * HOUR), completes(HOUR)),
     (Situation(problem=DOWN, asked=24 * HOUR + SECOND), FINAL),
     (Situation(problem=DOWN, asked=24 * HOUR + SECOND, was_sent=True), FINAL),
     # When the pushes received give the whole range, nobody waits for a forge that is down.
     (Situation(problem=DOWN, is_whole=True), completes(5 * MINUTE)),
+    # A forge that answered until the time was used up is asked on at once.
+    (Situation(problem=DOWN, is_continuing=True), waits("forge_unreachable", SECOND)),
+    (Situation(problem=DOWN, asked=LIMIT, is_continuing=True), completes(SECOND)),
+    (Situation(problem=DOWN, was_sent=True, is_continuing=True), completes(SECOND)),
+    (Situation(problem=DOWN, was_sent=True, is_continuing=True, is_configured=False), completes(SECOND)),
+    (Situation(problem=DOWN, asked=25 * HOUR, is_continuing=True), FINAL),
     # A forge that nobody configured is asked, never waited for.
-    (Situation(problem=DOWN, is_configured=False), FINAL),
-    (Situation(problem=DOWN, is_configured=False, is_whole=True), FINAL),
+    (Situation(problem=DOWN, is_configured=False), completes(5 * MINUTE)),
+    (Situation(problem=DOWN, is_configured=False, is_whole=True), completes(5 * MINUTE)),
+    (Situation(problem=DOWN, is_configured=False, asked=25 * HOUR), FINAL),
     # A rate limit says when it ends: wait until then if that is within the limit, else complete the release then.
     (Situation(problem=limited(3 * MINUTE)), waits("rate_limited", 3 * MINUTE)),
     (Situation(problem=limited(8 * MINUTE)), waits("rate_limited", 8 * MINUTE)),
@@ -127,7 +149,7 @@ def test_a_wait_says_until_when_in_the_form_of_the_api() -> None:
 
 
 AGES = st.timedeltas(timedelta(0), 72 * HOUR)
-PROBLEMS = st.sampled_from([DOWN, MISSING, REFUSED]) | st.timedeltas(SECOND, 48 * HOUR).map(limited)
+PROBLEMS = st.sampled_from([DOWN, MISSING, REFUSED, ODD]) | st.timedeltas(SECOND, 48 * HOUR).map(limited)
 SITUATIONS = st.builds(
     Situation,
     problem=PROBLEMS,
@@ -136,19 +158,20 @@ SITUATIONS = st.builds(
     is_configured=st.booleans(),
     was_sent=st.booleans(),
     is_whole=st.booleans(),
+    is_continuing=st.booleans(),
 )
 
 
 @given(SITUATIONS)
 @examples(300)
-def test_no_job_waits_beyond_the_limit_or_completes_a_release_for_more_than_a_day(situation: Situation) -> None:
+def test_no_job_waits_beyond_the_limit_or_asks_about_a_release_for_more_than_a_day(situation: Situation) -> None:
     decision = situation.decide()
     if isinstance(decision, Snooze):
         assert decision.at > NOW
         assert decision.at - (NOW - situation.asked) <= LIMIT * 0.9
     elif decision.complete_at is not None:
         assert decision.complete_at > NOW
-        assert situation.asked <= 24 * HOUR
+        assert min(situation.asked, situation.pushed) <= 24 * HOUR or situation.problem is REFUSED
 
 
 @given(SITUATIONS)
