@@ -18,13 +18,15 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from shared.config.settings import Settings
+from shared.domain.providers import PROVIDER_NAMES
 from shared.domain.push import Commit, FileChange, Push, Ref, Repository
 from shared.domain.rules import Rule, Rules, Target
 from shared.domain.webhook import Incoming
+from shared.forges import PROVIDERS
 from webhook.local.sample_webhooks import ZERO, sha
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-SECRETS = {"github": "github-secret", "gitlab": "gitlab-token"}
+SECRETS = {name: f"{name}-secret" for name in PROVIDER_NAMES}
 SIGNING_KEY = bytes(range(32))
 SIGNING_TOKEN = "whsec_" + base64.b64encode(SIGNING_KEY).decode()
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -117,11 +119,11 @@ def settings(**fields: Any) -> Settings:
 def incoming(provider: str = "github", payload: object = None, *, event: str | None = None, **headers: str | None) -> Incoming:
     """A request as the door hands it on, unsigned. `payload` may be bytes; a header given as None is left out."""
     body = payload if isinstance(payload, bytes) else json.dumps({} if payload is None else payload).encode()
-    sender = SENDERS[provider]
+    known = PROVIDERS[provider]
     defaults: dict[str, str | None] = {
         "content-type": "application/json",
-        sender.event_header: event or sender.push_event,
-        sender.id_header: "7e3f2c10-0000-4000-8000-000000000001",
+        known.event_header: event or known.events.get("push", "push"),
+        known.id_header: "7e3f2c10-0000-4000-8000-000000000001",
     }
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Incoming({name: value for name, value in (defaults | named).items() if value is not None}, body)
@@ -164,9 +166,6 @@ def vouched_for_by_gitlab(request: Incoming, secret: str) -> Incoming:
 class Sender:
     """How a provider's requests look. With an entry of SENDERS the contract tests run over a new provider."""
 
-    event_header: str
-    push_event: str  # what that header says of a push
-    id_header: str
     signed_header: str  # the one that holds signature or token
     sign: Callable[[Incoming, str], Incoming]  # as the provider does with this secret
     signing_secret: str  # one with which it signs the body; the one of SECRETS may be a token that is only shown
@@ -174,16 +173,8 @@ class Sender:
 
 
 SENDERS = {
-    "github": Sender("x-github-event", "push", "x-github-delivery", "x-hub-signature-256", signed_by_github, SECRETS["github"]),
-    "gitlab": Sender(
-        "x-gitlab-event",
-        "Push Hook",
-        "idempotency-key",
-        "x-gitlab-token",
-        vouched_for_by_gitlab,
-        SIGNING_TOKEN,
-        lambda word: word.replace("_", " ").title(),
-    ),
+    "github": Sender("x-hub-signature-256", signed_by_github, SECRETS["github"]),
+    "gitlab": Sender("x-gitlab-token", vouched_for_by_gitlab, SIGNING_TOKEN, lambda word: word.replace("_", " ").title()),
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from shared.config.rules_file import load
 from shared.config.settings import Settings
+from shared.domain.providers import APIS, PROVIDER_NAMES, secret_variable
 from tests.e2e.running import descendants
 from webhook.local.stack import read_procfile
 
@@ -66,6 +67,7 @@ def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
 def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
     readers = [
         ROOT / "shared" / "config" / "settings.py",
+        ROOT / "shared" / "domain" / "providers.py",
         ROOT / "shared" / "infra" / "outgoing.py",
         *(ROOT / "releases").glob("**/*.py"),
     ]
@@ -74,6 +76,14 @@ def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
     assert len(names) > 20
     for name in names:
         assert f'"{name}"' in source or name.endswith("_WEBHOOK_SECRET"), name
+
+
+@pytest.mark.parametrize("provider", PROVIDER_NAMES)
+def test_the_settings_of_each_provider_are_told(provider: str) -> None:
+    example, page = ((ROOT / name).read_text(encoding="utf-8") for name in (".env.example", "docs/contract.md"))
+    for name in (secret_variable(provider), APIS[provider].address, APIS[provider].token):
+        assert f"#{name}=" in example
+        assert f"`{name}`" in page
 
 
 @pytest.mark.e2e

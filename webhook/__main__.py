@@ -11,6 +11,7 @@ import click
 from shared import __version__
 from shared.config import rules_file
 from shared.config.settings import from_env
+from shared.domain.providers import PROVIDER_NAMES, secret_variable
 from shared.errors import SettingsError
 from shared.infra import logs
 from shared.infra.database import make_engine
@@ -36,7 +37,7 @@ def serve() -> None:
     keyrings = make_keyrings(settings, rules_file.load(settings).sources)
     if not keyrings:
         raise SettingsError(
-            ["no webhook secret is set: give GITHUB_WEBHOOK_SECRET, GITLAB_WEBHOOK_SECRET or both (a provider without is off)"]
+            [f"no webhook secret is set: give {' or '.join(map(secret_variable, PROVIDER_NAMES))} (a provider without is off)"]
         )
     SCHEMA.check(make_engine(settings.database_url))
     if (warning := token_in_the_clear(settings, keyrings)) is not None:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from shared.config.settings import NOT_IN_A_URL
+from shared.domain.providers import PROVIDER_NAMES, secret_variable
 from shared.domain.tag_names import check_template as check_tag_template
 from shared.domain.versions import check_template
-from shared.domain.webhook import PROVIDER_NAMES
 
 DEFAULT_DEPLOY_WAIT = 90.0  # seconds: a proxy gives its server sixty, unless told otherwise
 DEFAULT_PACE = 20.0  # requests a second: half of what Sentry's releases endpoint takes
@@ -124,7 +124,7 @@ class RuleTable(_Strict):
 
 
 class SourceTable(_Strict):
-    provider: Literal["github", "gitlab"]
+    provider: Annotated[str, _like("|".join(PROVIDER_NAMES), " or ".join(map(repr, PROVIDER_NAMES)))]
     secret_env: Annotated[str, _like(_VARIABLE, f"{_NAME_OF_ONE}, not the secret")]
     repositories: _Texts
     name: _Text | None = None
@@ -132,7 +132,7 @@ class SourceTable(_Strict):
     @field_validator("secret_env")
     @classmethod
     def _is_its_own(cls, value: str) -> str:
-        if value in {f"{name.upper()}_WEBHOOK_SECRET" for name in PROVIDER_NAMES}:
+        if value in set(map(secret_variable, PROVIDER_NAMES)):
             raise ValueError(f"must be another variable: {value} speaks for every repository that no source claims")
         return value
 

@@ -10,16 +10,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from shared.domain.webhook import PROVIDER_NAMES
+from shared.domain.providers import APIS, PROVIDER_NAMES, ApiSettings, secret_variable
 from shared.errors import SettingsError
 from shared.infra.database import normalise_url
 from shared.infra.outgoing import Outgoing, read_outgoing
 
-# provider -> (variable of the address, its default, variable of the token)
-_FORGES = {
-    "github": ("GITHUB_API_URL", "https://api.github.com", "GITHUB_TOKEN"),
-    "gitlab": ("GITLAB_URL", "https://gitlab.com", "GITLAB_TOKEN"),
-}
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # urlsplit drops some of these and keeps others; every call would fail on them, or go elsewhere than it looks.
 NOT_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
@@ -115,10 +110,8 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
         trusted_proxies=read.networks("TRUSTED_PROXIES"),
-        webhook_secrets={
-            provider: secrets for provider in PROVIDER_NAMES if (secrets := read.several(f"{provider.upper()}_WEBHOOK_SECRET"))
-        },
-        forges={provider: forge for provider, names in _FORGES.items() if (forge := read.forge(*names)) is not None},
+        webhook_secrets={name: secrets for name in PROVIDER_NAMES if (secrets := read.several(secret_variable(name)))},
+        forges={name: forge for name, api in APIS.items() if (forge := read.forge(api)) is not None},
         sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
         is_target_embedded="SENTRY_URL" not in environ and "SENTRY_URL_FILE" not in environ,
         sentry_auth_token=read.token("SENTRY_AUTH_TOKEN"),
@@ -243,13 +236,13 @@ class _Reader:
             return default
         return value.rstrip("/")
 
-    def forge(self, url_name: str, default: str, token_name: str) -> ForgeSettings | None:
+    def forge(self, api: ApiSettings) -> ForgeSettings | None:
         """The address `off` means: never ask this API."""
-        if self._environ.get(url_name, "").strip().lower() == "off":
+        if self._environ.get(api.address, "").strip().lower() == "off":
             return None
-        url, token = self.http_url(url_name, default), self.token(token_name)
-        file = self._environ.get(f"{token_name}_FILE")
-        return ForgeSettings(url, token, is_named=token is not None or url != default, token_file=file)
+        url, token = self.http_url(api.address, api.default), self.token(api.token)
+        file = self._environ.get(f"{api.token}_FILE")
+        return ForgeSettings(url, token, is_named=token is not None or url != api.default, token_file=file)
 
     def database_url(self, name: str, default: Path) -> str:
         value = self.text(name)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from shared.domain.push import Ignored, Push
 from shared.errors import BadPayload
 
-PROVIDER_NAMES = ("github", "gitlab")  # each reads <NAME>_WEBHOOK_SECRET; the registry's test holds the two together
 _DELIVERY_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from shared.domain.providers import APIS
 from shared.domain.push import is_valid_ref
 from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError
@@ -45,8 +46,6 @@ class Dialect:
     provider: str
     root: str  # below base_url: "" or "/api/v4"
     headers: Mapping[str, str]
-    token_variable: str
-    base_variable: str
     held_until: Callable[[Answer, datetime], datetime | None]
 
 
@@ -56,6 +55,7 @@ class Api:
     def __init__(self, access: ForgeAccess, dialect: Dialect) -> None:
         self._access = access
         self._dialect = dialect
+        self._settings = APIS[dialect.provider]
         self._root = access.base_url + dialect.root
         self._readable: set[str] = set()  # repositories that have answered: a 404 there is about a sha or ref
         self._moved: dict[str, str] = {}  # repository's path -> where its redirect led
@@ -122,7 +122,7 @@ class Api:
         place = _place_within(self._root, url, answer.headers.get("location", ""))
         if place is None:
             raise PermanentError(
-                f"{self.host} redirects to another place, which is not followed: check {self._dialect.base_variable}",
+                f"{self.host} redirects to another place, which is not followed: check {self._settings.address}",
                 reason=Reason.FORGE_REFUSED,
                 status=answer.status,
             )
@@ -160,7 +160,7 @@ class Api:
     def _held(self, limit: Limit, now: datetime) -> RateLimited | Refused:
         if limit.why is not None:
             return Refused(limit.why, scope=self.scope, status=limit.status)
-        token = f"this {self._dialect.token_variable}" if self._access.token else f"no {self._dialect.token_variable} set"
+        token = f"this {self._settings.token}" if self._access.token else f"no {self._settings.token} set"
         detail = f"{self.host} takes no more calls with {token} before {limit.until:%Y-%m-%d %H:%M:%S} UTC"
         return RateLimited(detail, scope=self.scope, until=limit.until, now=now, status=limit.status)
 
@@ -172,7 +172,7 @@ class Api:
         raise self._refusal(repository, answer)
 
     def _why_refused(self, answer: Answer) -> str:
-        return f"{self.host} answered {answer.status}: check {self._dialect.token_variable}{said(answer)}"
+        return f"{self.host} answered {answer.status}: check {self._settings.token}{said(answer)}"
 
     def _refusal(self, repository: str, answer: Answer) -> TransientError | PermanentError:
         status = answer.status
@@ -182,7 +182,7 @@ class Api:
         if status == 403:
             return Refused(self._why_refused(answer), scope=self.scope_of(repository), status=status)
         if status == 404:
-            why = f"no such repository, or {self._dialect.token_variable} is not set or may not read it"
+            why = f"no such repository, or {self._settings.token} is not set or may not read it"
             return Refused(f"{where}: {why}", scope=self.scope_of(repository), status=status)
         return PermanentError(f"{where}{said(answer)}", reason=Reason.FORGE_REFUSED, status=status)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,9 @@ class Provider:
     `read(incoming, with_commits=True)` turns a verified request into a Hook; raises BadPayload, which names the header or
     field. Without the commits a push has none of them: they are only checked, and the same is refused.
     `check_secret(secret)` is one sentence of fault about a configured secret, or None.
+    `event_header` and `id_header` name the event and the delivery, in lower case; `events` are the words that people use for
+    an event that the header spells otherwise. `guess_event(body)` is the event's word when nobody said it, None where the body
+    does not tell. `proofs` are the ways of showing who sends, as OpenAPI's security schemes.
     `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
     `open_forge(access)` is its API, to be opened anew for each job: it counts that job's calls.
     """
@@ -35,5 +38,15 @@ class Provider:
     read: Reader
     check_secret: Callable[[str], str | None]
     media_types: tuple[str, ...]
+    event_header: str
+    id_header: str
+    proofs: Mapping[str, Mapping[str, str]]
     hint: str
     open_forge: Callable[[ForgeAccess], Forge]
+    events: Mapping[str, str] = field(default_factory=dict)
+    guess_event: Callable[[bytes], str | None] = lambda _: "push"
+
+
+def proof(header: str, description: str) -> dict[str, str]:
+    """A security scheme of OpenAPI: something that a header holds."""
+    return {"type": "apiKey", "in": "header", "name": header, "description": description}

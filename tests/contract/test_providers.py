@@ -11,8 +11,9 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from shared.domain.providers import PROVIDER_NAMES
 from shared.domain.push import Ignored, Push
-from shared.domain.webhook import PROVIDER_NAMES, Incoming
+from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, BadSignature
 from shared.forges import PROVIDERS
 from tests.builders import (
@@ -160,14 +161,14 @@ def test_a_request_without_its_event_header_is_a_bad_payload(name: str) -> None:
     "value", ["", " ", "a b", "ä", "a\tb", "a" * 201], ids=["empty", "blank", "space", "accent", "tab", "201"]
 )
 def test_a_delivery_id_that_is_not_1_to_200_visible_ascii_is_a_bad_payload(name: str, value: str) -> None:
-    header = SENDERS[name].id_header
+    header = PROVIDERS[name].id_header
     with pytest.raises(BadPayload, match="1 to 200 visible ASCII"):
         PROVIDERS[name].read(incoming(name, {}, event="other", **{header: value}))
 
 
 @EVERY_PROVIDER
 def test_a_delivery_id_of_200_characters_is_kept_as_sent(name: str) -> None:
-    header = SENDERS[name].id_header
+    header = PROVIDERS[name].id_header
     hook = PROVIDERS[name].read(incoming(name, {}, event="other", **{header: "~" * 200}))
     assert hook.delivery_id == "~" * 200
 

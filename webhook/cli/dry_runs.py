@@ -12,6 +12,7 @@ import click
 
 from shared.config import rules_file
 from shared.domain.job_states import Trigger
+from shared.domain.providers import PROVIDER_NAMES
 from shared.domain.push import Repository
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider
@@ -34,7 +35,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=_FILE)
-@click.option("--provider", required=True, help="github or gitlab.")
+@click.option("--provider", required=True, help=f"{' or '.join(PROVIDER_NAMES)}.")
 @click.option("--event", help="The event: push, tag_push, ping, or as the provider's header says it.")
 @click.option("--config", "config_file", type=_FILE, help="Another tagship.toml than the one in force.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from shared.config import rules_file
 from shared.config.settings import Settings
+from shared.domain.providers import secret_variable
 from shared.domain.rules import Rules, Source, matches
 from shared.errors import SettingsError
 from shared.forges import PROVIDERS
@@ -63,7 +64,7 @@ class Keyring:
 def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str, Keyring]:
     """provider -> its keyring; one without any secret is absent, its door shut. Raises SettingsError with every fault."""
     faults = [
-        f"{name.upper()}_WEBHOOK_SECRET {what}"
+        f"{secret_variable(name)} {what}"
         for name, secrets in settings.webhook_secrets.items()
         for what in dict.fromkeys(filter(None, map(PROVIDERS[name].check_secret, secrets)))
     ]
@@ -82,7 +83,7 @@ def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str,
     if faults:
         raise SettingsError(faults)
     return {
-        name: Keyring(f"{name.upper()}_WEBHOOK_SECRET", settings.webhook_secrets.get(name, ()), found.get(name, ()))
+        name: Keyring(secret_variable(name), settings.webhook_secrets.get(name, ()), found.get(name, ()))
         for name in PROVIDERS
         if name in found or settings.webhook_secrets.get(name)
     }

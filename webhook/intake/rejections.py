@@ -12,13 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.reasons import Reason
 from shared.errors import BadSignature, Rejected
+from shared.forges import PROVIDERS
 from shared.infra import logs
 from shared.infra.token_buckets import TokenBuckets
 from shared.ledger import deliveries
 
 _PER_SECOND = 10.0
-_ID_HEADERS = ("x-github-delivery", "webhook-id", "idempotency-key")
-_EVENT_HEADERS = ("x-github-event", "x-gitlab-event")
+_ID_HEADERS = ("webhook-id", *(provider.id_header for provider in PROVIDERS.values()))
+_EVENT_HEADERS = tuple(provider.event_header for provider in PROVIDERS.values())
 _PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 logger = logs.get(__name__)

@@ -11,8 +11,9 @@ from itertools import count
 from pathlib import Path
 
 from shared.config.env_files import SECRETS, is_set, read_env_file
+from shared.domain.providers import PROVIDER_NAMES, secret_variable
 
-_GENERATED = ("GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "OPS_TOKEN")
+_GENERATED = (*map(secret_variable, PROVIDER_NAMES), "OPS_TOKEN")
 
 
 def with_secrets(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
+from shared.forges import PROVIDERS
 from webhook.openapi.components import COMPONENTS
 from webhook.openapi.operation import Answer, Call, Parameter, described, description_of
 from webhook.openapi.schema_helpers import ref
@@ -23,30 +24,13 @@ _INTRODUCTION = (
 )
 _SECURITY: dict[str, list[Json]] = {
     "anyone": [],
-    "sender": [{"githubSignature": []}, {"gitlabToken": []}, {"standardWebhook": []}],
+    "sender": [{name: []} for provider in PROVIDERS.values() for name in provider.proofs],
     "viewer": [{"token": ["viewer"]}],
     "operator": [{"token": ["operator"]}],
 }
 _SCHEMES: Json = {
     "token": {"type": "http", "scheme": "bearer", "description": "OPS_TOKEN (operator) or OPS_READ_TOKEN (viewer)"},
-    "githubSignature": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Hub-Signature-256",
-        "description": "sha256= and the HMAC of the body with GITHUB_WEBHOOK_SECRET",
-    },
-    "gitlabToken": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Gitlab-Token",
-        "description": "GITLAB_WEBHOOK_SECRET",
-    },
-    "standardWebhook": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "webhook-signature",
-        "description": "Standard Webhooks (a GITLAB_WEBHOOK_SECRET of whsec_...), with webhook-id and webhook-timestamp",
-    },
+    **{name: scheme for provider in PROVIDERS.values() for name, scheme in provider.proofs.items()},
 }
 
 

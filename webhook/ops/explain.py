@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
@@ -14,14 +13,8 @@ from shared.domain.rules import Decision, Rules, Work, decide
 from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, UnknownProvider
 from shared.forges import PROVIDERS
+from shared.forges.provider import Provider
 from webhook.ops import shapes
-
-# The words people use for an event -> the header that the provider sends.
-_EVENTS: dict[str, Mapping[str, str]] = {
-    "github": {"tag_push": "push"},
-    "gitlab": {"push": "Push Hook", "tag_push": "Tag Push Hook", "system": "System Hook"},
-}
-_HEADERS = {"github": "x-github-event", "gitlab": "x-gitlab-event"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +46,12 @@ class Explanation:
 
 def explain(provider: str, event: str, body: bytes, rules: Rules, now: datetime) -> Explanation:
     """The receiver's verdict on this body, as if its signature were good. Raises UnknownProvider, BadPayload."""
-    if provider not in PROVIDERS:
-        raise UnknownProvider(f"no provider {provider!r}: known are {', '.join(PROVIDERS)}")
-    header = _HEADERS.get(provider, f"x-{provider}-event")
-    spelled = _EVENTS.get(provider, {}).get(event, event)
-    headers = {header: spelled, "x-github-delivery": "explain", "content-type": "application/json"}
+    sender = _known(provider)
+    spelled = sender.events.get(event, event)
+    headers = {sender.event_header: spelled, sender.id_header: "explain", "content-type": "application/json"}
     if body.startswith(b"payload="):
         headers["content-type"] = "application/x-www-form-urlencoded"
-    content = PROVIDERS[provider].read(Incoming(headers, body)).content
+    content = sender.read(Incoming(headers, body)).content
     decision = decide(content, rules)
     return Explanation(
         event=spelled,
@@ -92,11 +83,13 @@ def _release(push: Push, work: Work, rules: Rules, now: datetime) -> shapes.Plan
 
 
 def guess_event(provider: str, body: bytes) -> str:
-    """The event when nobody said it: GitHub's bodies do not tell, GitLab's do."""
-    if provider != "gitlab":
-        return "push"
-    if b'"tag_push"' in body:
-        return "tag_push"
-    if b'"push"' in body:
-        return "push"
-    raise BadPayload("name the event: its kind does not stand in the body")
+    """The event's word when nobody said it. Raises UnknownProvider, and BadPayload where the body does not tell."""
+    if (found := _known(provider).guess_event(body)) is None:
+        raise BadPayload("name the event: its kind does not stand in the body")
+    return found
+
+
+def _known(provider: str) -> Provider:
+    if provider not in PROVIDERS:
+        raise UnknownProvider(f"no provider {provider!r}: known are {', '.join(PROVIDERS)}")
+    return PROVIDERS[provider]

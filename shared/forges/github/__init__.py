@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.forges.github.webhooks import check_secret, read, verify
-from shared.forges.provider import Provider
+from shared.forges.provider import Provider, proof
 
 if TYPE_CHECKING:
     from shared.forges.forge import Forge, ForgeAccess
@@ -24,5 +24,11 @@ PROVIDER = Provider(
     check_secret=check_secret,
     open_forge=open_forge,
     media_types=("application/json", "application/x-www-form-urlencoded"),
+    event_header="x-github-event",
+    id_header="x-github-delivery",
+    events={"tag_push": "push"},
+    proofs={
+        "githubSignature": proof("X-Hub-Signature-256", "sha256= and the HMAC of the body with GITHUB_WEBHOOK_SECRET"),
+    },
     hint="GitHub: Settings > Webhooks > Add webhook, content type application/json, this URL, the secret, event: push",
 )

@@ -64,8 +64,6 @@ class GitHubForge:
                 provider="github",
                 root="",
                 headers=headers,
-                token_variable="GITHUB_TOKEN",  # noqa: S106  (its name)
-                base_variable="GITHUB_API_URL",
                 held_until=held_until,
             ),
         )

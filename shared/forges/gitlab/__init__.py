@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.forges.gitlab.webhooks import check_secret, read, verify
-from shared.forges.provider import Provider
+from shared.forges.gitlab.webhooks import check_secret, guess_event, read, verify
+from shared.forges.provider import Provider, proof
 
 if TYPE_CHECKING:
     from shared.forges.forge import Forge, ForgeAccess
@@ -24,5 +24,16 @@ PROVIDER = Provider(
     check_secret=check_secret,
     open_forge=open_forge,
     media_types=("application/json",),
+    event_header="x-gitlab-event",
+    id_header="idempotency-key",
+    events={"push": "Push Hook", "tag_push": "Tag Push Hook", "system": "System Hook"},
+    guess_event=guess_event,
+    proofs={
+        "gitlabToken": proof("X-Gitlab-Token", "GITLAB_WEBHOOK_SECRET"),
+        "standardWebhook": proof(
+            "webhook-signature",
+            "Standard Webhooks (a GITLAB_WEBHOOK_SECRET of whsec_...), with webhook-id and webhook-timestamp",
+        ),
+    },
     hint="GitLab: Settings > Webhooks > Add new webhook, this URL, the secret token, triggers: push and tag push events",
 )

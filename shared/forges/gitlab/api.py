@@ -56,8 +56,6 @@ class GitLabForge:
                 provider="gitlab",
                 root="/api/v4",
                 headers={"PRIVATE-TOKEN": access.token} if access.token else {},
-                token_variable="GITLAB_TOKEN",  # noqa: S106  (its name)
-                base_variable="GITLAB_URL",
                 held_until=held_until,
             ),
         )

@@ -85,6 +85,11 @@ def _signs(secret: str, signed: bytes, entries: Sequence[bytes]) -> bool:
     return fits
 
 
+def guess_event(body: bytes) -> str | None:
+    """The word for the event whose kind stands in the body."""
+    return next((kind for kind in reversed(_PUSH_KINDS) if b'"%s"' % kind.encode() in body), None)
+
+
 def read(incoming: Incoming, with_commits: bool = True) -> Hook:
     """See `Provider`."""
     event = incoming.headers.get("x-gitlab-event", "")

@@ -114,7 +114,7 @@ def test_the_secrets_of_sources_are_checked_all_at_once_and_never_shown(tmp_path
             "sources[0].secret_env must be the name of an environment variable in capitals, not the s",
         ),
         (("SHOP_SECRET", "GITHUB_WEBHOOK_SECRET"), "sources[0].secret_env must be another variable: GITHUB_WEBHOOK_SECRET"),
-        (('"github"', '"gitea"'), "sources[0].provider should be 'github' or 'gitlab'"),
+        (('"github"', '"gitea"'), "sources[0].provider must be 'github' or 'gitlab'"),
         (('"acme/shop"', '"github:acme/shop"'), "sources[0].repositories 'github:acme/shop' must be a full name"),
         (('"acme/shop"', '"acme"'), "sources[0].repositories 'acme' must be a full name"),
         (('["acme/shop", "acme/shop-*"]', "[]"), "sources[0].repositories value should have at least 1 item"),
