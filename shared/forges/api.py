@@ -45,6 +45,7 @@ class Dialect:
 
     provider: str
     root: str  # below base_url: "" or "/api/v4"
+    path: Callable[[str], str]  # a repository's full name -> where it stands below `root`, encoded
     headers: Mapping[str, str]
     held_until: Callable[[Answer, datetime], datetime | None]
 
@@ -62,7 +63,6 @@ class Api:
         self.host = urlsplit(access.base_url).netloc
         self.scope = f"{dialect.provider}:{self.host}:{_mark(access.token)}"
         self.shelf = Shelf(access.listings)
-        self.calls = 0
 
     def scope_of(self, repository: str) -> str:
         """What a refusal to read this repository holds."""
@@ -141,7 +141,6 @@ class Api:
             now = datetime.now(UTC)
             if turns.limit is not None and turns.limit.until > now:
                 raise self._held(turns.limit, now)
-            self.calls += 1
             method = "GET" if body is None else "POST"
             answer = call(self._access.client, method, url, headers=headers, deadline=deadline, body=body)
             now = datetime.now(UTC)

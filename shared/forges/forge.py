@@ -60,18 +60,6 @@ class Unrelated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relation:
-    """How two commits stand to each other, for the price of one call.
-
-    `ahead` is the number of commits in `base..head`; None where the forge does not say so cheaply (GitLab).
-    """
-
-    base_is_ancestor: bool
-    merge_base: str | None
-    ahead: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeAccess:
     """How to reach a forge. One per process and provider: `pages` then saves quota from job to job, `turns` keeps order,
     `listings` let an attempt continue where the one before ran out of time.
@@ -97,10 +85,6 @@ class Forge(Protocol):
     """
 
     @property
-    def api_calls(self) -> int:
-        """How many requests this object has made, redirects and 304s included."""
-
-    @property
     def scope(self) -> str:
         """What a rate limit or a refusal holds: provider, host and token, such as `github:api.github.com:none`."""
 
@@ -120,14 +104,8 @@ class Forge(Protocol):
     def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         """The commits that `head` has and `base` has not."""
 
-    def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
-        """Ancestry, merge base and (GitHub) distance in one call, without the commits."""
-
-    def is_ancestor(self, repository: str, a: str, b: str, deadline: Deadline) -> bool:
-        """Whether `a` is `b` or reachable from it."""
-
-    def merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
-        """A best common ancestor; None for unrelated histories."""
+    def is_ancestor(self, repository: str, base: str, head: str, deadline: Deadline) -> bool:
+        """Whether `base` is `head` or reachable from it, in one call, without the commits."""
 
     def commit_page(self, repository: str, sha: str, number: int, deadline: Deadline) -> list[Commit]:
         """The commits reachable from `sha`, by time, newest first: 100 a page. `number` counts from 1."""

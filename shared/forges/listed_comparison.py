@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from shared.domain.push import Commit
 from shared.errors import PermanentError, TransientError
 from shared.forges.errors import RateLimited
-from shared.forges.forge import Comparison, Relation, Unrelated
+from shared.forges.forge import Comparison, Unrelated
 from shared.forges.pagination import MAX_RANGE, PAGE, nothing_between
 
 Page = Callable[[str, int], list[Commit]]  # (sha, number from 1) -> commits reachable from it by time, newest first
@@ -41,13 +41,6 @@ def compare_or_list(compare: Callable[[], Comparison | Unrelated], page: Page, b
 def is_not_compared(problem: TransientError | PermanentError) -> bool:
     """Whether the forge failed at this very question, as far as the answer tells."""
     return problem.status is not None and (problem.status >= 500 or problem.status == 422)
-
-
-def relation_of(found: Comparison | Unrelated) -> Relation:
-    """How the two commits of a comparison stand to each other."""
-    if isinstance(found, Unrelated):
-        return Relation(base_is_ancestor=False, merge_base=None, ahead=None)
-    return Relation(base_is_ancestor=found.base_is_ancestor, merge_base=found.merge_base, ahead=found.total)
 
 
 def compare_by_lists(page: Page, base: str, head: str, size: int = PAGE) -> Comparison | Unrelated | None:

@@ -62,7 +62,7 @@ def test_a_comparison_that_the_forge_fails_is_made_of_lists(
                 assert {commit.id for commit in found.commits} == built.range(base, head)
                 assert (found.is_complete, found.base_is_ancestor) == (True, base in built.reachable(head))
                 if forge.kind == "github":
-                    assert client.relate(NAME, base, head, Deadline(20)).base_is_ancestor == found.base_is_ancestor
+                    assert client.is_ancestor(NAME, base, head, Deadline(20)) == found.base_is_ancestor
             else:
                 assert not built.reachable(base) & built.reachable(head)
 
@@ -85,14 +85,16 @@ def test_a_range_continues_at_the_page_where_the_attempt_before_ended(
     assert first.pages_added == {"github": 4, "gitlab": 3}[forge.kind], "one call of GitLab's was for the merge base"
     forge.rule = lambda _: None
     second = PROVIDERS[forge.kind].open_forge(access)
+    forge.forget()
     found = second.compare(NAME, built.sha["v1.0.0"], built.sha["v2.0.0"], Deadline(20))
     assert isinstance(found, Comparison)
     assert (len(found.commits), found.is_complete) == (650, True)
-    assert second.api_calls == {"github": 3, "gitlab": 5}[forge.kind]
+    assert forge.total_calls == {"github": 3, "gitlab": 5}[forge.kind]
     second.forget_pages()
     third = PROVIDERS[forge.kind].open_forge(access)
+    forge.forget()
     third.compare(NAME, built.sha["v1.0.0"], built.sha["v2.0.0"], Deadline(20))
-    assert third.api_calls >= 7, "nothing is kept of what was answered"
+    assert forge.total_calls >= 7, "nothing is kept of what was answered"
 
 
 # --- slow forges, in simulated time ---------------------------------------------------------------------------------------

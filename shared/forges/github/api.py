@@ -13,9 +13,10 @@ from urllib.parse import quote
 from shared.domain.push import Commit, FileChange
 from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError
-from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
+from shared.forges.api import Dialect, Query, check_full_name, check_sha, check_tag_name
+from shared.forges.client import ForgeClient
 from shared.forges.errors import Missing, NoCommit
-from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
+from shared.forges.forge import Comparison, ForgeAccess, Tag, Unrelated
 from shared.forges.github.graphql import NotAnswered, ask_tags, ask_times, read_times
 from shared.forges.github.graphql import read_tags as read_tags_by_prefix
 from shared.forges.github.responses import (
@@ -29,14 +30,13 @@ from shared.forges.github.responses import (
     read_tag_object,
     read_tags,
 )
-from shared.forges.listed_comparison import compare_or_list, is_not_compared, relation_of
+from shared.forges.listed_comparison import is_not_compared
 from shared.forges.pagination import (
     MAX_RANGE,
     PAGE,
     Gathering,
     gather_tags,
     kept_page,
-    newest_commits,
     nothing_between,
     read_pages,
     with_prefix,
@@ -49,7 +49,7 @@ _DEEPEST_TAG = 10  # a tag of a tag of ...
 _GRAPHQL = "/graphql"
 
 
-class GitHubForge:
+class GitHubForge(ForgeClient):
     """See `forge.Forge`. One compare call shows 100 commits and all that questions of ancestry need."""
 
     def __init__(self, access: ForgeAccess) -> None:
@@ -58,50 +58,11 @@ class GitHubForge:
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
         if access.token:
             headers["Authorization"] = f"Bearer {access.token}"
-        self._api = Api(
-            access,
-            Dialect(
-                provider="github",
-                root="",
-                headers=headers,
-                held_until=held_until,
-            ),
-        )
+        super().__init__(access, Dialect(provider="github", root="", path=_path, headers=headers, held_until=held_until))
 
-    @property
-    def api_calls(self) -> int:
-        return self._api.calls
-
-    @property
-    def scope(self) -> str:
-        return self._api.scope
-
-    def scope_of(self, repository: str) -> str:
-        return self._api.scope_of(_path(repository))
-
-    @property
-    def pages_added(self) -> int:
-        return self._api.shelf.added
-
-    def forget_pages(self) -> None:
-        self._api.shelf.forget_all()
-
-    def check(self, repository: str, deadline: Deadline) -> None:
-        self._api.get(_path(repository), "", (), deadline)
-
-    def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
+    def compare_by_pages(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         """Pages run from the oldest commit to the newest; after the first, which has the count, they are read backwards,
         so that a bound of ours cuts off the oldest."""
-        if base == head:
-            return nothing_between(check_sha(base), is_ancestor=True)
-        return compare_or_list(
-            lambda: self._compare_by_pages(repository, base, head, deadline),
-            lambda sha, number: self.commit_page(repository, sha, number, deadline),
-            base,
-            head,
-        )
-
-    def _compare_by_pages(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         listing, shelf = ("compare", repository, base, head), self._api.shelf
         kept = shelf.find(listing, 1)
         first = self._compare(repository, base, head, PAGE, deadline) if kept is None else kept[0]
@@ -137,30 +98,21 @@ class GitHubForge:
             base_at=first.base_at,
         )
 
-    def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
-        if base == head:
-            return Relation(base_is_ancestor=True, merge_base=check_sha(base), ahead=0)
+    def is_ancestor(self, repository: str, base: str, head: str, deadline: Deadline) -> bool:
+        if check_sha(base) == head:
+            return True
         try:
             page = self._compare(repository, base, head, 1, deadline)
         except (TransientError, PermanentError) as problem:
             if not is_not_compared(problem):
                 raise
-            return relation_of(self.compare(repository, base, head, deadline))
-        if isinstance(page, Unrelated):
-            return relation_of(page)
-        return Relation(base_is_ancestor=page.behind == 0, merge_base=page.merge_base, ahead=page.total)
-
-    def is_ancestor(self, repository: str, a: str, b: str, deadline: Deadline) -> bool:
-        return self.relate(repository, a, b, deadline).base_is_ancestor
-
-    def merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
-        return self.relate(repository, a, b, deadline).merge_base
-
-    def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
-        """https://docs.github.com/en/rest/commits/commits#list-commits"""
-        return newest_commits(lambda number: self.commit_page(repository, sha, number, deadline), limit)
+            found = self.compare(repository, base, head, deadline)
+            return isinstance(found, Comparison) and found.base_is_ancestor
+        return isinstance(page, ComparePage) and page.behind == 0
 
     def commit_page(self, repository: str, sha: str, number: int, deadline: Deadline) -> list[Commit]:
+        """https://docs.github.com/en/rest/commits/commits#list-commits"""
+
         def ask() -> list[Commit]:
             query = (("sha", check_sha(sha)), ("per_page", PAGE), ("page", number))
             return read_list(self._of_commit(repository, "/commits", query, sha, deadline), PAGE, read_commit)

@@ -13,9 +13,10 @@ from urllib.parse import quote
 from shared.domain.push import Commit, FileChange
 from shared.domain.reasons import Reason
 from shared.errors import PermanentError
-from shared.forges.api import Api, Dialect, Query, check_full_name, check_sha, check_tag_name
+from shared.forges.api import Dialect, Query, check_full_name, check_sha, check_tag_name
+from shared.forges.client import ForgeClient
 from shared.forges.errors import Missing
-from shared.forges.forge import Comparison, ForgeAccess, Relation, Tag, Unrelated
+from shared.forges.forge import Comparison, ForgeAccess, Tag, Unrelated
 from shared.forges.gitlab.responses import (
     has_more,
     held_until,
@@ -25,14 +26,12 @@ from shared.forges.gitlab.responses import (
     read_tag_commit,
     read_tags,
 )
-from shared.forges.listed_comparison import compare_or_list
 from shared.forges.pagination import (
     MAX_RANGE,
     PAGE,
     Gathering,
     gather_tags,
     kept_page,
-    newest_commits,
     nothing_between,
     read_pages,
     with_prefix,
@@ -44,59 +43,23 @@ _FILE_PAGES = 100
 _ANONYMOUS_CAP = 100  # of compare: https://gitlab.com/gitlab-org/gitlab/-/merge_requests/268855
 
 
-class GitLabForge:
+class GitLabForge(ForgeClient):
     """See `forge.Forge`. A range is one call for the merge base, then a call for each 100 commits."""
 
     def __init__(self, access: ForgeAccess) -> None:
         self._is_anonymous = not access.token
         self._bases: dict[tuple[str, str, str], str | None] = {}  # a range is first related, then compared
-        self._api = Api(
-            access,
-            Dialect(
-                provider="gitlab",
-                root="/api/v4",
-                headers={"PRIVATE-TOKEN": access.token} if access.token else {},
-                held_until=held_until,
-            ),
-        )
+        headers = {"PRIVATE-TOKEN": access.token} if access.token else {}
+        super().__init__(access, Dialect(provider="gitlab", root="/api/v4", path=_path, headers=headers, held_until=held_until))
 
-    @property
-    def api_calls(self) -> int:
-        return self._api.calls
-
-    @property
-    def scope(self) -> str:
-        return self._api.scope
-
-    def scope_of(self, repository: str) -> str:
-        return self._api.scope_of(_path(repository))
-
-    @property
-    def pages_added(self) -> int:
-        return self._api.shelf.added
-
-    def forget_pages(self) -> None:
-        self._api.shelf.forget_all()
-
-    def check(self, repository: str, deadline: Deadline) -> None:
-        self._api.get(_path(repository), "", (), deadline)
-
-    def compare(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
+    def compare_by_pages(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
         """By pages of `commits?ref_name=base..head`. `compare` is the second choice: it is not paginated, carries every diff,
         may time out, and may show 100 commits to a caller without a token; it serves servers that refuse the range."""
-        return compare_or_list(
-            lambda: self._compare_by_pages(repository, base, head, deadline),
-            lambda sha, number: self.commit_page(repository, sha, number, deadline),
-            base,
-            head,
-        )
-
-    def _compare_by_pages(self, repository: str, base: str, head: str, deadline: Deadline) -> Comparison | Unrelated:
-        merge_base = self.merge_base(repository, base, head, deadline)
+        merge_base = self._merge_base(repository, base, head, deadline)
         if merge_base is None:
             return Unrelated()
         if merge_base == head:
-            return nothing_between(merge_base, is_ancestor=base == head)
+            return nothing_between(merge_base, is_ancestor=False)
         gathering = self._gather(repository, f"{check_sha(base)}..{check_sha(head)}", deadline)
         is_whole = True
         if gathering is None:
@@ -105,14 +68,10 @@ class GitLabForge:
             head=head, total=None, is_whole=is_whole, is_ancestor=merge_base == base, merge_base=merge_base
         )
 
-    def relate(self, repository: str, base: str, head: str, deadline: Deadline) -> Relation:
-        merge_base = self.merge_base(repository, base, head, deadline)
-        return Relation(base_is_ancestor=merge_base == base, merge_base=merge_base, ahead=0 if merge_base == head else None)
+    def is_ancestor(self, repository: str, base: str, head: str, deadline: Deadline) -> bool:
+        return self._merge_base(repository, base, head, deadline) == base
 
-    def is_ancestor(self, repository: str, a: str, b: str, deadline: Deadline) -> bool:
-        return self.merge_base(repository, a, b, deadline) == a
-
-    def merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
+    def _merge_base(self, repository: str, a: str, b: str, deadline: Deadline) -> str | None:
         """400 names the shas it lacks, 404 says that there is no base: https://docs.gitlab.com/api/repositories/#merge-base"""
         if a == b:
             return check_sha(a)
@@ -136,11 +95,9 @@ class GitLabForge:
                 raise Missing(f"{self._api.host} has no {sha} (yet)", name=sha, status=400)
         raise PermanentError(f"{self._api.host} finds no merge base{said(answer)}", reason=Reason.FORGE_REFUSED, status=400)
 
-    def commits(self, repository: str, sha: str, limit: int, deadline: Deadline) -> tuple[Commit, ...]:
-        """https://docs.gitlab.com/api/commits/#list-repository-commits ; an unknown sha gives an empty list."""
-        return newest_commits(lambda number: self.commit_page(repository, sha, number, deadline), limit)
-
     def commit_page(self, repository: str, sha: str, number: int, deadline: Deadline) -> list[Commit]:
+        """https://docs.gitlab.com/api/commits/#list-repository-commits ; an unknown sha gives an empty list."""
+
         def ask() -> list[Commit]:
             answer = self._api.get(_path(repository), *_listing(check_sha(sha), PAGE, number), deadline, reads=(404,))
             page = [] if answer.status == 404 else read_list(answer, PAGE, read_commit)
