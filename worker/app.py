@@ -59,7 +59,7 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
     """The Celery app with its one task. Raises SettingsError when a target's token is missing or the file is faulty."""
     rules = rules_file.load(settings)
     logs.hide(settings.every_secret(rules.secret_names))
-    if faults := rules_file.missing_tokens(rules, settings):
+    if faults := rules_file.token_faults(rules, settings):
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
     engine, client = make_engine(settings.database_url), make_client(settings.outgoing)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.config.org_token import read_org_token
 from shared.config.schema import (
     DEFAULT_PACE,
     CommitsTable,
@@ -57,7 +58,16 @@ def parse(text: str, name: str, settings: Settings) -> Rules:
 
 
 def default_rules(settings: Settings) -> Rules:
-    """The contract's one rule: a tag is named by the tag, a push to the default branch by the full commit sha."""
+    """The contract's one rule: a tag is named by the tag, a push to the default branch by the full commit sha.
+
+    Raises SettingsError where SENTRY_URL is set and organization or project are not.
+    """
+    if faults := [*settings.target_faults, *settings.project_faults]:
+        raise SettingsError(faults)
+    return _default_rules(settings)
+
+
+def _default_rules(settings: Settings) -> Rules:
     rule = Rule(
         name="default",
         repos=("*",),
@@ -82,12 +92,14 @@ def default_target(settings: Settings) -> Target:
 def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
     targets = {name: _target(name, table) for name, table in file.targets.items()} or {DEFAULT_TARGET: default_target(settings)}
     rules, faults = _rules(file.rules, list(targets), settings)
+    if not file.targets:
+        faults += settings.target_faults if file.rules else (*settings.target_faults, *settings.project_faults)
     if not file.rules and list(targets) != [DEFAULT_TARGET]:
         faults.append("rules is missing: without a rule nothing would ever be released")
     if faults:
         raise SettingsError([say(fault) for fault in faults])
     return Rules(
-        rules=rules or default_rules(settings).rules,
+        rules=rules or _default_rules(settings).rules,
         targets=targets,
         commits=CommitRules(
             wait=timedelta(seconds=file.commits.wait),
@@ -128,7 +140,9 @@ def _rules(tables: Sequence[RuleTable], targets: list[str], settings: Settings) 
         for unknown in (name for name in wanted if name not in targets):
             faults.append(f"{where}.target {unknown!r} is not defined{_did_you_mean(unknown, targets)}")
         projects = tuple(table.projects or (settings.sentry_projects if wanted == (DEFAULT_TARGET,) else ()))
-        if not projects:
+        if not table.projects and wanted == (DEFAULT_TARGET,) and settings.project_faults:
+            faults.append(f"{where}.projects is missing, and so is SENTRY_PROJECT: name the projects of the release")
+        elif not projects:
             faults.append(f"{where}.projects is missing: name the projects of the release")
         rules.append(
             Rule(
@@ -164,13 +178,16 @@ def _reconcile_rules(table: ReconcileTable | None) -> ReconcileRules:
     return ReconcileRules(every=read_span(table.every), repositories=tuple(table.repositories))
 
 
-def missing_tokens(rules: Rules, settings: Settings) -> list[str]:
-    """One sentence per target whose token is not in the environment: the worker cannot do without."""
-    return [
-        f"{target.token_env} is not set: the token of the target {target.name!r} ({target.url})"
-        for target in rules.targets.values()
-        if settings.secret(target.token_env) is None
-    ]
+def token_faults(rules: Rules, settings: Settings) -> list[str]:
+    """One sentence per target whose token is not in the environment, or is one of another organization or server."""
+    faults = []
+    for target in rules.targets.values():
+        token = settings.secret(target.token_env)
+        if token is None:
+            faults.append(f"{target.token_env} is not set: the token of the target {target.name!r} ({target.url})")
+        elif (named := read_org_token(token)) and (fault := named.contradiction(target.org, target.url)):
+            faults.append(f"{target.token_env}, the token of the target {target.name!r}, {fault}")
+    return faults
 
 
 def _sentence(error: Any) -> str:

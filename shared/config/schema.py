@@ -88,6 +88,8 @@ class TargetTable(_Strict):
             raise ValueError("must be an http:// or https:// URL without query or fragment")
         if parts.username or parts.password:
             raise ValueError("must not hold a user name or password: name the token's variable in token_env")
+        if value.rstrip("/").endswith("/api/0"):
+            raise ValueError(f"must end before /api/0: {value.rstrip('/').removesuffix('/api/0')}")
         return value.rstrip("/")
 
 

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from shared.config.env_files import is_set
+from shared.config.org_token import read_org_token
 from shared.domain.providers import APIS, PROVIDER_NAMES, ApiSettings, secret_variable
 from shared.errors import SettingsError
 from shared.infra.database import normalise_url
@@ -53,10 +56,12 @@ class Settings:
     webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
     forges: Mapping[str, ForgeSettings] = field(default_factory=dict)  # provider -> its API; one that is off is absent
     sentry_url: str = ""
-    is_target_embedded: bool = False  # SENTRY_URL is not set
+    is_target_embedded: bool = False  # neither SENTRY_URL nor an organization token names another
     sentry_auth_token: str | None = field(default=None, repr=False)
     sentry_org: str = "local"
     sentry_projects: tuple[str, ...] = ("app",)
+    target_faults: tuple[str, ...] = ()  # what a default target at SENTRY_URL, and a rule for it, lack
+    project_faults: tuple[str, ...] = ()
     config_path: Path | None = None
     ops_token: str | None = field(default=None, repr=False)
     ops_read_token: str | None = field(default=None, repr=False)
@@ -99,6 +104,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
     default_config = Path("tagship.toml") if Path("tagship.toml").is_file() else None
     outgoing, faults = read_outgoing(environ)
     read.faults += faults
+    target = _read_target(read, environ, releases_port)
     settings = Settings(
         host=read.text("HOST") or "127.0.0.1",
         port=read.port("PORT", 8000),
@@ -112,11 +118,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         trusted_proxies=read.networks("TRUSTED_PROXIES"),
         webhook_secrets={name: secrets for name in PROVIDER_NAMES if (secrets := read.several(secret_variable(name)))},
         forges={name: forge for name, api in APIS.items() if (forge := read.forge(api)) is not None},
-        sentry_url=read.http_url("SENTRY_URL", f"http://127.0.0.1:{releases_port}"),
-        is_target_embedded="SENTRY_URL" not in environ and "SENTRY_URL_FILE" not in environ,
-        sentry_auth_token=read.token("SENTRY_AUTH_TOKEN"),
-        sentry_org=read.text("SENTRY_ORG") or "local",
-        sentry_projects=read.several("SENTRY_PROJECT") or ("app",),
+        **target,
         config_path=Path(config) if config else default_config,
         ops_token=read.token("OPS_TOKEN"),
         ops_read_token=read.token("OPS_READ_TOKEN"),
@@ -128,6 +130,28 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
     if read.faults:
         raise SettingsError(read.faults)
     return settings
+
+
+def _read_target(read: _Reader, environ: Mapping[str, str], releases_port: int) -> dict[str, Any]:
+    """The default target's settings. An organization token names its server and organization, as it does for sentry-cli."""
+    token, url, org = read.token("SENTRY_AUTH_TOKEN"), read.target_url("SENTRY_URL", ""), read.text("SENTRY_ORG")
+    projects, has_url = read.several("SENTRY_PROJECT"), is_set(environ, "SENTRY_URL")
+    named = read_org_token(token)
+    if named is not None and (fault := named.contradiction(org, url or None)) is not None:
+        read.fault("SENTRY_AUTH_TOKEN", fault)
+    org = org or (named.org if named else None)
+    own = named.urls[0] if named and named.urls and not has_url else None
+    where = "the organization token names its server" if own else "SENTRY_URL is set"
+    is_embedded = not has_url and own is None
+    return {
+        "sentry_url": url or own or f"http://127.0.0.1:{releases_port}",
+        "is_target_embedded": is_embedded,
+        "sentry_auth_token": token,
+        "sentry_org": org or "local",
+        "sentry_projects": projects or ("app",),
+        "target_faults": () if is_embedded or org else (f"SENTRY_ORG is not set, and {where}: name the organization",),
+        "project_faults": () if is_embedded or projects else (f"SENTRY_PROJECT is not set, and {where}: name a project",),
+    }
 
 
 class _Reader:
@@ -235,6 +259,13 @@ class _Reader:
             self.fault(name, "must not hold a user name or password: tokens have their own variable")
             return default
         return value.rstrip("/")
+
+    def target_url(self, name: str, default: str) -> str:
+        """The same of a target, whose API is below /api/0."""
+        url = self.http_url(name, default)
+        if url.endswith("/api/0"):
+            self.fault(name, f"must end before /api/0: {url.removesuffix('/api/0')}")
+        return url
 
     def forge(self, api: ApiSettings) -> ForgeSettings | None:
         """The address `off` means: never ask this API."""

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from shared.infra.http_client import Answer
 
 State = Literal["ok", "warning", "failed", "unknown"]
+STATES: tuple[str, ...] = get_args(State)
 CHECKS = (
     *("address", "tls", "token", "organization", "projects", "scopes"),
     *("releases", "commits", "deploys", "repositories"),

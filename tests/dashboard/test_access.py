@@ -26,6 +26,7 @@ def acts(filled: Filled) -> list[str]:
         "/replays/1/cancel",
         "/targets/main/pause",
         "/targets/main/resume",
+        "/targets/main/check",
     ]
 
 

@@ -29,7 +29,15 @@ JOB_KEYS = {
 
 
 PATHS = ["deliveries", "deliveries/x", "jobs", "jobs/x", "targets", "stats", "no/such/call"]
-POSTS = ["deliveries/x/replay", "jobs/x/replay", "jobs/x/cancel", "jobs/replay", "targets/default/pause", "targets/x/resume"]
+POSTS = [
+    "deliveries/x/replay",
+    "jobs/x/replay",
+    "jobs/x/cancel",
+    "jobs/replay",
+    "targets/default/pause",
+    "targets/x/resume",
+    "targets/x/check",
+]
 
 
 @pytest.mark.parametrize(

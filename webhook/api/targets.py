@@ -6,11 +6,12 @@ from typing import Literal
 
 from flask import Response, current_app, jsonify
 
+from shared.forges.json_fields import Fields
 from shared.infra.database import reading
 from shared.ledger.queries.stats import count_by_status, oldest_waiting_at
-from webhook.api.request import acting, actor, blueprint, read_body, services
+from webhook.api.request import WRONG, acting, actor, blueprint, read_body, services
 from webhook.openapi.operation import Answer, Call, Parameter, described
-from webhook.openapi.schema_helpers import TEXT, ref, several, shape
+from webhook.openapi.schema_helpers import FLAG, TEXT, ref, several, shape, told
 from webhook.ops import operations, serializers
 from webhook.ops.stats_cache import KeptCounts
 from webhook.ops.target_overview import all_targets
@@ -50,6 +51,26 @@ def pause_target(name: str) -> tuple[Response, int]:
 @described(_setting("Resume a target"))
 def resume_target(name: str) -> tuple[Response, int]:
     return _set_target(name, "resume")
+
+
+@blueprint.post("/targets/<name>/check")
+@described(
+    Call(
+        summary="Ask a target what releases need of it",
+        detail="Address, TLS, token, organization, the projects that rules name, scopes, and whether the target keeps "
+        "releases, commits, deploys and repositories. Nothing is written there; with write, a release `tagship-check` with "
+        "one commit and one deploy is made and deleted. It takes up to half a minute.",
+        who="operator",
+        path=(Parameter("name", TEXT, "The target's name."),),
+        body=shape({"write": told(FLAG, "make and delete a test release")}, optional=("write",)),
+        is_body_required=False,
+        answers={200: Answer("One row for each check, also where some have failed.", ref("TargetCheck"))},
+        problems={400: WRONG, 404: "No target with this name in the configuration."},
+    )
+)
+def check_target(name: str) -> Response:
+    writes = Fields(read_body(("write",)), "").flag("write") or False
+    return jsonify(operations.check_target(services(), actor(), name, writes=writes))
 
 
 def _set_target(name: str, change: Literal["pause", "resume"]) -> tuple[Response, int]:

@@ -15,11 +15,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], following: str | None) -> None:
-    """One line a row, each column as wide as its widest text."""
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], following: str | None, *, whole: str = "") -> None:
+    """One line a row, each column as wide as its widest text. The column `whole` is never cut."""
     if not rows:
         return
-    lines = [tuple(columns), *(tuple(_text(row.get(column), column) for column in columns) for row in rows)]
+    lines = [tuple(columns), *(tuple(_text(row.get(column), column, column == whole) for column in columns) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
@@ -54,12 +54,12 @@ def print_exchanges(attempt: Mapping[str, Any]) -> None:
         click.echo(f"  {attempt['exchanges_left_out']} more calls between these were not kept")
 
 
-def _text(value: Any, column: str) -> str:
+def _text(value: Any, column: str, is_whole: bool) -> str:
     """An id is never cut: it is there to be copied."""
     if value is None:
         return "-"
     text = printable(str(value))
-    return text if len(text) <= _WIDEST or column.endswith("id") else text[: _WIDEST - 1] + "…"
+    return text if is_whole or len(text) <= _WIDEST or column.endswith("id") else text[: _WIDEST - 1] + "…"
 
 
 def printable(text: str) -> str:

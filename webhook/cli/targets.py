@@ -1,12 +1,14 @@
-"""`python -m webhook targets`: target health; pause, resume."""
+"""`python -m webhook targets`: target health; check, pause, resume."""
 
 from __future__ import annotations
 
+import sys
 from typing import Literal
 
 import click
 
 from shared.infra.database import reading
+from shared.infra.exit_codes import FAILED
 from webhook.cli.common import ACTOR, as_json, open_services
 from webhook.cli.output import print_json, print_table
 from webhook.ops import operations
@@ -15,7 +17,7 @@ from webhook.ops.target_overview import all_targets
 
 @click.group("targets")
 def targets_group() -> None:
-    """Look at the targets, pause and resume them."""
+    """Look at the targets, check, pause and resume them."""
 
 
 @targets_group.command("list")
@@ -43,6 +45,24 @@ def pause_target(name: str) -> None:
 def resume_target(name: str) -> None:
     """Resume sending."""
     _set_target(name, "resume")
+
+
+@targets_group.command("check")
+@click.argument("name")
+@click.option("--write", "writes", is_flag=True, help="Also make a test release, and delete it.")
+@as_json
+def check_target(name: str, writes: bool, as_json: bool) -> None:
+    """Ask the target what releases need of it: address, token, projects, what it keeps.
+
+    Writes nothing there without --write. Exit 1: a check has failed.
+    """
+    found = operations.check_target(open_services(), ACTOR, name, writes=writes)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["checks"], ("check", "state", "detail"), None, whole="detail")
+    if not found["usable"]:
+        sys.exit(FAILED)
 
 
 def _set_target(name: str, change: Literal["pause", "resume"]) -> None:

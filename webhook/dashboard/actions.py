@@ -1,4 +1,4 @@
-"""The pages that act: POST forms of an operator. Each reads the form, calls an operation and redirects."""
+"""The pages that act: POST forms of an operator. Each calls an operation and redirects; a check shows what it found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from shared.domain import filters
 from shared.errors import BadParameter
 from webhook.dashboard import formatting
-from webhook.dashboard.blueprint import actor, blueprint, services
+from webhook.dashboard.blueprint import actor, blueprint, page, services
 from webhook.ops import operations
 
 
@@ -58,6 +58,13 @@ def pause_target(name: str) -> AnyResponse:
 @blueprint.post("/targets/<name>/resume")
 def resume_target(name: str) -> AnyResponse:
     return _set_target(name, "resume")
+
+
+@blueprint.post("/targets/<name>/check")
+def check_target(name: str) -> AnyResponse:
+    """The answer is the page: nothing here is worth an address."""
+    found = operations.check_target(services(), actor(), name, writes=request.form.get("write") == "1")
+    return page("target_check.html", found=found)
 
 
 def _set_target(name: str, change: Literal["pause", "resume"]) -> AnyResponse:

@@ -92,7 +92,7 @@ def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str,
 def check_config(settings: Settings) -> Rules:
     """The rules in force. Raises SettingsError with every fault of the file, its tokens and the webhook secrets."""
     rules = rules_file.load(settings)
-    faults = rules_file.missing_tokens(rules, settings)
+    faults = rules_file.token_faults(rules, settings)
     try:
         make_keyrings(settings, rules.sources)
     except SettingsError as problem:

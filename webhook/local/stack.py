@@ -43,15 +43,16 @@ def build(environ: Mapping[str, str], *, is_terminal: bool, endpoint_url: str | 
     """
     environ = {**environ, "DATA_DIR": str(Path(environ.get("DATA_DIR", "var")).resolve())}
     folder = Path(environ["DATA_DIR"])
-    has_target, has_broker = is_set(environ, "SENTRY_URL"), is_set(environ, "BROKER_URL") or is_set(environ, "REDIS_URL")
+    has_broker = is_set(environ, "BROKER_URL") or is_set(environ, "REDIS_URL")
     environ = with_secrets(environ, folder)
     environ.setdefault("LOG_FORMAT", "console" if is_terminal else "json")
     broker_port = free_port()
     if not has_broker:
         environ["BROKER_URL"] = f"redis://127.0.0.1:{broker_port}/0"
     if endpoint_url is not None:
-        environ["SENTRY_URL"] = endpoint_url
+        environ = {"SENTRY_ORG": "local", "SENTRY_PROJECT": "app", **environ, "SENTRY_URL": endpoint_url}
     settings = from_env(environ)
+    has_target = endpoint_url is None and not settings.is_target_embedded
     _check_ports(settings, has_target=has_target)
     check_config(settings)
     run_folder = folder / "run"

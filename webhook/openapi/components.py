@@ -15,7 +15,7 @@ Json = dict[str, Any]
 _PREFIX = "#/components/schemas/"
 _NAMED = (
     *(shapes.Problem, shapes.Job, shapes.Attempt, shapes.JobWithHistory, shapes.Delivery, shapes.RuleTried),
-    *(shapes.WholeDelivery, shapes.Target, shapes.Replay, shapes.Stats, shapes.Explanation, shapes.WhatIf),
+    *(shapes.WholeDelivery, shapes.Target, shapes.TargetCheck, shapes.Replay, shapes.Stats, shapes.Explanation, shapes.WhatIf),
     *(shapes.Receipt, shapes.Readiness),
 )
 _JOB_FILTER: Json = {

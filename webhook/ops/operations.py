@@ -19,9 +19,11 @@ from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
 from shared.infra.database import reading
+from shared.infra.http_client import make_client
 from shared.ledger import audit, bulk_acts, idempotency, job_transitions, reconcile_runs, target_states
 from shared.ledger.bulk_acts import BulkAct, Verb
 from shared.ledger.queries import lookup
+from shared.targets import check_rows, target_check
 from webhook.ops import replays, serializers
 from webhook.ops.target_overview import is_target, one_target
 from webhook.services import Services
@@ -95,6 +97,23 @@ def set_target(services: Services, actor: Actor, name: str, change: Literal["pau
         return _Done({**one_target(connection, services.rules, name)})
 
     return _perform(services, actor, f"target_{change}", name, do)
+
+
+def check_target(services: Services, actor: Actor, name: str, *, writes: bool) -> Json:
+    """Ask a target what releases need of it. `writes`: also make a marked test release there, and delete it.
+
+    The object `TargetCheck` of the API. Raises NotFound for a target that is not configured.
+    """
+    target = services.rules.targets.get(name)
+    if target is None:
+        raise NotFound(f"no target {name!r}; the configured ones are {', '.join(services.rules.targets)}")
+    projects = [project for rule in services.rules.rules if name in rule.targets for project in rule.projects]
+    with make_client(services.settings.outgoing) as client:
+        rows = target_check.check_target(client, target, services.settings.secret(target.token_env), projects, writes=writes)
+    usable = check_rows.is_usable(rows)
+    answer = {"target": name, "usable": usable, "wrote": writes, "checks": check_rows.as_json(rows)}
+    detail = {"usable": usable, "wrote": writes}
+    return _perform(services, actor, "target_check", name, lambda _, __: _Done(answer, detail))
 
 
 def reconcile(

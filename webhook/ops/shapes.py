@@ -18,6 +18,7 @@ from shared.domain.providers import PROVIDER_NAMES
 from shared.domain.reasons import Reason
 from shared.domain.target_health import TargetState
 from shared.targets import http_exchanges
+from shared.targets.check_rows import CHECKS, STATES
 
 Json = dict[str, Any]
 
@@ -179,6 +180,19 @@ class Target(TypedDict):
     detail: str | None
     paused_until: Annotated[Time | None, about("null while paused: until someone resumes it")]
     waiting_jobs: Count
+
+
+class CheckRow(TypedDict):
+    check: Annotated[str, one_of(CHECKS)]
+    state: Annotated[str, one_of(STATES)]
+    detail: str
+
+
+class TargetCheck(TypedDict):
+    target: str
+    usable: Annotated[bool, about("no check has failed")]
+    wrote: Annotated[bool, about("a test release was asked for")]
+    checks: list[CheckRow]
 
 
 class JobCounts(TypedDict, total=False):

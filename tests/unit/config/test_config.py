@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.rules_file import load, missing_tokens
+from shared.config.rules_file import load, token_faults
 from shared.domain.rules import NamingRules, ReconcileRules, Rules, matches
 from shared.errors import SettingsError
 from tests.builders import settings
@@ -224,14 +224,14 @@ def test_a_file_that_vanished_is_one_fault(folder: Path) -> None:
 
 def test_a_target_whose_token_is_not_set_is_told_by_its_variable(folder: Path) -> None:
     rules = read(folder, TARGET + EU.replace("ACME", "EU") + RULE + 'target = ["main", "eu"]\n')
-    (said,) = missing_tokens(rules, settings(environ={"ACME_TOKEN": "hush"}))
+    (said,) = token_faults(rules, settings(environ={"ACME_TOKEN": "hush"}))
     assert said == "EU_TOKEN is not set: the token of the target 'eu' (https://sentry.acme.test)"
-    assert len(missing_tokens(rules, settings(environ={"EU_TOKEN": " "}))) == 2
-    assert missing_tokens(rules, settings(environ={"ACME_TOKEN": "a", "EU_TOKEN": "b"})) == []
+    assert len(token_faults(rules, settings(environ={"EU_TOKEN": " "}))) == 2
+    assert token_faults(rules, settings(environ={"ACME_TOKEN": "a", "EU_TOKEN": "b"})) == []
 
 
 def test_the_default_targets_token_is_sentry_auth_token() -> None:
     bare = settings(environ={})
-    assert missing_tokens(load(bare), bare) == [
+    assert token_faults(load(bare), bare) == [
         "SENTRY_AUTH_TOKEN is not set: the token of the target 'default' (http://127.0.0.1:8001)"
     ]
