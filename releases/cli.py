@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from shared.config.settings import from_env
 from shared.errors import SettingsError
 from shared.infra import logs
 from shared.infra.exit_codes import NOTHING_MATCHED
+from shared.infra.network import why_not_bound
 from shared.infra.server import serve as serve_app
 
 _DEFAULT_SCOPES = ("project:read",)
@@ -86,7 +86,9 @@ def serve() -> None:
     read_limit(settings)
     visitors.read_setting(settings)
     shared_releases.read_setting(settings)
-    _refuse_taken_port(settings.host, settings.releases_port)  # first: a second server must not touch the first one's token
+    # First: a second server must not touch the first one's token. The server itself would share the port, or die with a trace.
+    if (why := why_not_bound(settings.host, settings.releases_port)) is not None:
+        raise SettingsError([f"RELEASES_PORT: {why}"])
     engine = bootstrap.open_database(settings)
     bootstrap.seed(engine, settings)
     # Two processes writing one SQLite file wait by sleeping; PostgreSQL has no such limit.
@@ -94,17 +96,6 @@ def serve() -> None:
     engine.dispose()
     logs.get(__name__).info("releases.serving", host=settings.host, port=settings.releases_port, processes=workers)
     serve_app("releases.asgi:create", host=settings.host, port=settings.releases_port, workers=workers)
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    """The server itself would share the port, or die with a stack trace."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as problem:
-        raise SettingsError([f"RELEASES_PORT {port} on {host} cannot be bound: {problem.strerror or problem}"]) from problem
 
 
 @_verb(ORG, "create", "slug", "--name")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from releases.tenancy.authentication import Caller
 from releases.tenancy.credentials import READ
 from shared.config.settings import Settings
 from shared.errors import SettingsError
+from shared.infra.network import is_loopback
 
 SETTING = "RELEASES_PAGES"
 _WORDS = ("local", "sign-in")
@@ -63,7 +63,7 @@ class Approach:
         RELEASES_PAGES=sign-in."""
         if self.protocol == "HTTP/1.0" or any(name in self.headers for name in _PROXY_HEADERS):
             return False
-        return _is_loopback(self.remote) and _is_own_name(self.host)
+        return is_loopback(self.remote) and _is_own_name(self.host)
 
 
 def recognise(connection: Connection, approach: Approach, now: datetime, *, trusts_local: bool) -> Visitor | None:
@@ -93,14 +93,7 @@ def _as_token(header: str) -> str:
     return f"Bearer {name}" if name and not password and " " not in name else ""
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_own_name(host: str) -> bool:
     """Whether the Host header names this machine; a foreign page's name that was pointed here does not."""
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    return name == "localhost" or _is_loopback(name.strip("[]"))
+    return name == "localhost" or is_loopback(name.strip("[]"))

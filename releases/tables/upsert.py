@@ -7,15 +7,15 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
+
+from shared.infra.database import upsert_for
 
 
 @lru_cache(maxsize=64)  # building a statement costs more than sending it
 def ignoring(dialect: str, table: sa.Table, returned: tuple[sa.Column[Any], ...] = ()) -> Any:
     """An INSERT that skips a row whose unique key is taken, also by a transaction that commits at this moment."""
-    module = postgresql if dialect == "postgresql" else sqlite
-    statement = module.insert(table).on_conflict_do_nothing()
+    statement = upsert_for(dialect, table).on_conflict_do_nothing()
     return statement.returning(*returned) if returned else statement
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from shared.domain.job_states import JobState
 from shared.domain.job_warnings import WarningCode
+from shared.domain.names import is_storable
 from shared.domain.times import read_duration
 from shared.errors import BadParameter
 
@@ -19,7 +20,6 @@ WARNING_CODES = tuple(code.value for code in WarningCode)
 JOB_STATUSES = tuple(state.value for state in JobState)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
 _AGO = re.compile(r"\d{1,6}[smhdw]", re.ASCII)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +117,6 @@ def _read_cursor(value: str, kind: str) -> str:
     if found != kind or not re.fullmatch(r"[0-9a-f]{32}" if kind == "job" else r"[0-9]{1,18}", key):
         raise BadParameter("cursor is not one that this list gave out")
     return key
-
-
-def is_storable(text: str) -> bool:
-    """Whether a database can hold it, so that something could be of this name: no NUL, no lone surrogate."""
-    return _UNSTORABLE.search(text) is None
 
 
 def _one_of(name: str, value: str | None, words: tuple[str, ...]) -> str | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.names import clean
+
 _LONGEST_DETAIL = 300
-_UNSTORABLE = str.maketrans({"\x00": "\ufffd", **{chr(point): "\ufffd" for point in range(0xD800, 0xE000)}})
 
 
 class WarningCode(StrEnum):
@@ -36,7 +37,7 @@ def as_json(warnings: Iterable[JobWarning]) -> list[dict[str, str]] | None:
     """For the job's row: one of each code, the first one; None without any."""
     found: dict[str, str] = {}
     for warning in warnings:
-        found.setdefault(warning.code.value, warning.detail.translate(_UNSTORABLE)[:_LONGEST_DETAIL])
+        found.setdefault(warning.code.value, clean(warning.detail[:_LONGEST_DETAIL]))
     return [{"code": code, "detail": detail} for code, detail in found.items()] or None
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from shared.domain.names import SHA, is_full_name
 from shared.domain.providers import APIS
 from shared.domain.push import is_valid_ref
 from shared.domain.reasons import Reason
@@ -35,8 +36,6 @@ _REFUSED_FOR = timedelta(seconds=30)  # less than what the ledger notes for all 
 _LONGEST_ADDRESS = 8_000
 _READ_OF_REFUSAL = 65_536
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
-_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_FULL_NAME = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}(?:/[A-Za-z0-9_.-]{1,255}){1,30}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,14 +196,14 @@ def _digest(text: str) -> str:
 
 def check_sha(sha: str) -> str:
     """Shas go into URLs: 40 or 64 lower-case hexadecimal digits, else ValueError (a fault of ours, not of the forge)."""
-    if not _SHA.fullmatch(sha):
+    if not SHA.fullmatch(sha):
         raise ValueError("a commit id must be 40 or 64 hexadecimal digits")
     return sha
 
 
 def check_full_name(repository: str) -> str:
     """The same for `owner/name`."""
-    if len(repository) > 512 or not _FULL_NAME.fullmatch(repository):
+    if not is_full_name(repository):
         raise ValueError("a repository must be named as owner/name")
     return repository
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from shared.domain.names import SHA
 from shared.domain.push import Commit, FileChange
-from shared.forges.json_fields import LONGEST_TIME, MAX_COMMITS, MAX_FILES, MAX_MESSAGE, MAX_PATH, SHA, Fields
+from shared.forges.json_fields import LONGEST_TIME, MAX_COMMITS, MAX_FILES, MAX_MESSAGE, MAX_PATH, Fields
 
 
 def read_commit(fields: Fields) -> Commit:

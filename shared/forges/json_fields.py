@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
+from shared.domain.names import LONGEST_NAME, SHA, clean, is_full_name
 from shared.domain.push import Ref, is_valid_ref
 from shared.errors import BadPayload
 
@@ -19,16 +20,11 @@ MAX_COMMITS = 10_000  # GitHub lists 2,048 at most, GitLab 20
 MAX_FILES = 10_000  # a commit; GitHub lists 3,000 at most
 MAX_MESSAGE = 65_536
 MAX_PATH = 4_096
-MAX_NAME = 512
 LONGEST_TIME = 64
 
-SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,255}"
-_FULL_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
 # One bracket more than may be, those inside of texts not counted (release notes are full of them). No place is looked at
 # twice, also where a text has no end, and nothing is kept.
 _TOO_MANY = re.compile(rb'(?:(?:[^"\[{]++|"(?:[^"\\]++|\\.)*+"?)*+[\[{]){%d}+' % (MAX_CONTAINERS + 1), re.DOTALL)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
 
 
 def read_json(body: bytes) -> Fields:
@@ -84,18 +80,6 @@ def _is_too_deep(value: object) -> bool:
 def _children(item: dict[str, Any] | list[Any]) -> Iterator[Any]:
     children = item.values() if isinstance(item, dict) else item
     return (child for child in children if isinstance(child, (dict, list)))
-
-
-def is_full_name(text: str) -> bool:
-    """Whether it is `owner/name`, with more segments at GitLab: letters, digits and `_.-` only, safe in a URL path."""
-    return len(text) <= MAX_NAME and _FULL_NAME.fullmatch(text) is not None
-
-
-def clean(text: str) -> str:
-    """The same text, storable: NUL and lone surrogates become U+FFFD."""
-    if text.isascii() and "\x00" not in text:  # what nearly all are, told without looking at each character
-        return text
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 class Fields:
@@ -211,7 +195,7 @@ class Fields:
 
     def full_name(self, name: str) -> str:
         """A repository's name, see `is_full_name`."""
-        value = self.text(name, MAX_NAME)
+        value = self.text(name, LONGEST_NAME)
         if not is_full_name(value):
             self.refuse(name, "must be a repository name such as owner/name")
         return value

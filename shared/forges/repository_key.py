@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from shared.domain.names import is_full_name
 from shared.domain.push import Repository
 from shared.errors import BadParameter
 from shared.forges import PROVIDERS
-from shared.forges.json_fields import is_full_name
 
 
 def read_repository(text: str) -> Repository:

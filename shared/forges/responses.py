@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from shared.domain.names import clean
 from shared.domain.push import FileChange
 from shared.errors import BadPayload, TransientError
-from shared.forges.json_fields import MAX_MESSAGE, Fields, clean, parse_json
+from shared.forges.json_fields import MAX_MESSAGE, Fields, parse_json
 from shared.infra.http_client import Answer
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.ids import new_id
 from shared.domain.job_states import JobState, Trigger
+from shared.domain.names import clean
 from shared.domain.push import Push, Repository, tag_push
 from shared.domain.rules import Decision, Work
 from shared.domain.webhook import Hook
@@ -259,7 +260,7 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers fit to be stored and shown: bounded, and every value that may be a secret replaced."""
     kept: dict[str, str] = {}
     for name, value in list(headers.items())[:_MOST_HEADERS]:
-        kept[name[:200]] = "***" if _may_be_secret(name) else value[:_LONGEST_HEADER].replace("\x00", "\ufffd")
+        kept[name[:200]] = "***" if _may_be_secret(name) else clean(value[:_LONGEST_HEADER])
     return kept
 
 

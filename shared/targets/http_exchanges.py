@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from shared.domain.names import clean
 from shared.domain.times import rfc3339
 from shared.infra.http_client import Answer
 from shared.infra.redaction import LONGEST_SPELLING, mask, mask_text
@@ -97,7 +98,7 @@ def _beginning(body: bytes | None, token: str) -> Json:
     text = mask(body[: LONGEST_BODY + LONGEST_SPELLING * len(token)], token)
     return {
         "bytes": len(body),
-        "body": text[:LONGEST_BODY].decode("utf-8", "replace").replace("\x00", "\ufffd"),
+        "body": clean(text[:LONGEST_BODY].decode("utf-8", "replace")),
         "is_cut": len(body) > LONGEST_BODY,
     }
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from html import unescape
 from typing import Any, Literal
 
+from shared.domain.names import clean
 from shared.domain.reasons import Reason
 from shared.domain.rules import Target
 from shared.errors import PermanentError, TransientError
@@ -108,14 +109,14 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 def page_title(body: bytes) -> str:
     """`: "Sign in"`, or nothing: what a person recognises a page by."""
-    found = _TITLE.search(body[: 64 * 1024].decode("utf-8", "replace").replace("\x00", "\ufffd"))
+    found = _TITLE.search(clean(body[: 64 * 1024].decode("utf-8", "replace")))
     title = " ".join(unescape(found[1]).split())[:100] if found else ""
     return f': "{title}"' if title else ""
 
 
 def excerpt(body: bytes) -> str:
     """The answer's text, short; of an HTML page its title. PostgreSQL stores no NUL."""
-    text = " ".join(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd").split())
+    text = " ".join(clean(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace")).split())
     if text.startswith("<"):
         return page_title(body)
     if not text:

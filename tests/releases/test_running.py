@@ -135,7 +135,7 @@ def test_a_served_process_answers_and_stops_and_refuses_a_second(tmp_path: Path)
         assert (answer.status, json.load(answer)["version"]) == (201, "1.0")
         second = run(tmp_path, "serve", RELEASES_PORT=host.rpartition(":")[2])
         assert second.returncode == 2
-        assert "cannot be bound" in second.stderr
+        assert "is in use" in second.stderr
         connection.request("GET", "/api/0/organizations/acme/releases/", headers=headers)
         assert connection.getresponse().status == 200  # the second start left the token alone
         connection.close()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from shared.config import rules_file
 from shared.config.settings import Settings
@@ -15,6 +14,7 @@ from shared.domain.providers import secret_variable
 from shared.domain.rules import Rules, Source, matches
 from shared.errors import SettingsError
 from shared.forges import PROVIDERS
+from shared.infra.network import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +105,9 @@ def check_config(settings: Settings) -> Rules:
 def token_in_the_clear(settings: Settings, keyrings: Mapping[str, Keyring]) -> str | None:
     """One sentence of warning when GitLab's plain token, which is the secret itself, would be read off a network."""
     plain = "gitlab" in keyrings and any(not secret.startswith("whsec_") for secret in keyrings["gitlab"].secrets)
-    if not plain or settings.host in ("localhost", "") or _is_loopback(settings.host):
+    if not plain or settings.host in ("localhost", "") or is_loopback(settings.host):
         return None
     return (
         f"listening on {settings.host} without TLS: GitLab's plain token comes with every webhook and can be read on its way; "
         "put HTTPS in front, or use a signing token (whsec_...)"
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

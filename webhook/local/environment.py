@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import socket
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
 from shared.config.env_files import SECRETS, is_set, read_env_file
 from shared.domain.providers import PROVIDER_NAMES, secret_variable
+from shared.infra.network import why_not_bound
 
 _GENERATED = (*map(secret_variable, PROVIDER_NAMES), "OPS_TOKEN")
 
@@ -55,17 +54,3 @@ def _upward() -> Iterator[int]:
 
 
 _ports = _upward()
-
-
-def why_not_bound(host: str, port: int) -> str | None:
-    """Why no server can listen there, as the rest of a sentence; None when one can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as problem:
-            if problem.errno == errno.EADDRINUSE:
-                return f"port {port} is in use; stop what listens there or choose another"
-            return f"{host}:{port} cannot be listened on: {problem.strerror}"
-    return None

@@ -16,10 +16,11 @@ from shared.config.env_files import is_set
 from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
 from shared.infra.database import make_engine
+from shared.infra.network import why_not_bound
 from shared.ledger.tables import SCHEMA
 from webhook.intake.keyring import check_config
 from webhook.local.broker import broker_command
-from webhook.local.environment import free_port, why_not_bound, with_secrets
+from webhook.local.environment import free_port, with_secrets
 from webhook.local.supervisor import Part
 
 ROOT = Path(__file__).resolve().parents[2]

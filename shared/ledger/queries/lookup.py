@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.filters import JobFilter, is_storable
+from shared.domain.filters import JobFilter
 from shared.domain.ids import first_id
+from shared.domain.names import is_storable
 from shared.errors import NotFound
 from shared.infra.database import write_json
 from shared.ledger.tables import attempts, deliveries, jobs, payloads

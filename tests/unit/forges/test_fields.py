@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.domain.names import clean
 from shared.domain.push import FileChange
 from shared.errors import BadPayload
 from shared.forges.commit_fields import check_commits, read_commit, read_commits
-from shared.forges.json_fields import MAX_COMMITS, MAX_FILES, MAX_MESSAGE, MAX_PATH, Fields, clean, read_json
+from shared.forges.json_fields import MAX_COMMITS, MAX_FILES, MAX_MESSAGE, MAX_PATH, Fields, read_json
 from tests.builders import examples
 from webhook.local.sample_webhooks import sha
 

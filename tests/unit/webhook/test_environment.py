@@ -10,8 +10,9 @@ import pytest
 
 from shared.config.env_files import is_set, read_env_file
 from shared.errors import SettingsError
+from shared.infra.network import why_not_bound
 from webhook.local import environment
-from webhook.local.environment import free_port, why_not_bound, with_secrets
+from webhook.local.environment import free_port, with_secrets
 
 MADE = {"GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET", "OPS_TOKEN", "SENTRY_AUTH_TOKEN"}
 
