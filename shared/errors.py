@@ -76,12 +76,16 @@ class TransientError(TagshipError):
 
 
 class PermanentError(TagshipError):
-    """Trying again changes nothing; a person must act. `reason` is one of the contract's stable codes."""
+    """Trying again changes nothing; a person must act. `reason` is one of the contract's stable codes.
 
-    def __init__(self, message: str, *, reason: str, status: int | None = None) -> None:
+    `answer`: the body of the refusal, bounded and masked, for whoever can send something else instead.
+    """
+
+    def __init__(self, message: str, *, reason: str, status: int | None = None, answer: bytes = b"") -> None:
         super().__init__(message)
         self.reason = reason
         self.status = status
+        self.answer = answer
 
 
 class BadParameter(TagshipError):

@@ -19,6 +19,7 @@ from shared.ledger import deliveries
 from shared.ledger.tables import attempts, payloads
 from shared.ledger.tables import jobs as job_table
 from shared.targets.repository_names import RepositoryNames
+from tests.target import Target
 from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
 from worker.commits.forge_pool import Forges
 from worker.commits.release_commits import Gatherer
@@ -83,3 +84,25 @@ def make_due(engine: Engine, job_id: str) -> None:
 def expire_payloads(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(payloads))
+
+
+def warned(engine: Engine, job_id: str) -> dict[str, str]:
+    return {one["code"]: one["detail"] for one in row(engine, job_id).warnings or []}
+
+
+class Run:
+    """One worker, its jobs, and the rule whose fields are given."""
+
+    def __init__(self, engine: Engine, http: httpx2.Client, target: Target, **rule: Any) -> None:
+        self.engine, self.target = engine, target
+        self.rules = rules(target.url, **rule)
+        self.worker = runner(engine, http, self.rules)
+
+    def accept(self, name: str = "v1.0.0", repository: str = "acme/shop") -> str:
+        return accept(self.engine, self.rules, name, repository)
+
+    def go(self, job_id: str, attempts: int = 1) -> Any:
+        for _ in range(attempts):
+            make_due(self.engine, job_id)
+            self.worker.run([job_id])
+        return row(self.engine, job_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.domain.push import Commit, Push
+from shared.domain.push import Commit, Push, is_listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Range:
             "source": self.source,
             "base": self.base,
             "head": self.head,
-            "commits": len(self.commits),
-            "with_files": sum(commit.files is not None for commit in self.commits),
+            "commits": sum(map(is_listed, self.commits)),
+            "with_files": sum(commit.files is not None and is_listed(commit) for commit in self.commits),
             "partial": self.partial,
             "proven": self.is_proven and self.tags != "announced",  # a forge has tags that no webhook announced
             "bases": list(self.bases or ([self.base] if self.base else [])),

@@ -80,6 +80,11 @@ class Commit(NamedTuple):
     parents: tuple[str, ...] | None = None
 
 
+def is_listed(commit: Commit) -> bool:
+    """Whether a release lists it: Sentry leaves out what carries this mark (its `RepositoryProvider.should_ignore_commit`)."""
+    return "#skipsentry" not in commit.message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
     """One ref that moved. `sha` is the commit the ref now points at: never the id of an annotated tag's object.

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from shared.domain.push import Commit, Push
+from shared.domain.push import Commit, Push, is_listed
 
 MAX_REPOSITORY = 64  # of a commit; a ref's may have 200
 MAX_REF_REPOSITORY = 200
@@ -45,9 +45,9 @@ def plan_release(
         "projects": list(spec["projects"]),
         "ref": push.ref.name if push.ref.kind == "tag" and len(push.ref.name) <= MAX_REF else push.sha,
     }
-    if spec["finalize"]:
-        # When the push arrived, not when the commit was written: a tag may be set on an old commit.
-        body["dateReleased"] = received_at.isoformat()
+    # When the push arrived, not when the commit was written: a tag may be set on an old commit. Null says that it is not
+    # released; where nothing is said, a server may take the present time.
+    body["dateReleased"] = received_at.isoformat() if spec["finalize"] else None
     if spec["set_commits"] == "refs":
         if not push.is_peeled:
             return body  # a tag object's id is no commit's
@@ -61,29 +61,17 @@ def plan_release(
     return body
 
 
-def smaller(body: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
-    """A body that a target which said 413 may take, and what was left out: files first, then the oldest half of the
-    commits, again and again. None when nothing is left to leave out."""
-    commits = body.get("commits")
-    if not commits:
-        return None
-    if any("patch_set" in commit for commit in commits):
-        bare = [{key: value for key, value in commit.items() if key != "patch_set"} for commit in commits]
-        return {**body, "commits": bare}, "the target takes no file lists of this size"
-    # Each repository's commits are newest first, and the list begins anew with each: the times say which are the oldest.
-    newest_first = sorted(range(len(commits)), key=lambda place: commits[place].get("timestamp", ""), reverse=True)
-    kept = [commits[place] for place in sorted(newest_first[: len(commits) // 2])]
-    rest = {key: value for key, value in body.items() if key != "commits"}
-    return ({**rest, "commits": kept} if kept else rest), f"the target takes the newest {len(kept)} commits only"
-
-
 def plan_commits(commits: Sequence[Commit], repository: str, untimed: datetime | None = None) -> list[dict[str, Any]]:
-    """Commits in the endpoint's words, newest first, every field within its limit. `untimed` is for a list without times."""
+    """Commits in the endpoint's words, newest first, every field within its limit. `untimed` is for a list without times.
+
+    Those that Sentry leaves out itself are not sent.
+    """
     name = fit_repository(repository)
     author = cache(_author)  # a few of them wrote all
     return [
         _commit(commit, name, author(commit.author_name, commit.author_email), moment)
         for commit, moment in zip(commits, _moments(commits, untimed), strict=True)
+        if is_listed(commit)
     ]
 
 

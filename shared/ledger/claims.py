@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -43,6 +43,28 @@ class Claimed:
     headers: Mapping[str, str] | None
     body: bytes | None
     is_first_contact: bool = False
+    earlier: tuple[tuple[str, int | None], ...] = ()  # outcome and HTTP status of each attempt before, but of those that waited
+    warnings: Sequence[dict[str, str]] | None = None  # of the attempts before
+
+    @property
+    def is_first_try(self) -> bool:
+        """Whether no attempt of ours can have sent anything."""
+        return not self.earlier and self.release_url is None
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the release may be there already: an attempt got 5xx or no answer, or only its deploy is left to do."""
+        failed = any(outcome != Outcome.FAILED and (status or 500) >= 500 for outcome, status in self.earlier)
+        return failed or (self.deploy is not None and self.deploy["state"] != "sent")
+
+    @property
+    def failures_of_size(self) -> int:
+        """Answers that a proxy gives, and some servers, where a body is too much for them."""
+        return sum(status in (500, 502, 504) for _, status in self.earlier)
+
+    @property
+    def is_last_try(self) -> bool:
+        return self.number >= self.attempts_allowed
 
     @property
     def tried(self) -> int:
@@ -69,6 +91,8 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         return None
     if row.is_first_contact:
         _settle_first_contact(connection, job_id, row.target, row.repository)
+    mine = {"job": job_id, "number": row.attempts}
+    earlier = connection.execute(_EARLIER, mine).all() if row.attempts > 1 else []
     begun = {"job_id": job_id, "number": row.attempts, "trigger": row.trigger, "started_at": now}
     connection.execute(attempts.insert(), begun)
     payload = connection.execute(_PAYLOAD, {"seq": row.delivery_seq}).one_or_none()
@@ -77,6 +101,7 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         number=row.attempts,
         lease_until=now + lease,
         is_first_contact=bool(row.is_first_contact),
+        earlier=tuple((attempt.outcome, attempt.http_status) for attempt in earlier),
         **{name: row._mapping[name] for name in _AS_STORED},
         headers=payload.headers if payload else None,
         body=payload.body if payload else None,
@@ -104,6 +129,11 @@ def asked_at(connection: Connection, job: Claimed) -> datetime:
 
 
 _AS_STORED = [name for name in Claimed.__dataclass_fields__ if name in jobs.c and name not in ("id", "lease_until")]
+_EARLIER = sa.select(attempts.c.outcome, attempts.c.http_status).where(
+    attempts.c.job_id == sa.bindparam("job"),
+    attempts.c.number < sa.bindparam("number"),
+    attempts.c.outcome.in_((Outcome.RETRY, Outcome.FAILED, Outcome.LOST, Outcome.SUCCEEDED)),
+)
 _PAYLOAD = sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == sa.bindparam("seq"))
 
 

@@ -89,7 +89,9 @@ jobs = sa.Table(
     # {"code", "detail", "until"}: what a job that spends no attempt waits for (a paused target, a forge's rate limit)
     sa.Column("waiting", _Json),
     sa.Column("warnings", _Json),  # [{"code", "detail"}]: how the release differs from what was asked; null: in nothing
-    sa.Column("deploy", _Json),  # {"finished_at", "state": "sending"|"sent"}: a deploy is never sent twice
+    sa.Column(
+        "deploy", _Json
+    ),  # {"finished_at", "state": "sending"|"sent"|"refused", "refused_at"}: a deploy is never sent twice
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     # When what it announces happened, where that is neither when its delivery came nor when it was made: a tag found later.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from shared.ledger.tables import jobs, target_states
 
 UNKNOWN_PACE = 20.0  # of a target that is not in the configuration any more
 BURST_SECONDS = 0.5  # of the pace that an idle target may be sent at once: 20 a second can never look like 40
+KEEPING_KNOWN = timedelta(days=1)
 LONGEST_TURN_SECONDS = 1.0  # a worker's thread waits no longer than this for its turn; the sweeper feeds the rest
 _HEALTH = [target_states.c[name] for name in Health.__dataclass_fields__]
 
@@ -60,6 +61,19 @@ def pause(connection: Connection, name: str, *, now: datetime) -> None:
 def resume(connection: Connection, name: str, *, now: datetime) -> None:
     """Trust it again at once; five failures in a row pause it anew."""
     _change(connection, name, lambda _: Health(), now)
+
+
+def keeps_commits(connection: Connection, name: str, now: datetime) -> bool | None:
+    """Whether the target kept the commits that it was sent, when that was last seen; None where it was not seen for a day."""
+    seen = target_states.c.keeps_commits_at > now - KEEPING_KNOWN
+    statement = sa.select(target_states.c.keeps_commits).where(target_states.c.name == name, seen)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def learn_keeping(connection: Connection, name: str, *, keeps: bool, now: datetime) -> None:
+    _insert_missing(connection, name, now)
+    values = {"keeps_commits": keeps, "keeps_commits_at": now}
+    connection.execute(target_states.update().where(target_states.c.name == name).values(**values))
 
 
 def elect_probe(connection: Connection, name: str, job_id: str, *, now: datetime) -> bool:

@@ -42,16 +42,16 @@ def refusal(answer: Answer, target: Target, call: Call, now: datetime) -> Transi
         return PermanentError(
             _redirected(where, answer.headers.get("location", "")), reason=Reason.TARGET_REFUSED, status=status
         )
+    if call == "deploy" and (status in (403, 404, 405) or (status == 400 and _has_no_access(fields))):
+        return _deploy_refused(where, said, target, status)
     if status in (401, 403, 404) and fields is None:
         return TransientError(_not_the_target(where, target, answer), reason=Reason.TARGET_REFUSED, status=status)
-    if call == "deploy" and status in (403, 404):
-        return _deploy_refused(where, said, target, status)
     if status in (401, 403):
         return _barred(where, said, target, status)
     if status == 404:
         text = f"{where}: no organization {target.org!r} for this token at {target.url}{said}"
         return PermanentError(text, reason=Reason.TARGET_REFUSED, status=status)
-    return PermanentError(f"{where}{said}", reason=_reason(fields), status=status)
+    return PermanentError(f"{where}{said}", reason=_reason(fields), status=status, answer=answer.body)
 
 
 def _redirected(where: str, location: str) -> str:
@@ -72,12 +72,13 @@ def _barred(where: str, said: str, target: Target, status: int) -> PermanentErro
     return PermanentError(f"{where}: {what}{said}", reason=Reason.TARGET_AUTH, status=status)
 
 
-def _deploy_refused(where: str, said: str, target: Target, status: int) -> TransientError | PermanentError:
+def _deploy_refused(where: str, said: str, target: Target, status: int) -> TransientError:
     """The release was accepted, so the token and the organization are fine: it is this deploy alone."""
-    if status == 404:  # Sentry answers so for a moment after it has created the release
-        return TransientError(f"{where}: it does not find the release of this deploy{said}", status=status, is_of_release=True)
-    text = f"{where} to the deploy: {target.token_env} may not record it{said}"
-    return PermanentError(text, reason=Reason.TARGET_REFUSED, status=status)
+    why = {
+        404: "it does not find the release of this deploy",  # Sentry answers so for a moment after it has created the release
+        405: "it records no deploys",
+    }.get(status, f"{target.token_env} may not record this deploy")
+    return TransientError(f"{where}: {why}{said}", status=status, is_of_release=True)
 
 
 def _reason(fields: Mapping[str, Any] | None) -> Reason:
@@ -88,11 +89,15 @@ def _reason(fields: Mapping[str, Any] | None) -> Reason:
     places = [str(item.get("loc", "")) + "".join(map(str, item)) for item in _objects(detail)]
     for field, reason in _FIELDS.items():
         if field in fields:
-            has_no_access = field == "projects" and "insufficient access" in json.dumps(fields[field]).lower()
-            return Reason.TARGET_AUTH if has_no_access else reason
+            return Reason.TARGET_AUTH if _has_no_access(fields) else reason
         if any(field in place for place in places):
             return reason
     return Reason.TARGET_REFUSED
+
+
+def _has_no_access(fields: Mapping[str, Any] | None) -> bool:
+    """Sentry's words for a project that is not for this token: a deploy may name projects only with project:read."""
+    return fields is not None and "insufficient access" in json.dumps(fields.get("projects")).lower()
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

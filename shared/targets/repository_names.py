@@ -16,10 +16,11 @@ _ASK_AGAIN_SECONDS = 60.0  # for a name that the list did not have: the reposito
 
 @dataclass(frozen=True, slots=True)
 class KnownRepository:
-    """One entry of the target's list of repositories."""
+    """One entry of the target's list of repositories. `is_linked`: to an integration, None where the list does not say it."""
 
     name: str
     url: str | None
+    is_linked: bool | None = None
 
 
 def match_repository(full_name: str, known: Sequence[KnownRepository]) -> str | None:
@@ -62,6 +63,11 @@ class RepositoryNames:
             known = self._list(target, fetch, _ASK_AGAIN_SECONDS) or ()
             name = match_repository(full_name, known)
         return (name, True) if name is not None else (full_name, False)
+
+    def is_linked(self, target: str, name: str, fetch: Callable[[], Sequence[KnownRepository]]) -> bool | None:
+        """Whether an integration stands behind the repository of this name at the target, None where that is not known."""
+        known = self._list(target, fetch, _KEPT_SECONDS) or ()
+        return next((entry.is_linked for entry in known if entry.name == name), None)
 
     def _list(
         self, target: str, fetch: Callable[[], Sequence[KnownRepository]], max_age: float

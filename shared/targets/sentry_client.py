@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -18,10 +18,12 @@ import httpx2
 from pydantic_core import to_json
 
 from shared.domain.reasons import Reason
+from shared.domain.release_answer import is_older
 from shared.domain.rules import Target
 from shared.errors import PermanentError, TransientError
 from shared.infra.http_client import Answer, Deadline, call
 from shared.infra.redaction import mask
+from shared.targets.answer_fields import answered_at, is_linked, is_same_moment
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.refusals import Call, refusal
 from shared.targets.repository_names import KnownRepository
@@ -31,6 +33,7 @@ _REPOSITORY_PAGES = 10
 _RELEASE_PAGES = 200
 _LIST_SECONDS = 8.0
 _QUESTION_SECONDS = 5.0
+_MOST_PROJECTS = 10
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _CURSOR = re.compile(r'cursor="([^"]*)"')
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,500}")
@@ -39,11 +42,17 @@ _LONGEST_LINK = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """`outcome`: created (201) or existed (208, 200: nothing new but perhaps the commits)."""
+    """`outcome`: created, or existed where it was there before our request. The status does not say it: a server may always
+    answer 201, as Sentry does for a project that is new to the release. `answer`: the release as the target has it."""
 
     outcome: str
     http_status: int
     url: str
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_old(self) -> bool:
+        return self.outcome == "existed"
 
 
 class SentryClient:
@@ -60,10 +69,58 @@ class SentryClient:
 
     def send_release(self, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> Sent:
         """POST the release; safe to repeat. Raises TransientError, PermanentError."""
+        began = time.monotonic()
         answer = self._call("POST", "releases/", deadline, delivery_id, body, "release")
-        self._json(answer, dict)
-        outcome = "created" if answer.status == 201 else "existed"
-        return Sent(outcome, answer.status, self.release_url(body["version"]))
+        release = self._json(answer, dict)
+        is_old = is_older(release, answered_at(answer), timedelta(seconds=time.monotonic() - began))
+        outcome = "created" if answer.status == 201 and not is_old else "existed"
+        return Sent(outcome, answer.status, self.release_url(body["version"]), release)
+
+    def find_release(self, version: str) -> Sent | None:
+        """The release as the target has it, None where it has none. Raises TransientError, PermanentError."""
+        path = f"releases/{quote(version, safe='')}/"
+        try:
+            answer = self._call("GET", path, Deadline(_QUESTION_SECONDS), None, None)
+        except PermanentError as problem:
+            if problem.status == 404:
+                return None
+            raise
+        return Sent("existed", answer.status, self.release_url(version), self._json(answer, dict))
+
+    def correct_release(
+        self, version: str, fields: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """PUT the fields that a POST leaves as they are; returns the release. Raises TransientError, PermanentError."""
+        answer = self._call("PUT", f"releases/{quote(version, safe='')}/", deadline, delivery_id, fields)
+        release: Mapping[str, Any] = self._json(answer, dict)
+        return release
+
+    def keeps_any_commit(self, version: str) -> bool | None:
+        """Whether the release lists a commit; None where the target does not say it as a releases endpoint does."""
+        path = f"releases/{quote(version, safe='')}/commits/?per_page=1"
+        try:
+            return bool(self._json(self._call("GET", path, Deadline(_QUESTION_SECONDS), None, None), list))
+        except PermanentError as problem:
+            return False if problem.status in (404, 405, 501) else None
+        except TransientError:
+            return None
+
+    def unknown_projects(self, projects: Sequence[str]) -> list[str]:
+        """Those that the target does not have, as far as it says so: its refusal of a release need not name them.
+
+        Asks what a token of the scope project:releases may read.
+        """
+        deadline, unknown = Deadline(_QUESTION_SECONDS), list[str]()
+        for project in projects[:_MOST_PROJECTS]:
+            path = f"/projects/{quote(self._target.org, safe='')}/{quote(project, safe='')}/releases/?per_page=1"
+            try:
+                self._call("GET", path, deadline, None, None)
+            except PermanentError as problem:
+                if problem.status == 404:
+                    unknown.append(project)
+            except TransientError:
+                break
+        return unknown
 
     def find_deploy(self, version: str, *, environment: str, finished_at: datetime, deadline: Deadline) -> bool:
         """Whether the deploy to this environment that we said to have finished then is on the release already.
@@ -75,7 +132,7 @@ class SentryClient:
         return any(
             isinstance(deploy, dict)
             and deploy.get("environment") == environment
-            and _is_same_moment(deploy.get("dateFinished"), finished_at)
+            and is_same_moment(deploy.get("dateFinished"), finished_at)
             for deploy in deploys
         )
 
@@ -95,7 +152,7 @@ class SentryClient:
         """The organization's repositories at the target, a thousand at most. Raises TransientError, PermanentError."""
         entries = self._list("repos/?", _REPOSITORY_PAGES, Deadline(_LIST_SECONDS))
         return [
-            KnownRepository(name, url if isinstance(url := entry.get("url"), str) else None)
+            KnownRepository(name, url if isinstance(url := entry.get("url"), str) else None, is_linked(entry))
             for entry in entries
             if isinstance(name := entry.get("name"), str)
         ]
@@ -146,7 +203,8 @@ class SentryClient:
             headers["X-Request-Id"] = delivery_id
         if body is not None:
             headers["Content-Type"] = "application/json"
-        url = f"{self._target.url}/api/0/organizations/{quote(self._target.org, safe='')}/{path}"
+        within = "" if path.startswith("/") else f"/organizations/{quote(self._target.org, safe='')}/"
+        url = f"{self._target.url}/api/0{within}{path}"
         sent = None if body is None else write_body(body)
         answer = self._exchange(method, url, headers, sent, deadline)
         if not 200 <= answer.status < 300:
@@ -193,19 +251,6 @@ class SentryClient:
                 status=answer.status,
             )
         return value
-
-
-def _is_same_moment(value: object, sent: datetime) -> bool:
-    """A server may keep fewer digits than it was sent: milliseconds, or whole seconds."""
-    if not isinstance(value, str):
-        return False
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    apart = abs(moment - sent)
-    return apart < timedelta(milliseconds=1) or (moment.microsecond == 0 and apart < timedelta(seconds=1))
 
 
 def next_cursor(link: str) -> str | None:

@@ -49,7 +49,7 @@ def test_a_success_keeps_request_and_answer(engine: Engine, http: httpx2.Client,
     assert one["request"]["headers"]["X-Request-Id"] == headers["X-Request-Id"] == row(engine, job_id).delivery_id
     assert json.loads(one["request"]["body"]) == body
     assert one["request"]["bytes"] == int(headers["Content-Length"])
-    assert (one["response"]["status"], json.loads(one["response"]["body"])) == (201, {"version": "v1.0.0"})
+    assert (one["response"]["status"], json.loads(one["response"]["body"])) == (201, target.releases["v1.0.0"])
     assert one["response"]["headers"]["content-type"] == "application/json"
     assert one["error"] is None
     assert one["milliseconds"] >= 0

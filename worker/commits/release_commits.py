@@ -63,12 +63,15 @@ class Gathered:
     """`listed` begins with the push's own repository. `complete_at`: when to ask again for what is missing.
 
     `own` is to be remembered once the release lists it: other repositories that share the version send it along.
+    `is_new`: nothing of ours is known to be in the release. `is_linked`: of the repository at the target, for `refs`.
     """
 
     range: Mapping[str, Any] | None
     listed: tuple[Listed, ...]
     complete_at: datetime | None = None
     own: Contribution | None = None
+    is_new: bool = False
+    is_linked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,9 @@ class Gatherer:
             return Gathered(None, ())
         name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
         if mode == "refs":
-            return Gathered(None, (Listed(name, ()),))
+            return Gathered(
+                None, (Listed(name, ()),), is_linked=self.names.is_linked(target.name, name, sentry.list_repositories)
+            )
         if is_known and job.is_first_contact:
             with self.engine.begin() as connection:
                 contributions.learn(connection, target.name, push.repository.full_name, now)
@@ -116,7 +121,7 @@ class Gatherer:
             if key != own_key:
                 listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
         summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
-        return Gathered(summary, tuple(listed), complete_at, own)
+        return Gathered(summary, tuple(listed), complete_at, own, is_new=not kept)
 
     def keep(self, own: Contribution | None) -> None:
         """Remember our part of a release at once, apart from the attempt's outcome."""

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
-from shared.domain.job_warnings import JobWarning
+from shared.domain.job_warnings import JobWarning, WarningCode, as_json
 from shared.domain.push import Push, Ref, Repository, tag_push
 from shared.domain.reasons import Reason
-from shared.domain.release_plan import plan_release, smaller
+from shared.domain.release_answer import count_commits
+from shared.domain.release_plan import plan_release
 from shared.domain.rules import Rules, Target
-from shared.errors import PermanentError, Rejected, TransientError
+from shared.errors import PermanentError, Rejected
 from shared.forges.stored_payload import read_stored_push
 from shared.infra.http_client import Deadline
 from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.sentry_client import Sent, SentryClient
-from worker.commits.forge_wait import snooze
-from worker.commits.release_commits import COLLECT_SECONDS, Gatherer, Wait
+from worker.commits.release_commits import COLLECT_SECONDS, Gatherer
+from worker.jobs.deploys import Note, record_deploy
+from worker.jobs.sending import Sender
 
 SEND_SECONDS = 22.0  # all calls to the target of one attempt together
-_NOT_DONE = (409, 425, 429)  # said before anything is done: the deploy may be sent again at once
 LONGEST_ATTEMPT_SECONDS = COLLECT_SECONDS + SEND_SECONDS
-
-Note = Callable[..., bool]  # writes facts to the job while it is ours; False when it no longer is
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,6 @@ class Done:
     complete_at: datetime | None = None
     own: Contribution | None = None
     warnings: tuple[JobWarning, ...] = ()
-
-
-class LostLease(Exception):
-    """Another worker has the job now; nothing more may be sent or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +66,23 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     gathered = tools.gatherer.gather(job, push, target, sentry, datetime.now(UTC))
     body = plan_release(push, version=job.version, spec=job.spec, received_at=job.created_at, listed=gathered.listed)
     deadline = Deadline(SEND_SECONDS)
-    sent, left_out = _send(sentry, body, job, deadline)
-    if (environment := job.spec["environment"]) is not None:
+    released = Sender(tools.gatherer.engine, sentry, job, gathered.is_new).release(body, deadline)
+    sent, warnings = released.sent, released.warnings
+    if "refs" in body and gathered.is_linked is False and not count_commits(sent.answer):
+        name = gathered.listed[0].repository
+        why = f"no integration stands behind the repository {name!r} at the target, so it finds no commits"
+        warnings += (JobWarning(WarningCode.REPOSITORY_UNLINKED, why),)
+    if job.spec["environment"] is not None:
         tools.gatherer.keep(gathered.own)  # whatever becomes of the deploy, the release lists these commits now
-        _record_deploy(job, environment, sentry, note, deadline, target.deploy_wait)
-    return Done(sent, _with_left_out(gathered.range, left_out), gathered.complete_at, gathered.own)
+        if warnings:
+            note(warnings=as_json(warnings))
+        warnings += record_deploy(job, sentry, note, deadline, target.deploy_wait)
+    return Done(sent, _with_left_out(gathered.range, released.left_out), gathered.complete_at, gathered.own, warnings)
 
 
 def is_answering(job: Claimed, tools: Tools, kept: Exchanges) -> bool:
     """Whether the job's target answers a cheap question, after the job itself has failed there."""
     return _open(_target(job, tools), tools, kept).is_answering()
-
-
-def _send(sentry: SentryClient, body: Mapping[str, Any], job: Claimed, deadline: Deadline) -> tuple[Sent, str | None]:
-    """POST, smaller and smaller while the target says 413; the second value says what had to be left out."""
-    left_out: str | None = None
-    while True:
-        try:
-            return sentry.send_release(body, delivery_id=job.delivery_id, deadline=deadline), left_out
-        except PermanentError as problem:
-            if problem.status != 413 or (less := smaller(body)) is None:
-                raise
-            body, left_out = less
 
 
 def _with_left_out(found: Mapping[str, Any] | None, left_out: str | None) -> Mapping[str, Any] | None:
@@ -135,41 +125,3 @@ def read_push(job: Claimed) -> Push:
     if push is None:
         raise PermanentError("the stored payload is no push", reason=Reason.MISSED_WEBHOOK)
     return push
-
-
-def _record_deploy(
-    job: Claimed, environment: str, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta
-) -> None:
-    """Deploys are not idempotent at Sentry: the intent is written down first. After an unclear answer we look, and send it
-    again only when a slow target, or a proxy before it, must be done with it. Raises Wait until then."""
-    asked_at = datetime.now(UTC)
-    finished_at = job.created_at  # of the event, not of our work: whoever sorts by time must see the newer version last
-    if job.deploy is not None:
-        if job.deploy["state"] == "sent":
-            return
-        finished_at = datetime.fromisoformat(job.deploy["finished_at"])
-        if sentry.find_deploy(job.version, environment=environment, finished_at=finished_at, deadline=deadline):
-            note(deploy={"state": "sent", "finished_at": finished_at.isoformat()})
-            return
-        until = datetime.fromisoformat(job.deploy.get("asked_at", job.deploy["finished_at"])) + wait
-        if until > asked_at:
-            why = "whether the target has the deploy is unclear: it is looked for, and sent again only if it does not turn up"
-            raise Wait(snooze(until, Reason.DEPLOY_UNCLEAR, why))
-    kept = {"finished_at": finished_at.isoformat(), "asked_at": asked_at.isoformat()}
-    if not note(deploy={"state": "sending", **kept}):
-        raise LostLease
-    body = {
-        "environment": environment,
-        "projects": list(job.spec["projects"]),
-        "dateFinished": finished_at.isoformat(),
-    }
-    try:
-        sentry.send_deploy(job.version, body, delivery_id=job.delivery_id, deadline=deadline)
-    except PermanentError:
-        note(deploy=None)  # refused for certain: a later replay may send it
-        raise
-    except TransientError as problem:
-        if problem.status in _NOT_DONE:
-            note(deploy=None)
-        raise
-    note(deploy={"state": "sent", **kept})

@@ -24,7 +24,8 @@ from shared.targets.http_exchanges import Exchanges
 from worker.commits.forge_wait import Snooze, snooze
 from worker.commits.history_writer import log_few
 from worker.commits.release_commits import Wait
-from worker.jobs.attempt import Done, LostLease, Tools, is_answering, process
+from worker.jobs.attempt import Done, Tools, is_answering, process
+from worker.jobs.deploys import LostLease
 from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)

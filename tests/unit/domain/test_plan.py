@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from shared.domain.commit_range import payload_range, with_files
 from shared.domain.push import Commit, FileChange, Push
-from shared.domain.release_plan import Listed, fit_repository, is_email, plan_commits, plan_release, smaller
+from shared.domain.reduced_bodies import smaller
+from shared.domain.release_plan import Listed, fit_repository, is_email, plan_commits, plan_release
 from shared.domain.versions import MAX_VERSION
 from tests.builders import NOW, commit, push
 from webhook.local.sample_webhooks import ZERO, sha
@@ -52,7 +54,15 @@ def test_a_tag_too_long_for_ref_gives_its_commit_instead(length: int, is_kept: b
 
 
 def test_a_release_that_is_not_finalized_has_no_release_date() -> None:
-    assert "dateReleased" not in plan(finalize=False)
+    assert plan(finalize=False)["dateReleased"] is None
+
+
+def test_commits_that_sentry_leaves_out_are_not_sent_and_not_counted() -> None:
+    marked, other = commit("Bump #skipsentry"), commit("b")
+    assert [item["id"] for item in plan(None, marked, other)["commits"]] == [other.id]
+    assert "commits" not in plan(None, marked)
+    found = replace(payload_range(push()), commits=(marked, other)).as_json()
+    assert (found["commits"], found["with_files"]) == (1, 1)
 
 
 def test_a_release_without_known_commits_sends_no_empty_list() -> None:

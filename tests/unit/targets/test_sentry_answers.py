@@ -94,11 +94,21 @@ def test_what_is_no_json_object_did_not_come_from_the_target_and_passes(status: 
     assert ('"Sign in & go"' in str(error)) == (b"title" in body)
 
 
-def test_a_deploy_that_is_refused_says_nothing_about_the_target() -> None:
-    missing, barred = refused(404, {"detail": "x"}, "deploy"), refused(403, {"detail": "x"}, "deploy")
-    assert isinstance(missing, TransientError)
-    assert read_sign(missing).sign is Sign.WELL
-    assert (barred.reason, read_sign(barred).sign) == ("target_refused", Sign.WELL)
+@pytest.mark.parametrize("status", [403, 404, 405])
+@pytest.mark.parametrize("body", [{"detail": "x"}, b"", b"<html><title>403</title>"])
+def test_a_deploy_that_is_refused_says_nothing_about_the_target(status: int, body: object) -> None:
+    error = refused(status, body, "deploy")
+    assert isinstance(error, TransientError)
+    assert (error.is_of_release, read_sign(error).sign) == (True, Sign.WELL)
+
+
+def test_a_token_that_may_not_name_projects_in_a_deploy_says_nothing_about_the_target() -> None:
+    error = refused(400, {"projects": ["Insufficient access to project"]}, "deploy")
+    assert "ACME_TOKEN may not record this deploy: " in str(error)
+    assert isinstance(refused(400, {"environment": ["Invalid value"]}, "deploy"), PermanentError)
+
+
+def test_a_token_that_is_refused_pauses_the_target() -> None:
     assert read_sign(refused(403, {"detail": "x"})).sign is Sign.BARRED
     assert read_sign(refused(403, b"<html>")).sign is Sign.ILL, "paused with a time"
 
