@@ -71,7 +71,7 @@ class SentryClient:
         """POST the release; safe to repeat. Raises TransientError, PermanentError."""
         began = time.monotonic()
         answer = self._call("POST", "releases/", deadline, delivery_id, body, "release")
-        release = self._json(answer, dict)
+        release = self._release(answer)
         is_old = is_older(release, answered_at(answer), timedelta(seconds=time.monotonic() - began))
         outcome = "created" if answer.status == 201 and not is_old else "existed"
         return Sent(outcome, answer.status, self.release_url(body["version"]), release)
@@ -85,15 +85,14 @@ class SentryClient:
             if problem.status == 404:
                 return None
             raise
-        return Sent("existed", answer.status, self.release_url(version), self._json(answer, dict))
+        return Sent("existed", answer.status, self.release_url(version), self._release(answer))
 
     def correct_release(
         self, version: str, fields: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline
     ) -> Mapping[str, Any]:
         """PUT the fields that a POST leaves as they are; returns the release. Raises TransientError, PermanentError."""
         answer = self._call("PUT", f"releases/{quote(version, safe='')}/", deadline, delivery_id, fields)
-        release: Mapping[str, Any] = self._json(answer, dict)
-        return release
+        return self._release(answer)
 
     def keeps_any_commit(self, version: str) -> bool | None:
         """Whether the release lists a commit; None where the target does not say it as a releases endpoint does."""
@@ -237,6 +236,11 @@ class SentryClient:
                     milliseconds=round((time.monotonic() - began) * 1000),
                 )
         return answer
+
+    def _release(self, answer: Answer) -> Mapping[str, Any]:
+        """Warnings quote it, so the token is masked, however the other side echoes it."""
+        release: Mapping[str, Any] = self._json(Answer(answer.status, answer.headers, mask(answer.body, self._token)), dict)
+        return release
 
     def _json(self, answer: Answer, wanted: type[Any]) -> Any:
         """A proxy's sign-in page is also a 200: success is believed only in JSON of the right kind."""

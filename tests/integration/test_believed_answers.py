@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from shared.ledger import target_states
 from shared.ledger.tables import jobs as job_table
+from tests import worker_run
 from tests.target import Scripted, Target
 from tests.worker_run import Run, history, warned
 from worker.jobs.deploys import PATIENCE
@@ -49,6 +50,15 @@ def test_what_a_release_keeps_of_another_client_is_a_warning(
     job = run.go(run.accept())
     assert (job.status, set(warned(ledger, job.id))) == ("succeeded", codes)
     assert target.puts == []
+
+
+def test_a_warning_never_quotes_the_token(ledger: Engine, http: httpx2.Client, target: Target) -> None:
+    target.keep({"version": "v1.0.0", "projects": ["app"], "ref": "Bearer s3cret-token", "dateReleased": LATER})
+    run = Run(ledger, http, target)
+    run.worker = worker_run.runner(ledger, http, run.rules, token="s3cret-token")
+    job = run.go(run.accept())
+    assert "s3cret" not in str(job.warnings)
+    assert "'Bearer ***' as ref" in warned(ledger, job.id)["ref_differs"]
 
 
 def test_a_target_that_always_says_created_is_not_believed(ledger: Engine, http: httpx2.Client, target: Target) -> None:
