@@ -123,7 +123,8 @@ def _build(file: File, settings: Settings, say: Callable[[str], str]) -> Rules:
 
 
 def _target(name: str, table: TargetTable) -> Target:
-    values = {**table.model_dump(), "deploy_wait": timedelta(seconds=table.deploy_wait)}
+    repositories = {key.lower(): called for key, called in table.repositories.items()}
+    values = {**table.model_dump(), "deploy_wait": timedelta(seconds=table.deploy_wait), "repositories": repositories}
     return Target(name=name, **values)
 
 

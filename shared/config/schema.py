@@ -70,6 +70,15 @@ class TargetTable(_Strict):
     deploy_wait: Annotated[float, Field(ge=0, le=3600)] = DEFAULT_DEPLOY_WAIT
     repositories: dict[_Text, _Text] = {}  # provider:full name -> its name at the target
 
+    @field_validator("repositories")
+    @classmethod
+    def _each_once(cls, value: dict[str, str]) -> dict[str, str]:
+        spelled: dict[str, str] = {}
+        for key in value:
+            if (other := spelled.setdefault(key.lower(), key)) != key:
+                raise ValueError(f"{other!r} and {key!r} are the same repository: names are compared without case")
+        return value
+
     @field_validator("pace", "deploy_wait", mode="before")
     @classmethod
     def _whole(cls, value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -30,7 +30,8 @@ class Target:
     token_env: str
     pace: float = 20.0
     deploy_wait: timedelta = timedelta(seconds=90)
-    repositories: Mapping[str, str] = field(default_factory=dict)  # provider:full name -> its name at the target
+    # provider:full name in lower case -> its name at the target
+    repositories: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class CommitRules:
     def naming_for(self, repository_key: str) -> NamingRules:
         """How tags of this repository (`github:acme/web`) are read."""
         for patterns, naming in self.repositories:
-            if any(matches(pattern, repository_key) for pattern in patterns):
+            if names_repository(patterns, repository_key):
                 return naming
         return self.naming
 
@@ -112,6 +113,9 @@ class Rules:
     def secret_names(self) -> set[str]:
         """The variables that hold tokens and secrets of targets and sources."""
         return {target.token_env for target in self.targets.values()} | {source.secret_env for source in self.sources}
+
+
+NO_RULES = Rules(rules=(), targets={})
 
 
 class Work(NamedTuple):
@@ -198,7 +202,7 @@ def _take(rule: Rule, version: str, work: dict[str, Work]) -> str:
 
 def _mismatch(rule: Rule, push: Push) -> Step | None:
     repository = push.repository
-    if not any(matches(pattern, repository.key) for pattern in rule.repos):
+    if not names_repository(rule.repos, repository.key):
         return Step(rule.name, False, repository.key, f"repo is not {' or '.join(rule.repos)}")
     excluded = [pattern for pattern in rule.refs if pattern.startswith("!") and _ref_matches(pattern[1:], push)]
     if excluded:
@@ -229,9 +233,14 @@ def _why_nothing(push: Push, trail: list[Step], refusal: str | None) -> tuple[st
 
 def matches(pattern: str, text: str) -> bool:
     """Globs: `*` is any run of characters, a slash included, `?` one character, `[abc]` one of these. Case counts."""
-    return _compiled(pattern).fullmatch(text) is not None
+    return _compiled(pattern, False).fullmatch(text) is not None
+
+
+def names_repository(patterns: Iterable[str], name: str) -> bool:
+    """Whether one of these globs names the repository. Without case, as forges compare names (docs/decisions/0009)."""
+    return any(_compiled(pattern, True).fullmatch(name) is not None for pattern in patterns)
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern))
+def _compiled(pattern: str, ignores_case: bool) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern), re.IGNORECASE | re.ASCII if ignores_case else re.NOFLAG)

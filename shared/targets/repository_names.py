@@ -54,8 +54,8 @@ class RepositoryNames:
         fetch: Callable[[], Sequence[KnownRepository]],
     ) -> tuple[str, bool | None]:
         """(name to send, whether the target knows it; None: its list cannot be read)."""
-        if key in configured:
-            return configured[key], True
+        if (name := configured.get(key.lower())) is not None:
+            return name, True
         known = self._list(target, fetch, _KEPT_SECONDS)
         if known is None:
             return full_name, None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from shared.config import rules_file
 from shared.config.settings import Settings
 from shared.domain.providers import secret_variable
-from shared.domain.rules import Rules, Source, matches
+from shared.domain.rules import Rules, Source, names_repository
 from shared.errors import SettingsError
 from shared.forges import PROVIDERS
 from shared.infra.network import is_loopback
@@ -19,13 +19,10 @@ from shared.infra.network import is_loopback
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """The secrets of one source, and the globs of what they speak for, in lower case."""
+    """The secrets of one source, and the globs of what they speak for."""
 
     patterns: tuple[str, ...]
     secrets: frozenset[str] = field(repr=False)
-
-    def claims(self, full_name: str) -> bool:
-        return any(matches(pattern, full_name) for pattern in self.patterns)
 
 
 class Keyring:
@@ -33,9 +30,7 @@ class Keyring:
 
     def __init__(self, variable: str, plain: Sequence[str], sources: Sequence[tuple[Source, tuple[str, ...]]] = ()) -> None:
         self._plain = frozenset(plain)
-        self._bound = tuple(
-            _Bound(tuple(pattern.lower() for pattern in source.repositories), frozenset(secrets)) for source, secrets in sources
-        )
+        self._bound = tuple(_Bound(source.repositories, frozenset(secrets)) for source, secrets in sources)
         # What stands in the log, so that one sees when nobody uses the old one of two any more.
         self._labels: dict[str, str] = {}
         for name, secrets in ((variable, plain), *((source.secret_env, secrets) for source, secrets in sources)):
@@ -56,8 +51,7 @@ class Keyring:
         """
         if not self.is_bound or full_name is None:
             return True
-        name = full_name.lower()
-        claiming = [bound.secrets for bound in self._bound if bound.claims(name)] or [self._plain]
+        claiming = [bound.secrets for bound in self._bound if names_repository(bound.patterns, full_name)] or [self._plain]
         return any(secret in secrets for secret in vouching for secrets in claiming)
 
 

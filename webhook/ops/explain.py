@@ -67,7 +67,7 @@ def _release(push: Push, work: Work, rules: Rules, now: datetime) -> shapes.Plan
     target = rules.targets[work.target]
     spec = {"projects": work.projects, "finalize": work.finalize, "set_commits": work.set_commits}
     found = payload_range(push) if work.set_commits in ("auto", "payload") else None
-    name = target.repositories.get(push.repository.key, push.repository.full_name)
+    name = target.repositories.get(push.repository.key.lower(), push.repository.full_name)
     listed = () if work.set_commits == "skip" else (Listed(name, found.commits if found else ()),)
     return {
         "target": work.target,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.domain.push import Repository
-from shared.domain.rules import ReconcileRules, matches
+from shared.domain.rules import ReconcileRules, names_repository
 from shared.errors import BadParameter
 from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.ledger import reconcile_runs
-from shared.ledger.reporting_tables import known_repositories
+from shared.ledger.repositories import list_known
 from shared.reconcile import RECENT_TAGS
 
 PLAN_EVERY = timedelta(minutes=1)
@@ -54,12 +53,12 @@ class Timer:
         after = ""
         while True:
             with reading(self._engine).begin() as connection:
-                column = known_repositories.c.key
-                page = list(connection.execute(sa.select(column).where(column > after).order_by(column).limit(_PAGE)).scalars())
-            keys |= {key for key in page if any(matches(pattern, key) for pattern in self._rules.repositories)}
+                page = list_known(connection, after=after, limit=_PAGE)
+            named = (f"{row.provider}:{row.repository}" for row in page)
+            keys |= {key for key in named if names_repository(self._rules.repositories, key)}
             if len(page) < _PAGE:
                 break
-            after = page[-1]
+            after = page[-1].key
         return [found for key in sorted(keys) if (found := _read(key)) is not None]
 
 

@@ -89,6 +89,11 @@ def test_texts_beyond_ascii_are_fine(folder: Path) -> None:
     assert read(folder, TARGET + RULE + 'name = "größe"\n').rules[0].name == "größe"
 
 
+def test_a_repositorys_name_at_a_target_is_found_without_case(folder: Path) -> None:
+    named = '[targets.main.repositories]\n"github:Acme/Web" = "Web"\n'
+    assert read(folder, TARGET + named + RULE).targets["main"].repositories == {"github:acme/web": "Web"}
+
+
 def test_the_timer_is_off_unless_the_file_says_how_often(folder: Path) -> None:
     assert read(folder, TARGET + RULE).reconcile == ReconcileRules(every=None)
     found = read(folder, TARGET + RULE + '[reconcile]\nevery = "90m"\nrepositories = "github:acme/*"\n').reconcile
@@ -194,6 +199,10 @@ def test_every_fault_of_the_file_is_named_at_once(folder: Path) -> None:
         (
             TARGET + RULE + '[reconcile]\nevery = "6h"\nrepositories = ["acme/*"]\n',
             "reconcile.repositories 'acme/*' must be provider:full name",
+        ),
+        (
+            TARGET + '[targets.main.repositories]\n"github:Acme/Web" = "Web"\n"github:acme/web" = "Shop"\n' + RULE,
+            "targets.main.repositories 'github:Acme/Web' and 'github:acme/web' are the same repository",
         ),
         ("targets = 1\n", "targets should be a valid dictionary"),
         ("rules = {}\n", "rules should be a valid list"),

@@ -200,7 +200,9 @@ def test_a_default_branch_of_glob_characters_is_taken_literally() -> None:
         ("github:acme/shop-*", "github", "acme/shop-api", True),
         ("gitlab:acme/*", "gitlab", "acme/backend/shop", True),
         ("*:acme/shop", "gitlab", "acme/shop", True),
-        ("github:Acme/shop", "github", "acme/shop", False),
+        ("github:Acme/shop", "github", "acme/shop", True),
+        ("github:acme/[a-m]*", "github", "ACME/Shop", False),
+        ("github:acme/[a-s]*", "github", "ACME/Shop", True),
     ],
 )
 def test_repositories_are_chosen_by_provider_and_name(pattern: str, provider: str, repository: str, wanted: bool) -> None:

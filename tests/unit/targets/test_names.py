@@ -41,6 +41,7 @@ def test_the_list_is_asked_for_once_and_a_configured_name_needs_none() -> None:
 
     names = RepositoryNames()
     assert names.find("t", "acme/web", {"github:acme/web": "Shop"}, "github:acme/web", fetch) == ("Shop", True)
+    assert names.find("t", "Acme/Web", {"github:acme/web": "Shop"}, "github:Acme/Web", fetch) == ("Shop", True)
     assert asked == []
     assert names.find("t", "acme/web", {}, "github:acme/web", fetch) == ("acme/web", True)
     assert names.find("t", "acme/tools", {}, "gitlab:acme/tools", fetch) == ("Tools", True)
