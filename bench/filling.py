@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 
 from bench.made_up import Delivery, Team
 from shared.domain.histogram import bucket_of
+from shared.domain.push import Repository
 from shared.ledger import repositories, rollups
 from shared.ledger.reporting_tables import audit, tally_marks
 from shared.ledger.reporting_tables import tallies as tally_table
@@ -110,7 +111,7 @@ class _Folding:
         for step in one.delivery["why"] or ():
             if step["matched"]:
                 fold.count(one.at, "rules", step["rule"])
-        key = f"{one.delivery['provider']}:{one.delivery['repository']}"
+        key = Repository(one.delivery["provider"], one.delivery["repository"])
         if one.delivery["ref"] is not None:
             pushes = fold.pushes[key]
             pushes.append(one.at)

@@ -21,7 +21,7 @@ from shared.domain.job_states import JobState, Trigger
 from shared.domain.push import Repository, tag_push
 from shared.domain.reasons import Reason
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
-from shared.domain.rules import Decision, Rules, decide
+from shared.domain.rules import Decision, Rules, Source, decide
 from shared.domain.tag_names import read_tag
 from shared.domain.tag_order import newest_of_each_line
 from shared.errors import Conflict, PermanentError, TransientError
@@ -30,7 +30,8 @@ from shared.forges.forge import Tag
 from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
-from shared.ledger import deliveries, reconcile_runs
+from shared.ledger import deliveries, identities, reconcile_runs
+from shared.ledger.identities import Names
 from shared.ledger.reconcile_runs import Claimed
 from shared.ledger.tables import jobs
 from shared.targets.sentry_client import SentryClient
@@ -62,15 +63,23 @@ class Comparer:
         self._stopping = stopping
         self._forges = ForgeAccesses(client, settings.forges)
 
+    @property
+    def sources(self) -> Sequence[Source]:
+        """`[[sources]]` of the configuration."""
+        return self._rules.sources
+
     def compare(self, repository: Repository, limit: int | None, *, believes_ledger: bool = False) -> ReconcileReport:
         """Which releases of the repository's tags are missing where; of each line the newest `limit` tags only, if given.
 
         `believes_ledger`: a job that has succeeded is proof enough, so that a target is only asked about the others.
         """
         deadline = Deadline(_LIST_SECONDS, self._stopping)
+        with reading(self._engine).begin() as connection:
+            repository = identities.canonical(connection, repository)
+            names = identities.names_of(connection, repository, self._rules.sources)
         tags = self._tags(repository, deadline)
         ordered = self._newest(repository, tags, limit)
-        known = _jobs(self._engine, repository)
+        known = _jobs(self._engine, repository, names)
         versions: dict[str, set[str]] = {}
         entries: list[ReconcileEntry] = []
         for tag in ordered:
@@ -113,7 +122,12 @@ class Comparer:
 
 
 def queue(
-    repository: Repository, missing: Sequence[ReconcileEntry], engine: Engine, trigger: Trigger, now: Callable[[], datetime]
+    repository: Repository,
+    missing: Sequence[ReconcileEntry],
+    engine: Engine,
+    trigger: Trigger,
+    now: Callable[[], datetime],
+    sources: Sequence[Source] = (),
 ) -> Iterator[str | None]:
     """Queue what is missing, one transaction each, oldest first; yields the job's id, or None where it waits already."""
     for item in missing:
@@ -121,7 +135,7 @@ def queue(
             continue
         with engine.begin() as connection:
             push = tag_push(repository, item.tag, item.sha)
-            job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now())
+            job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now(), sources)
         yield job_id if waits else None
 
 
@@ -171,7 +185,7 @@ class ReconcileRun:
             if start:
                 self._pause()
             step = entries[start : start + STEP]
-            made = queue(found.repository, step, self._engine, self._mine.trigger, self._clock)
+            made = queue(found.repository, step, self._engine, self._mine.trigger, self._clock, self._comparer.sources)
             self.queued += [job_id for job_id in made if job_id is not None]
             self._write(partial(self._advance, start + len(step)))
             yield len(step)
@@ -206,10 +220,16 @@ def _refused(tag: Tag, decision: Decision) -> ReconcileEntry:
     return ReconcileEntry(tag=tag.name, sha=tag.sha, work=None, why=decision.reason, detail=decision.detail)
 
 
-def _jobs(engine: Engine, repository: Repository) -> Mapping[tuple[str, str, str], tuple[str, str | None]]:
+def _jobs(engine: Engine, repository: Repository, names: Names) -> Mapping[tuple[str, str, str], tuple[str, str | None]]:
     """{(target, tag, sha): (state, reason)} of the ledger's jobs for tags of this repository."""
     statement = sa.select(jobs.c.target, jobs.c.ref, jobs.c.sha, jobs.c.status, jobs.c.reason).where(
-        jobs.c.provider == repository.provider, jobs.c.repository == repository.full_name, jobs.c.ref.like("refs/tags/%")
+        jobs.c.provider == repository.provider,
+        jobs.c.repository.in_(names.every),
+        jobs.c.ref.like("refs/tags/%"),
+        sa.case(
+            (jobs.c.repository_id.is_(None), jobs.c.repository.in_(names.without_number)),
+            else_=sa.or_(sa.literal(repository.id, sa.BigInteger).is_(None), jobs.c.repository_id == repository.id),
+        ),
     )
     with reading(engine).begin() as connection:
         return {

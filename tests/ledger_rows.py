@@ -46,19 +46,22 @@ def accept(
     provider: str = "github",
     now: datetime = NOW,
 ) -> deliveries.Receipt:
-    hook = Hook(event="push", delivery_id=delivery_id or f"d-{next(ids)}", content=push or make_push())
+    arrival = make_arrival(push or make_push(), work=work, delivery_id=delivery_id, provider=provider, now=now)
     with engine.begin() as connection:
-        return deliveries.accept(
-            connection,
-            deliveries.Arrival(
-                provider=provider,
-                hook=hook,
-                decision=Decision(work=work or (make_work(),)),
-                headers={"x-github-event": "push", "x-gitlab-token": "s3cret"},
-                body=b'{"a": 1}',
-                now=now,
-            ),
-        )
+        return deliveries.accept(connection, arrival)
+
+
+def make_arrival(
+    push: Push, *, work: tuple[Work, ...] = (), delivery_id: str | None = None, provider: str = "github", now: datetime = NOW
+) -> deliveries.Arrival:
+    return deliveries.Arrival(
+        provider=provider,
+        hook=Hook(event="push", delivery_id=delivery_id or f"d-{next(ids)}", content=push),
+        decision=Decision(work=work or (make_work(),)),
+        headers={"x-github-event": "push", "x-gitlab-token": "s3cret"},
+        body=b'{"a": 1}',
+        now=now,
+    )
 
 
 def claim(engine: Engine, job_id: str, now: datetime = NOW) -> claims.Claimed | None:

@@ -21,7 +21,9 @@ from shared.ledger.tables import SCHEMA
 from webhook.cli import GROUPS
 from webhook.cli.common import read_settings
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
+from webhook.cli.output import printable
 from webhook.intake.keyring import check_config, make_keyrings, token_in_the_clear
+from webhook.ops.renames import list_left_behind
 
 
 @click.group()
@@ -81,13 +83,16 @@ def config_group() -> None:
 @config_group.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check(as_json: bool) -> None:
-    """Read the settings and tagship.toml; name every fault."""
+    """Read the settings and tagship.toml; name every fault, and what matches a renamed repository's old name alone."""
     settings = read_settings()
     rules = check_config(settings)
+    warnings = list(list_left_behind(rules, make_engine(settings.database_url)))
     if as_json:
         names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}
-        click.echo(json.dumps({**names, "sources": [source.name for source in rules.sources]}))
+        click.echo(json.dumps({**names, "sources": [source.name for source in rules.sources], "warnings": warnings}))
         return
+    for warning in warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
     sources = f", sources: {len(rules.sources)}" if rules.sources else ""
     where = settings.config_path or "no file: the default rule"
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)}{sources} ({where})")

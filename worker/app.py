@@ -63,7 +63,7 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
     engine, client = make_engine(settings.database_url), make_client(settings.outgoing)
-    gatherer = Gatherer(engine, Forges(client, settings.forges), RepositoryNames(), rules.commits)
+    gatherer = Gatherer(engine, Forges(client, settings.forges), RepositoryNames(), rules.commits, rules)
     runner = Runner(engine, Tools(client=client, rules=rules, token=settings.secret, gatherer=gatherer))
     app.task(runner.run, name=TASK, ignore_result=True)
     _connect_signals(settings, runner, ready_file)
@@ -129,9 +129,8 @@ def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing, RefusalWatch]:
     """The sweeper, and what asks forges in threads beside it; one event stops all."""
     rules = rules_file.load(settings)
     logs.hide(settings.every_secret(rules.secret_names))
-    paces = {target.name: target.pace for target in rules.targets.values()}
     engine = make_engine(settings.database_url)
-    sweeper = Sweeper(engine, make_celery(settings.broker_url), paces, rules.commits.keep)
+    sweeper = Sweeper(engine, make_celery(settings.broker_url), rules)
     client = make_client(settings.outgoing)
     comparer = Comparer(settings, rules, engine, client, sweeper.stopping)
     comparing = Comparing(engine, comparer, Timer(engine, rules.reconcile), sweeper.stopping)

@@ -47,16 +47,34 @@ def is_zero(sha: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """`full_name` is `owner/name` (GitLab: any depth) as the provider spells it."""
+    """`full_name` is `owner/name` (GitLab: any depth) as the provider spells it; `id` is the provider's number for it, which
+    stays when it is renamed or moves.
+
+    `row_key` and `known_as` are set once the ledger was asked (`shared/ledger/identities.py`): what its rows refer to, and its
+    newest name, which differs from `full_name` where that one is older than a rename.
+    """
 
     provider: str
     full_name: str
     default_branch: str | None = None
+    id: int | None = None
+    row_key: str | None = None
+    known_as: str | None = None
 
     @property
     def key(self) -> str:
         """How rules and operators name it: `github:acme/web`."""
         return f"{self.provider}:{self.full_name}"
+
+    @property
+    def log_key(self) -> str:
+        """What the rows of its commit log and contributions refer to."""
+        return self.row_key or self.key
+
+    @property
+    def forge_name(self) -> str:
+        """What its forge calls it now."""
+        return self.known_as or self.full_name
 
 
 # Two that are made by the ten thousand: as tuples they cost a third of what frozen dataclasses do.

@@ -132,6 +132,11 @@ class Fields:
             self.refuse(name, "must be a whole number")
         return value
 
+    def row_id(self, name: str) -> int | None:
+        """A provider's number for something. None for whatever is none: no release shall fail for it."""
+        value = self.values.get(name)
+        return value if type(value) is int and 0 < value < 2**63 else None
+
     def object(self, name: str) -> Fields:
         value = self.optional_object(name)
         if value is None:

@@ -1,7 +1,8 @@
 """The rows and statements that store many new deliveries at once: the way in under load. Touches no database.
 
 Plain INSERTs, which fail when a delivery id or a job is there already: what is not plainly new is left to
-`deliveries.accept`, which takes one at a time.
+`deliveries.accept`, which takes one at a time. So is a job that may be there under another key: one from before jobs were
+unique by the repository's number, or of a repository that is known by another name (`shared/ledger/job_keys.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from shared.domain.job_states import Trigger
 from shared.domain.push import Push
 from shared.infra.database import write_json
+from shared.ledger import job_keys
 from shared.ledger.deliveries import Arrival, Receipt, delivery_values, job_values, payload_values, receipt_of
 from shared.ledger.tables import deliveries, jobs, payloads
 
@@ -37,6 +39,8 @@ class Rows:
     payloads: list[Row] = field(default_factory=list)
     jobs: list[Row] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    old_keys: list[str] = field(default_factory=list)  # of the jobs, before repositories had numbers
+    named: set[tuple[str, str, bool]] = field(default_factory=set)  # provider, name, whether a number came along
 
     def every_table(self) -> Iterator[tuple[sa.Table, list[Row]]]:
         """In the order that foreign keys ask for."""
@@ -58,6 +62,7 @@ def rows_of(arrivals: Sequence[Arrival], seqs: Sequence[int]) -> Rows:
         made: list[Row] = []
         if isinstance(content, Push):
             made = [job_values(content, work, seq, delivery_id, Trigger.WEBHOOK, arrival.now) for work in arrival.decision.work]
+            _note_names(rows, arrival, content)
         ids = tuple(row["id"] for row in made)
         row = delivery_values(arrival)
         row["seq"], row["jobs"] = seq, ids
@@ -66,6 +71,45 @@ def rows_of(arrivals: Sequence[Arrival], seqs: Sequence[int]) -> Rows:
         rows.jobs += made
         rows.receipts.append(receipt_of(arrival, ids, knock=ids))
     return rows
+
+
+def _note_names(rows: Rows, arrival: Arrival, push: Push) -> None:
+    repository = push.repository
+    if arrival.decision.work:
+        rows.named.add((repository.provider, repository.full_name, repository.id is not None))
+    if repository.id is not None:
+        for work in arrival.decision.work:
+            rows.old_keys += job_keys.name_keys(work.target, push, [repository.full_name])
+
+
+_MAY_BE_THERE = """SELECT EXISTS (
+  SELECT 1 FROM jobs WHERE jobs.repository_id IS NULL AND jobs.key {old_keys}
+) OR EXISTS (
+  SELECT 1 FROM known_repositories AS known
+  JOIN {named} ON known.provider = {provider} AND lower(known.repository) = lower({name})
+  WHERE known.repository <> {name} OR known.former_names IS NOT NULL OR (known.repository_id IS NOT NULL AND NOT {numbered})
+) AS is_so"""
+_MAY_BE_THERE_SQLITE = _MAY_BE_THERE.format(
+    old_keys="IN (SELECT value FROM json_each(?))",
+    named="json_each(?) AS one",
+    provider="json_extract(one.value, '$[0]')",
+    name="json_extract(one.value, '$[1]')",
+    numbered="json_extract(one.value, '$[2]')",
+)
+_MAY_BE_THERE_POSTGRES = _MAY_BE_THERE.format(
+    old_keys="= ANY(%b::text[])",
+    named="unnest(%b::text[], %b::text[], %b::bool[]) AS one (provider, name, numbered)",
+    provider="one.provider",
+    name="one.name",
+    numbered="one.numbered",
+)
+
+
+def sqlite_check(rows: Rows) -> tuple[str, tuple[str, str]] | None:
+    """(statement, parameters) that says whether one of the jobs may be there under another key; None without jobs."""
+    if not rows.jobs:
+        return None
+    return _MAY_BE_THERE_SQLITE, (write_json(rows.old_keys), write_json(sorted(rows.named)))
 
 
 def sqlite_statements(rows: Rows) -> Iterator[tuple[str, list[list[Any]]]]:
@@ -84,7 +128,10 @@ def postgres_statement(rows: Rows) -> tuple[str, list[Any]]:
     """
     statement, arrays, scalars = _for_postgres(*(tuple(each[0]) if each else () for _, each in rows.every_table()))
     parameters: list[Any] = []
-    for (_, each), readers in zip(rows.every_table(), arrays, strict=True):
+    for (table, each), readers in zip(rows.every_table(), arrays, strict=True):
+        if table is jobs and rows.jobs:
+            named = sorted(rows.named)
+            parameters += [rows.old_keys, *([one[place] for one in named] for place in range(3))]
         for name, read in readers:
             parameters.append([row[name] for row in each] if read is None else [read(row[name]) for row in each])
     return statement, parameters + [rows.jobs[0][name] if read is None else read(rows.jobs[0][name]) for name, read in scalars]
@@ -101,6 +148,7 @@ def _for_sqlite(table: sa.Table, names: tuple[str, ...]) -> tuple[str, list[tupl
 _AS_DELIVERY = {
     "delivery_seq": "seq",
     "delivery_id": "delivery_id",
+    "repository_id": "repository_id",
     "next_attempt_at": "created_at",
     "created_at": "created_at",
     "updated_at": "created_at",
@@ -132,11 +180,13 @@ WITH arrived AS MATERIALIZED (
     j, j_arrays, j_readers = _sent(jobs, [*own, "delivery_seq"])
     same, _, same_readers = _sent(jobs, _SAME)
     scalars = ", ".join(f"%b::{_kind(jobs, name)}" for name in _SAME)
-    statement = f"""{statement}
+    # A key that is null is refused as one that is there already.
+    values = ["CASE WHEN may_be_there.is_so THEN NULL ELSE job.key END" if name == "key" else f"job.{name}" for name in own]
+    statement = f"""{statement}, may_be_there AS MATERIALIZED ({_MAY_BE_THERE_POSTGRES})
 INSERT INTO jobs ({", ".join((*own, *_SAME, *_AS_DELIVERY))})
-SELECT {", ".join((*(f"job.{name}" for name in own), "same.*", *(f"arrived.{name}" for name in _AS_DELIVERY.values())))}
+SELECT {", ".join((*values, "same.*", *(f"arrived.{name}" for name in _AS_DELIVERY.values())))}
 FROM unnest({j_arrays}) AS job ({j}) JOIN arrived ON arrived.number = job.delivery_seq
-CROSS JOIN (SELECT {scalars}) AS same ({same})"""  # noqa: S608
+CROSS JOIN (SELECT {scalars}) AS same ({same}) CROSS JOIN may_be_there"""  # noqa: S608
     return statement, (d_readers, p_readers, j_readers), same_readers
 
 

@@ -31,6 +31,7 @@ class Claimed:
     delivery_id: str | None
     provider: str
     repository: str
+    repository_id: int | None
     ref: str
     sha: str
     target: str

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,10 +17,12 @@ from sqlalchemy.engine import Connection
 from shared.domain.push import Commit, FileChange
 from shared.infra.database import upsert, upsert_for
 from shared.ledger.claims import Claimed
+from shared.ledger.reporting_tables import known_repositories
 from shared.ledger.tables import contributions, jobs, pushes, target_repositories
 
 _KEPT = (
-    sa.select(contributions.c.repository_key, contributions.c.commits)
+    sa.select(contributions.c.repository_key, contributions.c.commits, known_repositories.c.repository)
+    .join_from(contributions, known_repositories, known_repositories.c.key == contributions.c.repository_key, isouter=True)
     .where(contributions.c.target == sa.bindparam("target"), contributions.c.version == sa.bindparam("version"))
     .order_by(contributions.c.repository_key)
 )
@@ -28,7 +30,7 @@ _MOST_MOVES = 20  # of one tag that are looked back on
 _OTHERS = (
     sa.select(jobs.c.id, jobs.c.sha)
     .where(
-        jobs.c.repository == sa.bindparam("repository"),
+        jobs.c.repository.in_(sa.bindparam("names", expanding=True)),
         jobs.c.id != sa.bindparam("job"),
         jobs.c.provider == sa.bindparam("provider"),
         jobs.c.ref == sa.bindparam("ref"),
@@ -59,6 +61,7 @@ class Contribution:
     target: str
     version: str
     repository_key: str
+    full_name: str
     commits: Sequence[Commit]
     is_first: bool = False
 
@@ -74,7 +77,7 @@ def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
     }
     connection.execute(_contribution(connection.dialect.name), row)
     if own.is_first and own.commits:
-        learn(connection, own.target, own.repository_key.partition(":")[2], at)
+        learn(connection, own.target, own.full_name, at)
 
 
 def learn(connection: Connection, target: str, repository: str, at: datetime) -> None:
@@ -92,24 +95,36 @@ def _contribution(dialect: str) -> Any:
     )
 
 
-def kept_contributions(connection: Connection, target: str, version: str) -> dict[str, tuple[Commit, ...]]:
-    """{repository key: commits, newest first} of all repositories that have put something into this release."""
+class Kept(NamedTuple):
+    """What a repository has put into a release, newest first. `full_name`: what it is called now."""
+
+    full_name: str
+    commits: tuple[Commit, ...]
+
+
+def kept_contributions(connection: Connection, target: str, version: str) -> dict[str, Kept]:
+    """By repository key, of all repositories that have put something into this release."""
     rows = connection.execute(_KEPT, {"target": target, "version": version})
-    return {row.repository_key: _unpack(row.commits) for row in rows}
+    return {row.repository_key: Kept(row.repository or _name_in(row.repository_key), _unpack(row.commits)) for row in rows}
 
 
-def find_successor(connection: Connection, job: Claimed) -> str | None:
+def _name_in(key: str) -> str:
+    """For one that has not been settled yet: what it was called first."""
+    return key.partition(":")[2].partition("#")[0]
+
+
+def find_successor(connection: Connection, job: Claimed, key: str, names: Sequence[str]) -> str | None:
     """The commit that this job's ref has moved to, if another job has put that one's commits into the same release.
 
+    `key`, `names`: what the rows of its repository refer to, and all that it was ever called.
     What was announced last counts: a tag may move back to the commit of an older job. Of commits that no push announced
     (reconcile, backfill) the newest job's.
     """
-    asked = {"repository": job.repository, "job": job.id, "provider": job.provider, "ref": job.ref}
+    asked = {"names": names, "job": job.id, "provider": job.provider, "ref": job.ref}
     others = connection.execute(_OTHERS, {**asked, "target": job.target, "version": job.version}).all()
     if not others:
         return None
     shas = [job.sha, *(other.sha for other in others)]
-    key = f"{job.provider}:{job.repository}"
     last: str | None = connection.execute(_ANNOUNCED_LAST, {"key": key, "shas": shas, "ref": job.ref}).scalar_one_or_none()
     if last is None:
         last = others[0].sha if others[0].id > job.id else job.sha

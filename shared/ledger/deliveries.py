@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -15,11 +14,11 @@ from sqlalchemy.engine import Connection
 from shared.domain.ids import new_id
 from shared.domain.job_states import JobState, Trigger
 from shared.domain.names import clean
-from shared.domain.push import Push, Repository, tag_push
-from shared.domain.rules import Decision, Work
+from shared.domain.push import Push
+from shared.domain.rules import Decision, Source, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
-from shared.ledger import job_transitions, repeated_moves
+from shared.ledger import identities, job_keys, job_transitions, repeated_moves
 from shared.ledger.tables import deliveries, jobs, payloads
 
 _KEPT_REFUSALS = 1_000
@@ -63,6 +62,7 @@ class Arrival(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     now: datetime
+    sources: Sequence[Source] = ()  # of the configuration: which repositories the same secrets speak for
 
 
 def accept(connection: Connection, arrival: Arrival) -> Receipt:
@@ -87,7 +87,7 @@ def accept(connection: Connection, arrival: Arrival) -> Receipt:
     if not decision.work:
         return receipt_of(arrival)
     assert isinstance(hook.content, Push)  # noqa: S101  (decide() makes work of a Push only)
-    made = [_insert_job(connection, hook.content, work, seq, hook.delivery_id, now) for work in decision.work]
+    made = [_insert_job(connection, hook.content, work, seq, arrival) for work in decision.work]
     ids = tuple(job_id for job_id, _ in made)
     connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(jobs=list(ids)))
     return receipt_of(arrival, ids, knock=tuple(job_id for job_id, waits in made if waits))
@@ -123,6 +123,7 @@ def delivery_values(arrival: Arrival) -> dict[str, Any]:
         "jobs": [],
         "created_at": arrival.now,
         "to_log": isinstance(content, Push),
+        "repository_id": content.repository.id if content.repository else None,
     }
 
 
@@ -140,17 +141,23 @@ def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> 
     return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
 
 
-def _insert_job(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
+def _insert_job(connection: Connection, push: Push, work: Work, seq: int, arrival: Arrival) -> tuple[str, bool]:
     """A job that failed, or whose release another commit of its ref has replaced since, is queued again."""
+    now = arrival.now
 
     def revive(existing: str) -> bool:
-        is_replayed = job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,))
-        return is_replayed or job_transitions.bring_back(connection, existing, now=now)
+        if job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,)):
+            return True
+        names = identities.names_of(connection, push.repository, arrival.sources).every
+        return job_transitions.bring_back(connection, existing, names, now=now)
 
-    return _ensure_job(connection, job_values(push, work, seq, delivery_id, Trigger.WEBHOOK, now), revive)
+    values = job_values(push, work, seq, arrival.hook.delivery_id, Trigger.WEBHOOK, now)
+    return _ensure_job(connection, push, values, arrival.sources, revive)
 
 
-def queue_again(connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime) -> tuple[str, bool]:
+def queue_again(
+    connection: Connection, push: Push, work: Work, seq: int, delivery_id: str, now: datetime, sources: Sequence[Source] = ()
+) -> tuple[str, bool]:
     """A person's replay: a new job, or the one that failed or was cancelled, now as today's rules want it."""
     values = job_values(push, work, seq, delivery_id, Trigger.REPLAY, now)
 
@@ -158,22 +165,30 @@ def queue_again(connection: Connection, push: Push, work: Work, seq: int, delive
         wanted = {name: values[name] for name in ("version", "spec", "delivery_seq", "delivery_id")}
         return connection.execute(job_transitions.requeue(now).where(jobs.c.id == existing).values(wanted)).rowcount == 1
 
-    return _ensure_job(connection, values, revive)
+    return _ensure_job(connection, push, values, sources, revive)
 
 
-def adopt(connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime) -> tuple[str, bool]:
+def adopt(
+    connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime, sources: Sequence[Source] = ()
+) -> tuple[str, bool]:
     """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
+    push = replace(push, repository=identities.locate(connection, push.repository, sources))
     values = job_values(push, work, None, None, trigger, now)
-    return _ensure_job(connection, values, lambda existing: job_transitions.replay(connection, existing, now=now))
+    revive = partial(job_transitions.replay, connection, now=now)
+    return _ensure_job(connection, push, values, sources, revive)
 
 
-def _ensure_job(connection: Connection, values: dict[str, Any], revive: Callable[[str], bool]) -> tuple[str, bool]:
+def _ensure_job(
+    connection: Connection, push: Push, values: dict[str, Any], sources: Sequence[Source], revive: Callable[[str], bool]
+) -> tuple[str, bool]:
     """(job id, whether it now waits). What was announced before is the same job, which `revive` may queue again."""
-    statement = upsert(connection, jobs).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(jobs.c.id)
-    made: str | None = connection.execute(statement).scalar_one_or_none()
-    if made is not None:
-        return made, True
-    existing = str(connection.execute(sa.select(jobs.c.id).where(jobs.c.key == values["key"])).scalar_one())
+    existing, values["key"] = job_keys.find(connection, push, values["target"], sources)
+    if existing is None:
+        statement = upsert(connection, jobs).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(jobs.c.id)
+        made: str | None = connection.execute(statement).scalar_one_or_none()
+        if made is not None:
+            return made, True
+        existing = str(connection.execute(sa.select(jobs.c.id).where(jobs.c.key == values["key"])).scalar_one())
     return existing, revive(existing)
 
 
@@ -183,11 +198,12 @@ def job_values(
     """The row of a new job, which waits to be run."""
     return {
         "id": new_id(now),
-        "key": job_key(work.target, push),
+        "key": job_keys.key_of(work.target, push),
         "delivery_seq": seq,
         "delivery_id": delivery_id,
         "provider": push.repository.provider,
         "repository": push.repository.full_name,
+        "repository_id": push.repository.id,
         "ref": push.ref.full,
         "sha": push.sha,
         "target": work.target,
@@ -212,17 +228,6 @@ def _spec(work: Work) -> dict[str, Any]:
         "finalize": work.finalize,
         "environment": work.environment,
     }
-
-
-def job_key(target: str, push: Push) -> str:
-    """Jobs are unique by target, repository, ref and commit; a digest, since ref names outgrow what an index may hold."""
-    parts = (target, push.repository.provider, push.repository.full_name, push.ref.full, push.sha or "")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def tag_job_key(repository: Repository, tag: str, sha: str, target: str) -> str:
-    """The key under which the ledger has, or would have, the job of this tag."""
-    return job_key(target, tag_push(repository, tag, sha))
 
 
 def refuse(

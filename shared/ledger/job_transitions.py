@@ -169,12 +169,21 @@ def _afresh(now: datetime, trigger: Trigger) -> dict[str, Any]:
     }
 
 
-def bring_back(connection: Connection, job_id: str, *, now: datetime) -> bool:
-    """Queue a job again whose release another commit of the same ref has replaced since: a tag that moved, and moved back."""
+def bring_back(connection: Connection, job_id: str, names: Sequence[str], *, now: datetime) -> bool:
+    """Queue a job again whose release another commit of the same ref has replaced since: a tag that moved, and moved back.
+
+    `names`: all that its repository was ever called.
+    """
     other, this = jobs.alias("other"), jobs.c
-    same = (this.target, this.provider, this.repository, this.ref, this.version)
+    same = (this.target, this.provider, this.ref, this.version)
     replaced = sa.exists().where(
-        *(other.c[column.name] == column for column in same), other.c.id != this.id, other.c.updated_at > this.updated_at
+        other.c.repository.in_(names),
+        other.c.repository_id.is_not_distinct_from(this.repository_id)
+        | other.c.repository_id.is_(None)
+        | this.repository_id.is_(None),
+        *(other.c[column.name] == column for column in same),
+        other.c.id != this.id,
+        other.c.updated_at > this.updated_at,
     )
     statement = move("return", this.id == job_id, replaced).values({**_afresh(now, Trigger.WEBHOOK), "release_url": None})
     return connection.execute(statement).rowcount == 1

@@ -59,16 +59,16 @@ def _known(dialect: str) -> Any:
 
 def save_push(connection: Connection, seq: int, push: Push, listed: Iterable[Commit], at: datetime) -> None:
     """Keep a push and the commits that it lists. `seq`: its delivery's. What is there already stays as it is."""
-    _lock(connection, push.repository.key)
+    _lock(connection, push.repository.log_key)
     connection.execute(_new_pushes(connection.dialect.name), push_values(seq, push, at))
-    _save(connection, push.repository.key, listed, at)
+    _save(connection, push.repository.log_key, listed, at)
 
 
 def push_values(seq: int, push: Push, at: datetime) -> dict[str, Any]:
     """The row of a push. `seq`: its delivery's."""
     return {
         "seq": seq,
-        "repository_key": push.repository.key,
+        "repository_key": push.repository.log_key,
         "ref": push.ref.full,
         "before": push.before,
         "sha": None if push.is_deleted or not push.is_peeled else push.sha,

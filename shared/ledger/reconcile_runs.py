@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import Trigger
-from shared.domain.push import Repository
+from shared.domain.push import Repository, tag_push
 from shared.domain.reconcile_report import ReconcileReport
 from shared.infra.database import upsert
-from shared.ledger.deliveries import tag_job_key
+from shared.ledger import job_keys
+from shared.ledger.identities import locate, names_of
 from shared.ledger.reporting_tables import comparisons
 from shared.ledger.tables import jobs
 
+Entry = tuple[str, str, str]  # tag, commit, target
 LEASE = timedelta(minutes=15)  # longer than the calls of a comparison may take together
 TRIES = 5  # before a passing fault of the forge or a target ends it
 MOST_KEPT = 300  # entries, of the newest tags
@@ -160,12 +162,19 @@ def entries_of(row: sa.Row[Any]) -> list[dict[str, Any]]:
     return row.entries or []
 
 
-def find_jobs(connection: Connection, repository: Repository, entries: Sequence[dict[str, Any]]) -> dict[str, sa.Row[Any]]:
-    """{job's key: (id, status, reason)} of those entries that have one, as they stand now."""
-    keys = [tag_job_key(repository, one["tag"], one["sha"], one["target"]) for one in entries if "sha" in one]
-    statement = sa.select(jobs.c.key, jobs.c.id, jobs.c.status, jobs.c.reason).where(jobs.c.key.in_(keys))
+def find_jobs(connection: Connection, repository: Repository, entries: Sequence[dict[str, Any]]) -> dict[Entry, sa.Row[Any]]:
+    """{(tag, sha, target): (id, status, reason, key)} of those entries that have a job, as they stand now."""
+    repository = locate(connection, repository)
+    old_names = names_of(connection, repository).without_number
+    entry_of: dict[str, Entry] = {}
+    for one in entries:
+        if "sha" in one:
+            push = tag_push(repository, one["tag"], one["sha"])
+            keys = (*job_keys.name_keys(one["target"], push, old_names), job_keys.key_of(one["target"], push))
+            entry_of |= dict.fromkeys(keys, (one["tag"], one["sha"], one["target"]))
+    statement = sa.select(jobs.c.key, jobs.c.id, jobs.c.status, jobs.c.reason).where(jobs.c.key.in_(list(entry_of)))
     found: list[sa.Row[Any]] = list(connection.execute(statement))
-    return {row.key: row for row in found}
+    return {entry_of[row.key]: row for row in found}
 
 
 def _write(connection: Connection, mine: Claimed, **values: Any) -> bool:

@@ -64,19 +64,24 @@ tally_marks = sa.Table(
     sa.Column("until", UtcDateTime, nullable=False),
 )
 
-# One row for each repository that ever pushed.
+# One row for each repository that ever pushed. Its log and its contributions refer to `key`, whatever it is called now.
 known_repositories = sa.Table(
     "known_repositories",
     metadata,
-    sa.Column("key", sa.String(553), primary_key=True),  # provider:full name
+    sa.Column("key", sa.String(553), primary_key=True),  # provider:the first full name, see `shared/domain/identity.py`
     sa.Column("provider", sa.String(40), nullable=False),
-    sa.Column("repository", sa.String(512), nullable=False),
+    sa.Column("repository", sa.String(512), nullable=False),  # its newest name, as webhooks spell it
+    sa.Column("repository_id", sa.BigInteger),  # the provider's; null: no push has said it yet
+    sa.Column("named_at", UtcDateTime),  # when the push came that said the name; null: before there were numbers
+    sa.Column("former_names", Json),  # [[name, until], ...], oldest first
     sa.Column("pushes", Json, nullable=False),  # when the last ones came, as epoch seconds, oldest first
     sa.Column("last_push_at", UtcDateTime),
     sa.Column("last_release_at", UtcDateTime),
     sa.Column("last_version", sa.String(200)),
     sa.Column("silent_at", UtcDateTime),  # from when on its silence is unusual; null: too few pushes to tell
     sa.Index("ix_known_repositories_silent_at", "silent_at"),
+    sa.Index("ix_known_repositories_repository_id", "repository_id"),
+    sa.Index("ix_known_repositories_name", sa.text("lower(repository)")),
 )
 
 _TO_DO = "state IN ('wanted', 'running')"

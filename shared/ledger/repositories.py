@@ -11,12 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.domain.push import Repository
+from shared.domain.rules import Source
 from shared.infra.database import upsert
+from shared.ledger.identities import locate, settle
 from shared.ledger.reporting_tables import known_repositories
 
 REMEMBERED = 20  # pushes, whose gaps are the rhythm
 FEWEST = 5  # pushes before a rhythm is believed
 LONGEST_USUAL = timedelta(days=3)  # a weekend is never unusual
+_LATEST = datetime.max.replace(tzinfo=UTC)
 GAPS = 4  # silence of so many usual gaps is unusual
 
 
@@ -37,15 +41,23 @@ def silent_at(pushes: Sequence[float]) -> datetime | None:
 
 
 def note(
-    connection: Connection, pushes: Mapping[str, Sequence[datetime]], releases: Mapping[str, tuple[datetime, str]]
+    connection: Connection,
+    pushes: Mapping[Repository, Sequence[datetime]],
+    releases: Mapping[Repository, tuple[datetime, str]],
+    sources: Sequence[Source] = (),
 ) -> None:
-    """Add pushes and newest releases, by repository key, to what is known."""
-    keys = sorted({*pushes, *releases})
-    known = {
-        row.key: row for row in connection.execute(sa.select(known_repositories).where(known_repositories.c.key.in_(keys)))
-    }
-    for key in keys:
-        _save(connection, key, _merged(known.get(key), pushes.get(key, ()), releases.get(key)))
+    """Add pushes and newest releases to what is known. A push that is not in the log yet may be the first of its repository."""
+    found: dict[str, tuple[Repository, list[datetime], list[tuple[datetime, str]]]] = {}
+    for repository in sorted({*pushes, *releases}, key=lambda each: (max(pushes.get(each, ()), default=_LATEST), each.key)):
+        came = pushes.get(repository, ())
+        its = settle(connection, repository, max(came), sources).repository if came else locate(connection, repository, sources)
+        _, all_came, released = found.setdefault(its.log_key, (its, [], []))
+        all_came += came
+        released += [releases[repository]] if repository in releases else []
+    statement = sa.select(known_repositories).where(known_repositories.c.key.in_(list(found)))
+    known = {row.key: row for row in connection.execute(statement)}
+    for key, (its, all_came, released) in found.items():
+        _save(connection, its, _merged(known.get(key), all_came, max(released, default=None)))
 
 
 def _merged(known: sa.Row[Any] | None, pushes: Sequence[datetime], release: tuple[datetime, str] | None) -> dict[str, Any]:
@@ -58,9 +70,9 @@ def _merged(known: sa.Row[Any] | None, pushes: Sequence[datetime], release: tupl
     return values
 
 
-def _save(connection: Connection, key: str, values: dict[str, Any]) -> None:
-    provider, _, repository = key.partition(":")
-    statement = upsert(connection, known_repositories).values(key=key, provider=provider, repository=repository, **values)
+def _save(connection: Connection, found: Repository, values: dict[str, Any]) -> None:
+    named = {"key": found.log_key, "provider": found.provider, "repository": found.full_name}
+    statement = upsert(connection, known_repositories).values(**named, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
 
 
@@ -71,7 +83,14 @@ def list_known(connection: Connection, *, after: str, limit: int) -> list[sa.Row
 
 
 def find(connection: Connection, key: str) -> sa.Row[Any] | None:
+    """What is known of the repository whose rows refer to `key`."""
     return connection.execute(sa.select(known_repositories).where(known_repositories.c.key == key)).one_or_none()
+
+
+def list_renamed(connection: Connection, limit: int = 1_000) -> list[sa.Row[Any]]:
+    """Those that were called something else before, by their names."""
+    statement = sa.select(known_repositories).where(known_repositories.c.former_names.is_not(None))
+    return list(connection.execute(statement.order_by(known_repositories.c.repository).limit(limit)))
 
 
 def list_silent(connection: Connection, *, now: datetime, limit: int) -> list[sa.Row[Any]]:

@@ -8,6 +8,7 @@ still under way carries an earlier time.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.histogram import bucket_of
+from shared.domain.push import Repository
+from shared.domain.rules import Source
 from shared.infra.database import reading, upsert
 from shared.ledger import repositories
 from shared.ledger.reporting_tables import tallies, tally_marks
@@ -39,8 +42,8 @@ class Fold:
 
     numbers: Counter[tuple[datetime, Key]] = field(default_factory=Counter)
     seconds: defaultdict[tuple[datetime, Key], float] = field(default_factory=lambda: defaultdict(float))
-    pushes: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
-    releases: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    pushes: defaultdict[Repository, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    releases: dict[Repository, tuple[datetime, str]] = field(default_factory=dict)
 
     def count(self, at: datetime, series: str, label: str) -> None:
         self.numbers[hour_of(at), (series, label[:200], 0)] += 1
@@ -58,8 +61,9 @@ def hour_of(at: datetime) -> datetime:
 class Folding:
     """The sweeper's part: `step` folds what has become old enough."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sources: Sequence[Source] = ()) -> None:
         self._engine = engine
+        self._sources = sources
         self._next_at: datetime | None = None
 
     def step(self, now: datetime) -> int:
@@ -67,14 +71,14 @@ class Folding:
         if self._next_at is not None and now < self._next_at:
             return 0
         folded = 0
-        while folded < _MOST_WINDOWS and advance(self._engine, now):
+        while folded < _MOST_WINDOWS and advance(self._engine, now, self._sources):
             folded += 1
         if folded < _MOST_WINDOWS:
             self._next_at = now + _EVERY
         return folded
 
 
-def advance(engine: Engine, now: datetime) -> bool:
+def advance(engine: Engine, now: datetime, sources: Sequence[Source] = ()) -> bool:
     """Fold the next window; False when there is none, or another process was faster."""
     end = now - LATENESS
     with reading(engine).begin() as connection:
@@ -88,7 +92,7 @@ def advance(engine: Engine, now: datetime) -> bool:
         if not _move_mark(connection, mark, until):
             return False
         add(connection, fold)
-        repositories.note(connection, fold.pushes, fold.releases)
+        repositories.note(connection, fold.pushes, fold.releases, sources)
         connection.execute(tallies.delete().where(tallies.c.hour > ALL_TIME, tallies.c.hour < now - KEEP_HOURS))
     return True
 
@@ -123,12 +127,12 @@ def _move_mark(connection: Connection, mark: datetime | None, until: datetime) -
 
 def _read(connection: Connection, mark: datetime | None, until: datetime) -> Fold:
     fold, after = Fold(), mark or ALL_TIME
-    columns = [deliveries.c[name] for name in ("status", "why", "provider", "repository", "ref", "created_at")]
+    columns = [deliveries.c[name] for name in ("status", "why", "provider", "repository", "repository_id", "ref", "created_at")]
     made = deliveries.c.created_at
     for row in connection.execute(sa.select(*columns).where(made > after, made <= until).order_by(made)):
         _fold_delivery(fold, row)
     ended = attempts.c.finished_at
-    columns = [jobs.c[name] for name in ("provider", "repository", "version", "created_at", "warnings")]
+    columns = [jobs.c[name] for name in ("provider", "repository", "repository_id", "version", "created_at", "warnings")]
     for row in connection.execute(
         sa.select(attempts.c.outcome, attempts.c.started_at, ended, *columns)
         .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
@@ -145,7 +149,7 @@ def _fold_delivery(fold: Fold, row: sa.Row[Any]) -> None:
         if step["matched"]:
             fold.count(row.created_at, "rules", step["rule"])
     if row.repository is not None and row.ref is not None and row.status != "refused":
-        fold.pushes[f"{row.provider}:{row.repository}"].append(row.created_at)
+        fold.pushes[_repository(row)].append(row.created_at)
 
 
 def _fold_attempt(fold: Fold, row: sa.Row[Any]) -> None:
@@ -155,7 +159,11 @@ def _fold_attempt(fold: Fold, row: sa.Row[Any]) -> None:
         fold.time(row.finished_at, "release_seconds", max(0.0, (row.finished_at - row.created_at).total_seconds()))
         for warning in row.warnings or []:
             fold.count(row.finished_at, "warnings", warning["code"])
-        fold.releases[f"{row.provider}:{row.repository}"] = (row.finished_at, row.version)
+        fold.releases[_repository(row)] = (row.finished_at, row.version)
+
+
+def _repository(row: sa.Row[Any]) -> Repository:
+    return Repository(row.provider, row.repository, id=row.repository_id)
 
 
 def add(connection: Connection, fold: Fold) -> None:

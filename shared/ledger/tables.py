@@ -35,6 +35,7 @@ deliveries = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     # A push is written to the commit log later, by whoever needs the log first: true while that is still to be done.
     sa.Column("to_log", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("repository_id", sa.BigInteger),  # the provider's; null where it did not say one, and in older rows
     sa.UniqueConstraint("provider", "dedupe_key"),
     partial_index("ix_deliveries_refused", "seq", where="status = 'refused'"),
     sa.Index("ix_deliveries_delivery_id", "delivery_id"),
@@ -62,7 +63,8 @@ jobs = sa.Table(
     "jobs",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),  # UUIDv7, so ids sort by time
-    # Digest of target, provider, repository, ref and commit: one job each, however many deliveries announce it.
+    # Digest of target, provider, repository (its number, else its name), ref and commit: one job each, however many deliveries
+    # announce it.
     sa.Column("key", sa.String(64), nullable=False, unique=True),
     sa.Column("delivery_seq", _BigId, sa.ForeignKey("deliveries.seq", ondelete="SET NULL"), index=True),
     sa.Column("delivery_id", sa.String(200)),
@@ -98,6 +100,7 @@ jobs = sa.Table(
     sa.Column("event_at", UtcDateTime),
     sa.Column("deploy_at", UtcDateTime),  # when its ref came back to this commit: one more deploy is due
     sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
+    sa.Column("repository_id", sa.BigInteger),  # as its delivery's
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
     partial_index("ix_jobs_due", "target", "repository", "knock_at", "id", where=_DUE),
     sa.Index("ix_jobs_status", "status", "id"),
@@ -132,7 +135,7 @@ pushes = sa.Table(
     "pushes",
     metadata,
     sa.Column("seq", _BigId, primary_key=True, autoincrement=False),  # of the delivery: the order of arrival
-    sa.Column("repository_key", sa.String(553), nullable=False),  # provider:full name
+    sa.Column("repository_key", sa.String(553), nullable=False),  # of known_repositories
     sa.Column("ref", sa.String(1024), nullable=False),
     sa.Column("before", sa.String(64), nullable=False),
     sa.Column("sha", sa.String(64)),  # the commit that the ref then pointed at; null when deleted

@@ -11,12 +11,16 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from shared.domain.job_states import Trigger
-from shared.ledger import reconcile_runs, rollups
+from shared.domain.push import Repository
+from shared.domain.rules import Rule, Rules
+from shared.ledger import identities, reconcile_runs, rollups
 from shared.ledger.reporting_tables import audit
 from shared.reconcile import queue
+from tests.builders import NOW
 from tests.dashboard import ledger
 from tests.dashboard.comparisons import SHOP, compared, entry
 from tests.dashboard.outline import Outline
+from webhook.app import create_app
 
 PAGE = "/repositories/github/acme/shop"
 
@@ -135,3 +139,21 @@ def test_the_list_tells_how_many_are_missing(engine: Engine, operator: FlaskClie
     compared(engine, entry("v1", "missed_webhook"))
     assert '<td class="number">1</td>' in operator.get("/repositories").text
     assert f'href="{PAGE}"' in operator.get("/repositories").text
+
+
+def test_a_renamed_repository_says_what_it_was_and_what_no_longer_matches_it(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for name, at in (("acme/old", NOW), ("Acme/New", NOW + timedelta(minutes=1))):
+            identities.settle(connection, Repository("github", name, id=7), at)
+    rule = Rule(name="web", repos=("github:acme/old",), refs=("refs/tags/*",), targets=("main",), projects=("app",))
+    app = create_app(ledger.made_settings(engine), Rules((rule,), ledger.rules().targets))
+    client = app.test_client()
+    ledger.sign_in(client)
+    for name in ("Acme/New", "acme/new"):
+        text = client.get(f"/repositories/github/{name}").text
+        assert "<h1>Acme/New" in text
+        assert "<dt>Former names</dt><dd>acme/old</dd>" in text
+        assert "rule &#39;web&#39;: repo = &#34;github:acme/old&#34;" in text
+    assert "Acme/New" in client.get("/repositories").text
+    app.extensions["services"].notifier.stop()
+    app.extensions["services"].engine.dispose()

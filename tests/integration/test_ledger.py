@@ -36,6 +36,7 @@ from tests.ledger_rows import (
 )
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_migrations_make_exactly_the_tables_of_the_models(engine: Engine) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext

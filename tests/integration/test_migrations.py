@@ -57,6 +57,7 @@ def migrate_to(schema: Schema, engine: Engine, revision: str) -> None:
         command.upgrade(config, revision)
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_a_ledger_of_an_earlier_version_gets_exactly_the_tables_of_the_models(empty: Engine) -> None:
     migrate_to(SCHEMA, empty, "0005")
     assert SCHEMA.upgrade(empty) == SCHEMA.head() == SCHEMA.current(empty)

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.broker import make_celery, publish, queue_length
+from shared.config import rules_file
+from shared.config.settings import Settings
 from shared.domain.push import Repository
 from shared.ledger import due_jobs, job_transitions
 from shared.ledger.job_transitions import KNOCK_AGAIN_AFTER
@@ -133,6 +135,6 @@ def test_five_hundred_jobs_that_a_wiped_broker_forgot_are_knocked_for_within_two
     assert queue_length(app) > 0
     broker.kill()
     broker.start()
-    sweeper = Sweeper(engine, app, paces={"default": 1000.0})
+    sweeper = Sweeper(engine, app, rules_file.default_rules(Settings(is_target_embedded=True)))
     back = now + UNHEARD_AFTER
     assert sweeper.tick(back) + sweeper.tick(back + INTERVAL) == WINDOW

@@ -258,7 +258,14 @@ def accept_versions(engine: Engine, *versions: str, **work: Any) -> list[str]:
 
 def bring_commits(engine: Engine, version: str) -> None:
     """A job of acme/shop has sent its commits."""
-    own = Contribution(target="default", version=version, repository_key="github:acme/shop", commits=[commit()], is_first=True)
+    own = Contribution(
+        target="default",
+        version=version,
+        repository_key="github:acme/shop",
+        full_name="acme/shop",
+        commits=[commit()],
+        is_first=True,
+    )
     with engine.begin() as connection:
         contribute(connection, own, NOW)
 

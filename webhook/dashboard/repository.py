@@ -8,15 +8,14 @@ import sqlalchemy as sa
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from shared.domain.push import Repository
 from shared.domain.reasons import Reason
 from shared.errors import BadParameter
 from shared.forges.repository_key import read_repository
-from shared.ledger import reconcile_runs, repositories
-from shared.ledger.deliveries import tag_job_key
+from shared.ledger import identities, reconcile_runs, repositories
 from shared.reconcile import RECENT_TAGS
 from webhook.dashboard.blueprint import actor, blueprint, looking, page, services
 from webhook.ops import operations
+from webhook.ops.renames import left_behind
 
 SCOPES = {"newest": RECENT_TAGS, "all": None}  # how many tags, newest first
 _WAS_DONE = ("succeeded", Reason.COMMITS_PARTIAL)  # what a comparison says of a job whose release the target does not have
@@ -31,9 +30,10 @@ def find_repository() -> AnyResponse:
 
 @blueprint.get("/repositories/<provider>/<path:name>")
 def show_repository(provider: str, name: str) -> Response:
-    repository = read_repository(f"{provider}:{name}")
+    asked, rules = read_repository(f"{provider}:{name}"), services().rules
     with looking() as connection:
-        known = repositories.find(connection, repository.key)
+        repository = identities.canonical(connection, asked)
+        known = repositories.find(connection, repository.log_key)
         last = reconcile_runs.find(connection, repository)
         entries = reconcile_runs.entries_of(last) if last is not None else []
         made = reconcile_runs.find_jobs(connection, repository, entries)
@@ -41,9 +41,11 @@ def show_repository(provider: str, name: str) -> Response:
         "repository.html",
         repository=repository,
         known=known,
+        former=[former.name for former in identities.known_of(known).former] if known is not None else [],
+        left_behind=left_behind(rules, known) if known is not None else [],
         gap=repositories.usual_gap(known.pushes) if known is not None else None,
         last=last,
-        entries=[_shown(repository, entry, made) for entry in entries],
+        entries=[_shown(entry, made) for entry in entries],
         is_at_work=last is not None and last.state in ("wanted", "running"),
         scope="all" if last is not None and last.most_tags is None else "newest",
         recent=RECENT_TAGS,
@@ -51,11 +53,11 @@ def show_repository(provider: str, name: str) -> Response:
     )
 
 
-def _shown(repository: Repository, entry: dict[str, Any], made: dict[str, sa.Row[Any]]) -> dict[str, Any]:
+def _shown(entry: dict[str, Any], made: dict[reconcile_runs.Entry, sa.Row[Any]]) -> dict[str, Any]:
     """The entry and how its job stands now. `state`: none (no release is wanted), there, gone, job, missing."""
     if "reason" in entry:
         return {**entry, "state": "none", "job": None}
-    job = made.get(tag_job_key(repository, entry["tag"], entry["sha"], entry["target"]))
+    job = made.get((entry["tag"], entry["sha"], entry["target"]))
     if entry["why"] is None:
         state = "there"
     elif job is None:

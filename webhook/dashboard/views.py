@@ -168,9 +168,11 @@ def list_repositories() -> Response:
     after = request.args.get("after", "")[:553]
     with looking() as connection:
         rows = repositories.list_known(connection, after=after, limit=int(PAGE) + 1)
-        missing = reconcile_runs.count_missing(connection, [row.key for row in rows])
+        named = {row.key: f"{row.provider}:{row.repository}" for row in rows}
+        counted = reconcile_runs.count_missing(connection, list(named.values()))
     following = url_for(".list_repositories", after=rows[int(PAGE) - 1].key) if len(rows) > int(PAGE) else None
     gaps = {row.key: repositories.usual_gap(row.pushes) for row in rows}
+    missing = {key: counted[name] for key, name in named.items() if name in counted}
     return page("repositories.html", rows=rows[: int(PAGE)], gaps=gaps, missing=missing, following=following, after=after)
 
 

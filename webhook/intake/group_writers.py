@@ -62,6 +62,9 @@ class SqliteStore:
         try:
             last = cursor.execute(bulk_insert.LAST_SEQ).fetchone()[0]
             rows = bulk_insert.rows_of(arrivals, range(last + 1, last + 1 + len(arrivals)))
+            check = bulk_insert.sqlite_check(rows)
+            if check is not None and cursor.execute(*check).fetchone()[0]:
+                raise sqlite3.IntegrityError("a job may be there under another key")
             for statement, values in bulk_insert.sqlite_statements(rows):
                 cursor.executemany(statement, values)
             cursor.execute("COMMIT")

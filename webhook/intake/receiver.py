@@ -173,6 +173,7 @@ def _admit(intake: Intake, name: str, incoming: Incoming, sender: str | None) ->
         headers=incoming.headers,
         body=incoming.body,
         now=now,
+        sources=intake.rules.sources,
     )
     return _Admitted(arrival, keyring.label(vouching[0]))
 

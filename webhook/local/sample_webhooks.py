@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,11 @@ class SampleCommit:
         }
 
 
+def repository_number(name: str) -> int:
+    """The number of a made-up repository: another one for each name."""
+    return 1 + zlib.crc32(name.lower().encode())
+
+
 def github_push(
     *,
     repository: str,
@@ -62,8 +68,9 @@ def github_push(
     before: str = ZERO,
     after: str | None = None,
     default_branch: str = "main",
+    number: int | None = None,
 ) -> dict[str, Any]:
-    """A push payload; give `after` a tag object's id for an annotated tag."""
+    """A push payload; give `after` a tag object's id for an annotated tag. `number`: the repository's, else one of its own."""
     newest = head or (commits[-1] if commits else None)
     head_json = newest.as_json() if newest else None
     end = after or (head_json["id"] if head_json else ZERO)
@@ -79,7 +86,7 @@ def github_push(
         "commits": [{**commit.as_json(), "distinct": True} for commit in commits],
         "head_commit": head_json,
         "repository": {
-            "id": 4711,
+            "id": number or repository_number(repository),
             "name": repository.rpartition("/")[2],
             "full_name": repository,
             "private": True,
@@ -101,6 +108,7 @@ def gitlab_push(
     checkout_sha: str | None = None,
     total: int | None = None,
     default_branch: str = "main",
+    number: int | None = None,
 ) -> dict[str, Any]:
     """A push or tag push payload; `checkout_sha` is the tagged commit, `after` may be a tag object's id."""
     kind = "tag_push" if ref.startswith("refs/tags/") else "push"
@@ -115,9 +123,9 @@ def gitlab_push(
         "message": None,
         "user_id": 7,
         "user_name": "Ada Okafor",
-        "project_id": 42,
+        "project_id": number or repository_number(repository),
         "project": {
-            "id": 42,
+            "id": number or repository_number(repository),
             "name": repository.rpartition("/")[2],
             "path_with_namespace": repository,
             "default_branch": default_branch,

@@ -20,7 +20,7 @@ from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.infra.http_client import make_client
-from shared.ledger import audit, bulk_acts, idempotency, job_transitions, reconcile_runs, target_states
+from shared.ledger import audit, bulk_acts, idempotency, identities, job_transitions, reconcile_runs, target_states
 from shared.ledger.bulk_acts import BulkAct, Verb
 from shared.ledger.queries import lookup
 from shared.targets import check_rows, target_check
@@ -131,6 +131,8 @@ def reconcile(
     `claims`: the caller makes it (`shared/reconcile.py`), which is then under its lease. Raises Conflict.
     """
     claimed: list[reconcile_runs.Claimed | None] = []
+    with reading(services.engine).begin() as connection:
+        repository = identities.canonical(connection, repository)
 
     def do(connection: Connection, now: datetime) -> _Done:
         if not reconcile_runs.want(connection, repository, most_tags=most_tags, creates=creates, trigger=trigger, now=now):

@@ -32,7 +32,7 @@ def replay_delivery(connection: Connection, row: sa.Row[Any], rules: Rules, *, n
     made: list[str] = []
     ids = list(row.jobs)
     for work in decision.work:
-        job_id, waits = ledger.queue_again(connection, push, work, row.seq, row.delivery_id, now)
+        job_id, waits = ledger.queue_again(connection, push, work, row.seq, row.delivery_id, now, rules.sources)
         ids += [] if job_id in ids else [job_id]
         made += [job_id] if waits else []
     if made:

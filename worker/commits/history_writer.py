@@ -6,21 +6,32 @@ import contextlib
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.engine import Connection, Engine
 
+from shared.domain.identity import patterns_left_behind
+from shared.domain.push import Repository
+from shared.domain.rules import NO_RULES, Rules
 from shared.errors import Rejected
 from shared.forges.stored_payload import read_stored_push
+from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import pending_pushes, push_history
+from shared.ledger import identities, pending_pushes, push_history
 from shared.ledger.pending_pushes import PendingDelivery, PendingPush
 from shared.ledger.push_history import MOST_COMMITS, listed_commits
+
+logger = logs.get(__name__)
 
 _MOST_BYTES = 4 * 1024 * 1024  # of bodies that a step holds in memory
 
 
-def log_step(engine: Engine, *, provider: str, repository: str) -> int:
-    """Log the next pushes of this repository; how many were handled, 0 when none waits. Two at once do the work twice."""
+def log_step(engine: Engine, *, provider: str, repository: str, rules: Rules = NO_RULES) -> int:
+    """Log the next pushes of this repository; how many were handled, 0 when none waits. Two at once do the work twice.
+
+    `rules`, here and below: those in force, which say whose secrets speak for which repositories.
+    """
     with reading(engine).begin() as connection:
         if not pending_pushes.is_any_waiting(connection, provider=provider, repository=repository):
             return 0
@@ -29,20 +40,20 @@ def log_step(engine: Engine, *, provider: str, repository: str) -> int:
         count = max(1, sum(1 for size in together if size <= _MOST_BYTES))
         found = pending_pushes.read(connection, [seq for seq, _ in waiting[:count]])
     for portion in _portions([_read(provider, delivery) for delivery in found]):
-        _write(engine, portion)
+        _write(engine, portion, rules)
     return len(found)
 
 
-def log_few(connection: Connection, *, provider: str, repository: str) -> None:
+def log_few(connection: Connection, *, provider: str, repository: str, rules: Rules = NO_RULES) -> None:
     """Log the pushes that wait if they are few and small, within the caller's transaction; `log_all` takes the rest."""
     if few := pending_pushes.read_few(connection, provider=provider, repository=repository):
-        pending_pushes.write(connection, [_read(provider, delivery) for delivery in few])
+        pending_pushes.write(connection, [_settled(connection, _read(provider, delivery), rules) for delivery in few])
 
 
-def log_all(engine: Engine, *, provider: str, repository: str, seconds: float) -> bool:
+def log_all(engine: Engine, *, provider: str, repository: str, seconds: float, rules: Rules = NO_RULES) -> bool:
     """Log every push of this repository that waits; False where that takes longer, as after a mirror's push."""
     end = time.monotonic() + seconds
-    while log_step(engine, provider=provider, repository=repository):
+    while log_step(engine, provider=provider, repository=repository, rules=rules):
         if time.monotonic() > end:
             return False
     return True
@@ -57,18 +68,37 @@ def _read(provider: str, delivery: PendingDelivery) -> PendingPush:
     return PendingPush(delivery.seq, delivery.at, push, () if push is None else tuple(listed_commits(push)))
 
 
-def _write(engine: Engine, portion: Sequence[PendingPush]) -> None:
+def _settled(connection: Connection, entry: PendingPush, rules: Rules) -> PendingPush:
+    """The same once it is known whose push it is."""
+    if entry.push is None:
+        return entry
+    repository = _settle(connection, entry.push.repository, entry.at, rules)
+    return entry._replace(push=replace(entry.push, repository=repository))
+
+
+def _settle(connection: Connection, named: Repository, at: datetime, rules: Rules) -> Repository:
+    """Whose push it is; a new name is written down."""
+    repository, former = identities.settle(connection, named, at, rules.sources)
+    if former is not None:
+        left = patterns_left_behind(rules, repository.provider, [former], repository.full_name)
+        tell = logger.warning if left else logger.info
+        tell("repository.renamed", repository=repository.key, was=former, left_behind=left)
+    return repository
+
+
+def _write(engine: Engine, portion: Sequence[PendingPush], rules: Rules) -> None:
     """The push comes last: a chain of pushes must find all their commits."""
     ready = []
     for entry in portion:
         rest = entry.commits
         while entry.push is not None and len(rest) > MOST_COMMITS:
             with engine.begin() as connection:
-                push_history.save_commits(connection, entry.push.repository.key, rest[:MOST_COMMITS], entry.at)
+                repository = _settle(connection, entry.push.repository, entry.at, rules)
+                push_history.save_commits(connection, repository.log_key, rest[:MOST_COMMITS], entry.at)
             rest = rest[MOST_COMMITS:]
         ready.append(entry._replace(commits=rest))
     with engine.begin() as connection:
-        pending_pushes.write(connection, ready)
+        pending_pushes.write(connection, [_settled(connection, entry, rules) for entry in ready])
 
 
 def _portions(entries: Sequence[PendingPush]) -> Iterator[list[PendingPush]]:

@@ -52,8 +52,8 @@ class Collector:
         self._rules = rules
         self._deadline = deadline
         self._now = now
-        self._key = push.repository.key
-        self._name = push.repository.full_name
+        self._key = push.repository.log_key
+        self._name = push.repository.forge_name
         self._log = PushLog(engine, self._key, self._head)
         self._history = (
             None if forge is None else ForgeHistory(forge, self._name, self._head, deadline, lists, pushed_at or now)

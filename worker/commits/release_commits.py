@@ -7,7 +7,7 @@ sent with what is known and completed later. `worker/commits/forge_wait.py` deci
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,14 +18,14 @@ from shared.domain.commit_range import Range, payload_range
 from shared.domain.push import Push
 from shared.domain.reasons import Reason
 from shared.domain.release_plan import Listed
-from shared.domain.rules import CommitRules, Target
+from shared.domain.rules import NO_RULES, CommitRules, Rules, Target
 from shared.errors import PermanentError, TransientError
 from shared.forge_access import note, respect
 from shared.forges.errors import Missing, NoCommit, RateLimited
 from shared.forges.forge import Forge
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
-from shared.ledger import claims, contributions
+from shared.ledger import claims, contributions, identities
 from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
 from shared.targets.repository_names import RepositoryNames
@@ -82,6 +82,7 @@ class Gatherer:
     forges: Forges
     names: RepositoryNames
     rules: CommitRules
+    in_force: Rules = NO_RULES  # the whole configuration
     stopping: threading.Event = field(default_factory=threading.Event)  # set on shutdown: nothing is begun after that
 
     def gather(self, job: Claimed, push: Push, target: Target, sentry: SentryClient, now: datetime) -> Gathered:
@@ -97,31 +98,42 @@ class Gatherer:
         if is_known and job.is_first_contact:
             with self.engine.begin() as connection:
                 contributions.learn(connection, target.name, push.repository.full_name, now)
-        found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, now)
-        own_key = push.repository.key
+        push, names = self._locate(job, push)
+        found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, names, now)
+        own_key = push.repository.log_key
         if mode == "auto" and not found.commits and push.is_created and push.ref.kind == "branch" and not found.partial:
             return Gathered({**found.as_json(), "repository": {"name": name, "known": is_known}}, ())  # the version is there
         with reading(self.engine).begin() as connection:
             kept = contributions.kept_contributions(connection, job.target, job.version)
-            successor = contributions.find_successor(connection, job) if own_key in kept else None
+            successor = contributions.find_successor(connection, job, own_key, names) if own_key in kept else None
         own = None
         if successor is None:
             own = Contribution(
                 target=job.target,
                 version=job.version,
                 repository_key=own_key,
+                full_name=push.repository.full_name,
                 commits=found.commits,
                 is_first=job.is_first_contact,
             )
         else:  # its commits are in the release: an older job that ends after it must not take them back
             why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
-            found, complete_at = replace(found, commits=kept[own_key], partial=why, is_proven=False), None
+            found, complete_at = replace(found, commits=kept[own_key].commits, partial=why, is_proven=False), None
         listed = [Listed(name, found.commits)]
-        for key, commits in kept.items():
+        for key, (full_name, commits) in kept.items():
             if key != own_key:
-                listed.append(Listed(self._name(key, key.partition(":")[2], target, sentry)[0], commits))
+                configured = f"{key.partition(':')[0]}:{full_name}"
+                listed.append(Listed(self._name(configured, full_name, target, sentry)[0], commits))
         summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
         return Gathered(summary, tuple(listed), complete_at, own, is_new=not kept)
+
+    def _locate(self, job: Claimed, push: Push) -> tuple[Push, tuple[str, ...]]:
+        """The push, with what the rows of its repository refer to; and all that the repository was ever called."""
+        with reading(self.engine).begin() as connection:
+            repository, names = identities.locate_with_names(
+                connection, push.repository, self.in_force.sources, at=job.created_at
+            )
+        return replace(push, repository=repository), names.every
 
     def keep(self, own: Contribution | None) -> None:
         """Remember our part of a release at once, apart from the attempt's outcome."""
@@ -132,13 +144,14 @@ class Gatherer:
     def _name(self, key: str, full_name: str, target: Target, sentry: SentryClient) -> tuple[str, bool | None]:
         return self.names.find(target.name, full_name, target.repositories, key, sentry.list_repositories)
 
-    def _collect(self, job: Claimed, push: Push, now: datetime) -> tuple[Range, datetime | None]:
-        provider, name = push.repository.provider, push.repository.full_name
+    def _collect(self, job: Claimed, push: Push, names: Sequence[str], now: datetime) -> tuple[Range, datetime | None]:
         asked_at, was_sent = self._asked_at(job), job.release_url is not None
         seconds = collecting_time(asked_at=asked_at, now=now, limit=self.rules.wait, was_sent=was_sent, longest=COLLECT_SECONDS)
         deadline = Deadline(seconds, self.stopping)
-        if not log_all(self.engine, provider=provider, repository=name, seconds=seconds / 2):
-            return self._without_log(push, now, asked_at, was_sent)
+        for name in names:
+            provider = push.repository.provider
+            if not log_all(self.engine, provider=provider, repository=name, seconds=seconds / 2, rules=self.in_force):
+                return self._without_log(push, now, asked_at, was_sent)
         forge = self.forges.open(push.repository)
         if forge is None:
             self._await_branch(job, push, now, asked_at)
@@ -174,8 +187,8 @@ class Gatherer:
         if job.release_url is None:
             return False
         with reading(self.engine).begin() as connection:
-            kept = contributions.kept_contributions(connection, job.target, job.version).get(push.repository.key, ())
-        return {commit.id for commit in found.commits} <= {commit.id for commit in kept}
+            kept = contributions.kept_contributions(connection, job.target, job.version).get(push.repository.log_key)
+        return {commit.id for commit in found.commits} <= {commit.id for commit in (kept.commits if kept else ())}
 
     def _after_fault(
         self,
@@ -236,7 +249,10 @@ class Gatherer:
         waited = now - asked_at
         if push.ref.kind != "tag" or push.sha is None or job.release_url is not None or job.delivery_id is None:
             return
-        if waited >= min(PUSH_LATE, self.rules.wait) or not PushLog(self.engine, push.repository.key, push.sha).is_awaited():
+        if (
+            waited >= min(PUSH_LATE, self.rules.wait)
+            or not PushLog(self.engine, push.repository.log_key, push.sha).is_awaited()
+        ):
             return
         at = now + max(timedelta(seconds=0.5), waited / 2)
         raise Wait(snooze(at, Reason.PUSH_BEHIND, f"the push that brought {push.sha[:12]} to a branch has not arrived yet"))
@@ -244,7 +260,7 @@ class Gatherer:
     def _is_listed(self, job: Claimed, push: Push) -> bool:
         """Whether the release lists commits of this repository already."""
         with reading(self.engine).begin() as connection:
-            return push.repository.key in contributions.kept_contributions(connection, job.target, job.version)
+            return push.repository.log_key in contributions.kept_contributions(connection, job.target, job.version)
 
     def _collector(self, job: Claimed, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
         lists = self.forges.tag_lists
@@ -255,4 +271,4 @@ def _peeled(push: Push, forge: Forge, deadline: Deadline) -> Push:
     """The push with the commit that its tag leads to, where the payload does not say it."""
     if push.is_peeled or push.sha is None:
         return push
-    return replace(push, sha=forge.peel(push.repository.full_name, push.sha, deadline), is_peeled=True)
+    return replace(push, sha=forge.peel(push.repository.forge_name, push.sha, deadline), is_peeled=True)

@@ -115,7 +115,7 @@ def read_push(job: Claimed) -> Push:
     """The push of the stored payload, read again as the door read it. A tag needs none: its row says all there is."""
     ref = Ref(job.ref)
     if job.body is None and ref.kind == "tag":  # made by reconcile or backfill, or older than payloads are kept
-        return tag_push(Repository(job.provider, job.repository), ref.name, job.sha)
+        return tag_push(Repository(job.provider, job.repository, id=job.repository_id), ref.name, job.sha)
     if job.body is None or job.headers is None:
         raise PermanentError("the payload of this delivery has expired; push again or backfill", reason=Reason.MISSED_WEBHOOK)
     try:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.job_warnings import as_json
 from shared.domain.reasons import Reason
+from shared.domain.rules import Rules
 from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
@@ -93,7 +94,7 @@ class Runner:
             if job is None:
                 return None, 0.0
             if job.spec["set_commits"] == "auto":
-                _log_pushes(connection, job)
+                _log_pushes(connection, job, self._tools.rules)
             target = self._tools.rules.targets.get(job.target)
             wait = target_states.take_turn(
                 connection,
@@ -277,13 +278,13 @@ def _warned(done: Done) -> dict[str, list[str]]:
     return {"warnings": [warning.code for warning in done.warnings]} if done.warnings else {}
 
 
-def _log_pushes(connection: Connection, job: claims.Claimed) -> None:
+def _log_pushes(connection: Connection, job: claims.Claimed, rules: Rules) -> None:
     """What this repository pushed comes into the commit log with the claim, which saves a transaction of its own.
 
     A fault here is none of the claim's: the attempt meets it again, and counts it.
     """
     try:
         with connection.begin_nested():
-            log_few(connection, provider=job.provider, repository=job.repository)
+            log_few(connection, provider=job.provider, repository=job.repository, rules=rules)
     except SQLAlchemyError as problem:
         logger.warning("commits.unlogged", error=type(problem).__name__)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Engine
 
+from shared.domain.rules import Rules
 from shared.infra.database import reading
 from shared.ledger import pending_pushes, push_history
 from worker.commits.history_writer import log_step
@@ -18,9 +19,9 @@ _REPOSITORIES = 10  # a step
 class LogKeeper:
     """`step` does what is due. A payload may only expire once its push is in the log, so every push gets there."""
 
-    def __init__(self, engine: Engine, keep: timedelta) -> None:
+    def __init__(self, engine: Engine, rules: Rules) -> None:
         self._engine = engine
-        self._keep = keep
+        self._rules = rules
         self._write_at: datetime | None = None
         self._forget_at: datetime | None = None
 
@@ -29,7 +30,7 @@ class LogKeeper:
             self._write_at = now if self._write() else now + WRITE_EVERY
         if self._forget_at is None or now >= self._forget_at:
             with self._engine.begin() as connection:
-                dropped = push_history.forget(connection, before=now - self._keep)
+                dropped = push_history.forget(connection, before=now - self._rules.commits.keep)
             self._forget_at = now if dropped else now + FORGET_EVERY
 
     def _write(self) -> int:
@@ -37,5 +38,5 @@ class LogKeeper:
             waiting = pending_pushes.repositories(connection, _REPOSITORIES)
         written = 0
         for provider, repository in waiting:
-            written += log_step(self._engine, provider=provider, repository=repository)
+            written += log_step(self._engine, provider=provider, repository=repository, rules=self._rules)
         return written

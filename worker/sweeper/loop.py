@@ -7,7 +7,6 @@ repeat, so several sweepers do no harm.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from celery import Celery
@@ -16,6 +15,7 @@ from sqlalchemy.engine import Engine
 from shared.broker import publish, queue_length
 from shared.domain.job_states import JobState
 from shared.domain.reasons import Reason
+from shared.domain.rules import NO_RULES, Rules
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import due_jobs
@@ -43,15 +43,14 @@ class Sweeper:
         self,
         engine: Engine,
         app: Celery,
-        paces: Mapping[str, float] | None = None,
-        keep_commits: timedelta = timedelta(days=365),
+        rules: Rules = NO_RULES,
     ) -> None:
         self._engine = engine
         self._app = app
-        self._feeder = Feeder(engine, paces or {})
+        self._feeder = Feeder(engine, {target.name: target.pace for target in rules.targets.values()})
         self._retention = Retention(engine)
-        self._folding = Folding(engine)
-        self._log_keeper = LogKeeper(engine, keep_commits)
+        self._folding = Folding(engine, rules.sources)
+        self._log_keeper = LogKeeper(engine, rules)
         self._bulk_finisher = BulkFinisher(engine)
         self._broker_is_down = False
         self.stopping = threading.Event()

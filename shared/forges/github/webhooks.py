@@ -81,7 +81,7 @@ def _repository(fields: Fields) -> Repository | None:
     """The name for the list of deliveries. An event that we ignore is not refused for the shape of what we do not need."""
     try:
         repository = fields.optional_object("repository")
-        return Repository("github", repository.full_name("full_name")) if repository else None
+        return Repository("github", repository.full_name("full_name"), id=repository.row_id("id")) if repository else None
     except BadPayload:
         return None
 
@@ -115,6 +115,7 @@ def _read_push(fields: Fields, with_commits: bool) -> Push:
             "github",
             repository.full_name("full_name"),
             repository.optional_text("default_branch", 1_024) or repository.optional_text("master_branch", 1_024),
+            repository.row_id("id"),
         ),
         ref=ref,
         before=fields.sha("before"),

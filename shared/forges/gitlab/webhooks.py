@@ -137,9 +137,15 @@ def _repository(fields: Fields) -> Repository | None:
     """The name for the list of deliveries. An event that we ignore is not refused for the shape of what we do not need."""
     try:
         project = fields.optional_object("project")
-        return Repository("gitlab", project.full_name("path_with_namespace")) if project else None
+        return Repository("gitlab", project.full_name("path_with_namespace"), id=_id(fields, project)) if project else None
     except BadPayload:
         return None
+
+
+def _id(fields: Fields, project: Fields) -> int | None:
+    """Both say it in a push; where they disagree, neither is believed."""
+    said = {found for found in (fields.row_id("project_id"), project.row_id("id")) if found is not None}
+    return said.pop() if len(said) == 1 else None
 
 
 def _read_push(fields: Fields, with_commits: bool) -> Push:
@@ -155,7 +161,10 @@ def _read_push(fields: Fields, with_commits: bool) -> Push:
     sha = checkout or (after if ref.kind == "branch" else None)
     return Push(
         repository=Repository(
-            "gitlab", project.full_name("path_with_namespace"), project.optional_text("default_branch", 1_024)
+            "gitlab",
+            project.full_name("path_with_namespace"),
+            project.optional_text("default_branch", 1_024),
+            _id(fields, project),
         ),
         ref=ref,
         before=fields.sha("before"),

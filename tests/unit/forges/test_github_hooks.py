@@ -263,3 +263,11 @@ def test_a_form_that_is_none_or_holds_no_payload_is_refused(form: bytes, said: s
     with pytest.raises(BadPayload) as caught:
         read(incoming("github", form, content_type=FORM))
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "number"), [(4711, 4711), (None, None), ("4711", None), (True, None), (0, None), (2**63, None)]
+)
+def test_the_repositorys_number_is_optional(said: object, number: int | None) -> None:
+    body = replaced(payload("github", "push__branch"), said, "repository", "id")
+    assert read_push(body).repository.id == number

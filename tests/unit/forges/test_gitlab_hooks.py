@@ -233,3 +233,13 @@ def test_the_digest_is_of_the_push_not_of_the_words_around_it() -> None:
         read(incoming("gitlab", {**body, "user_name": name}, idempotency_key=None)).delivery_id for name in ("Ada", "Bo")
     )
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "number"), [(42, 42, 42), (None, 42, 42), (42, None, 42), (42, 43, None), ("42", -1, None)]
+)
+def test_the_projects_number_is_optional_and_believed_only_where_nothing_says_another(
+    outer: object, inner: object, number: int | None
+) -> None:
+    body = replaced(replaced(payload("gitlab", "push_hook__branch"), outer, "project_id"), inner, "project", "id")
+    assert read_push(body).repository.id == number
