@@ -29,7 +29,9 @@ class Served:
         log: IO[bytes] | None = None,
         program: str = sys.executable,
         health: str = "/healthz",
+        folder: Path = ROOT,
     ) -> None:
+        self._folder = folder
         self._log = log
         self._health = health
         self._command = [program, *command]
@@ -37,7 +39,7 @@ class Served:
         self._address = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> str:
-        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environ, stderr=self._log)
+        self._process = subprocess.Popen(self._command, cwd=self._folder, env=self._environ, stderr=self._log)
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
