@@ -39,6 +39,7 @@ from shared.targets.sentry_client import SentryClient
 NO_JOB = Reason.MISSED_WEBHOOK
 RECENT_TAGS = 50  # of each line, that a reconcile looks at; a backfill takes all
 STEP = 25  # jobs queued in a row
+MOST_QUESTIONS = 500  # about releases that a list does not name; one that was right so often is believed
 _LIST_SECONDS = 600.0  # all calls of a comparison together, less than the lease of a run
 
 
@@ -80,7 +81,7 @@ class Comparer:
         tags = self._tags(repository, deadline)
         ordered = self._newest(repository, tags, limit)
         known = _jobs(self._engine, repository, names)
-        versions: dict[str, set[str]] = {}
+        held: dict[str, _Held] = {}
         entries: list[ReconcileEntry] = []
         for tag in ordered:
             decision = decide(tag_push(repository, tag.name, tag.sha), self._rules)
@@ -89,9 +90,9 @@ class Comparer:
             for work in decision.work:
                 status, reason = known.get((work.target, tag.name, tag.sha), (None, NO_JOB))
                 is_there = believes_ledger and status == JobState.SUCCEEDED
-                if not is_there and work.target not in versions:
-                    versions[work.target] = self._target(work.target).list_versions(deadline)
-                is_there = is_there or work.version in versions[work.target]
+                if not is_there and work.target not in held:
+                    held[work.target] = _Held(self._target(work.target), deadline)
+                is_there = is_there or held[work.target].has(work.version)
                 entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=None if is_there else reason or status))
         return ReconcileReport(repository, len(tags), tuple(entries))
 
@@ -119,6 +120,26 @@ class Comparer:
         if token is None:
             raise PermanentError(f"{target.token_env}, the token of the target {name!r}, is not set", reason=Reason.TARGET_AUTH)
         return SentryClient(self._client, target, token)
+
+
+class _Held:
+    """What a target holds: its list, and a question for each release that is not in it, since a list may be cut unseen."""
+
+    def __init__(self, sentry: SentryClient, deadline: Deadline) -> None:
+        self._sentry = sentry
+        self._deadline = deadline
+        self._versions = sentry.list_versions(deadline)
+        self._missing = 0
+
+    def has(self, version: str) -> bool:
+        """Raises TransientError, PermanentError."""
+        if version in self._versions:
+            return True
+        if self._missing >= MOST_QUESTIONS or self._sentry.find_release(version, self._deadline) is None:
+            self._missing += 1
+            return False
+        self._versions.add(version)
+        return True
 
 
 def queue(

@@ -19,6 +19,7 @@ from shared.ledger import deliveries
 from shared.ledger.tables import attempts, payloads
 from shared.ledger.tables import jobs as job_table
 from shared.targets.repository_names import RepositoryNames
+from tests.glitchtip import GlitchTip
 from tests.target import Target
 from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
 from worker.commits.forge_pool import Forges
@@ -93,8 +94,8 @@ def warned(engine: Engine, job_id: str) -> dict[str, str]:
 class Run:
     """One worker, its jobs, and the rule whose fields are given."""
 
-    def __init__(self, engine: Engine, http: httpx2.Client, target: Target, **rule: Any) -> None:
-        self.engine, self.target = engine, target
+    def __init__(self, engine: Engine, http: httpx2.Client, target: Target | GlitchTip, **rule: Any) -> None:
+        self.engine = engine
         self.rules = rules(target.url, **rule)
         self.worker = runner(engine, http, self.rules)
 

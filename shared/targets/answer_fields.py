@@ -23,6 +23,12 @@ def is_same_moment(value: object, sent: datetime) -> bool:
     return apart < timedelta(milliseconds=1) or (moment.microsecond == 0 and apart < timedelta(seconds=1))
 
 
+def version_of(release: Mapping[str, Any]) -> str | None:
+    """Of an object that shows a release; None for any other. A server may know the short name alone."""
+    found = (release.get(name) for name in ("version", "shortVersion"))
+    return next((version for version in found if isinstance(version, str) and version), None)
+
+
 def answered_at(answer: Answer) -> datetime:
     """By the target's own clock, where it tells the time."""
     try:

@@ -23,9 +23,9 @@ from shared.domain.rules import Target
 from shared.errors import PermanentError, TransientError
 from shared.infra.http_client import Answer, Deadline, call
 from shared.infra.redaction import mask
-from shared.targets.answer_fields import answered_at, is_linked, is_same_moment
+from shared.targets.answer_fields import answered_at, is_linked, is_same_moment, version_of
 from shared.targets.http_exchanges import Exchanges
-from shared.targets.refusals import Call, refusal
+from shared.targets.refusals import Call, page_title, refusal
 from shared.targets.repository_names import KnownRepository
 
 _READ_OF_REFUSAL = 64 * 1024
@@ -72,20 +72,25 @@ class SentryClient:
         began = time.monotonic()
         answer = self._call("POST", "releases/", deadline, delivery_id, body, "release")
         release = self._release(answer)
+        if version_of(release) is None:
+            raise self._odd(answer)
         is_old = is_older(release, answered_at(answer), timedelta(seconds=time.monotonic() - began))
         outcome = "created" if answer.status == 201 and not is_old else "existed"
         return Sent(outcome, answer.status, self.release_url(body["version"]), release)
 
-    def find_release(self, version: str) -> Sent | None:
+    def find_release(self, version: str, deadline: Deadline | None = None) -> Sent | None:
         """The release as the target has it, None where it has none. Raises TransientError, PermanentError."""
         path = f"releases/{quote(version, safe='')}/"
         try:
-            answer = self._call("GET", path, Deadline(_QUESTION_SECONDS), None, None)
+            answer = self._call("GET", path, deadline or Deadline(_QUESTION_SECONDS), None, None)
         except PermanentError as problem:
             if problem.status == 404:
                 return None
             raise
-        return Sent("existed", answer.status, self.release_url(version), self._release(answer))
+        release = self._release(answer)
+        if version_of(release) != version:
+            raise self._odd(answer)
+        return Sent("existed", answer.status, self.release_url(version), release)
 
     def correct_release(
         self, version: str, fields: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline
@@ -137,7 +142,8 @@ class SentryClient:
 
     def send_deploy(self, version: str, body: Mapping[str, Any], *, delivery_id: str | None, deadline: Deadline) -> None:
         """POST a deploy; repeats make a second one, so the caller must know that none was sent."""
-        self._call("POST", f"releases/{quote(version, safe='')}/deploys/", deadline, delivery_id, body, "deploy")
+        answer = self._call("POST", f"releases/{quote(version, safe='')}/deploys/", deadline, delivery_id, body, "deploy")
+        self._json(answer, dict)
 
     def is_answering(self) -> bool:
         """Whether the target answers a cheap question as a releases endpoint does: one that is down does not."""
@@ -159,7 +165,7 @@ class SentryClient:
     def list_versions(self, deadline: Deadline) -> set[str]:
         """Every release's version, archived ones too, up to 20,000. Raises TransientError, PermanentError."""
         entries = self._list("releases/?status=", _RELEASE_PAGES, deadline)
-        return {version for entry in entries if isinstance(version := entry.get("version"), str)}
+        return {version for entry in entries if (version := version_of(entry)) is not None}
 
     def _list(self, path: str, pages: int, deadline: Deadline) -> Iterator[dict[str, Any]]:
         """The objects of a list, page by page. Only the cursor is taken from the header: the address is always our own.
@@ -249,12 +255,16 @@ class SentryClient:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, wanted):
-            raise TransientError(
-                f"the target {self._target.name!r} answered {answer.status}, but not as a releases endpoint does",
-                reason=Reason.TARGET_REFUSED,
-                status=answer.status,
-            )
+            raise self._odd(answer)
         return value
+
+    def _odd(self, answer: Answer) -> TransientError:
+        what = f"the target {self._target.name!r} answered {answer.status}, but not as a releases endpoint does"
+        return TransientError(
+            what + page_title(mask(answer.body[:_READ_OF_REFUSAL], self._token)),
+            reason=Reason.TARGET_REFUSED,
+            status=answer.status,
+        )
 
 
 def next_cursor(link: str) -> str | None:

@@ -17,6 +17,7 @@ from shared.domain.rules import Target
 from shared.errors import TransientError
 from shared.infra.http_client import Answer, Deadline, call
 from shared.infra.redaction import mask, mask_text
+from shared.targets.answer_fields import version_of
 from shared.targets.check_rows import (
     CHECKS,
     Row,
@@ -204,7 +205,7 @@ class _Check:
         self._say("scopes", "ok", "may create releases")
         again = self._ask("POST", f"{self._org}releases/", deadline, body)
         kept = read_json(self._ask("GET", release, deadline))
-        if not isinstance(kept, dict) or kept.get("version") != MARK:
+        if not isinstance(kept, dict) or version_of(kept) != MARK:
             self._say("releases", "failed", f"a release was answered {answer.status} and is not there")
             return True
         is_repeatable = 200 <= again.status < 300
