@@ -5,6 +5,9 @@ bodies stop every other one (docs/decisions/0005). Here a slow body costs a coro
 app only ever sees bodies that are complete.
 
 A `quick` may answer some requests in the event loop itself: handing one to a thread and back costs more than it takes.
+
+Where large bodies are expected (`Limits.spool_above`), they are written to a file without a name as they arrive, and a file
+that the app answers with is sent piece by piece: memory does not grow with what is sent.
 """
 
 from __future__ import annotations
@@ -16,13 +19,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
+
+from shared.infra.bodies import Arrived, FileBody
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Answer = tuple[int, list[tuple[str, str]], bytes]
+Answer = tuple[int, list[tuple[str, str]], bytes | FileBody]
 HEADERS = "tagship.headers"  # the environ's key of {name in lower case: value}, as the request brought them
 # (scope, headers as in HEADERS, body) -> the answer to come, None for what the app is to answer. It never waits by itself.
 Quick = Callable[[Scope, Mapping[str, str], bytes], Awaitable[Answer] | None]
@@ -37,11 +42,13 @@ class Limits:
     bytes_per_second: int = 256 * 1024
     max_buffered: int = 256 * 1024 * 1024  # all bodies being read at once, in bytes
     look_seconds: float = 0.25  # how late a stall may be noticed
+    spool_above: int | None = None  # bytes of a body that are kept in memory; None: all
+    spool_folder: str | None = None  # where the rest goes
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A body that was not read to its end; `status` is 408, 413 or 503."""
+    """A body that was not read to its end; `status` is 408, 413, 503 or 507."""
 
     status: int
     detail: str
@@ -95,27 +102,32 @@ class FlaskInAsgi:
         if scope["type"] != "http":
             return
         kept = 0
+        arrived = Arrived(self._limits.spool_above, self._limits.spool_folder)
         try:
-            body = await self._read(scope, receive)
+            body = await self._read(scope, receive, arrived)
             if isinstance(body, Refusal):
                 if body is not _GONE:
                     headers, text = self._refuse(body)
                     await _answer(send, body.status, [*headers, ("Connection", "close")], text)
                 return
-            kept = len(body)
+            kept = arrived.held
             self._buffered += kept
             told = _headers(scope)
-            answer = self._quick(scope, told, body) or self._in_thread(_environ(scope, told, body))
-            await _answer(send, *await answer)
+            quick = self._quick(scope, told, body) if isinstance(body, bytes) else None
+            status, headers, shown = await (quick or self._in_thread(_environ(scope, told, body, arrived.size)))
+            if isinstance(shown, FileBody):
+                await self._answer_file(send, status, headers, shown)
+            else:
+                await _answer(send, status, headers, shown)
         finally:
             self._buffered -= kept
+            arrived.close()
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | Refusal:
+    async def _read(self, scope: Scope, receive: Receive, arrived: Arrived) -> bytes | IO[bytes] | Refusal:
         limits = self._limits
         if (announced := _content_length(scope)) is not None and announced > limits.max_body:
             return Refusal(413, f"the body is larger than {limits.max_body} bytes")
-        chunks: list[bytes] = []
-        size = 0
+        held = 0
         loop = asyncio.get_running_loop()
         started = loop.time()
         waiting = _Waiting(asyncio.current_task(), started + limits.stall_seconds)
@@ -125,24 +137,26 @@ class FlaskInAsgi:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     return _GONE
-                chunk = message.get("body", b"")
-                chunks.append(chunk)
-                size += len(chunk)
-                self._buffered += len(chunk)
+                arrived.add(message.get("body", b""))
+                self._buffered += arrived.held - held
+                held, size = arrived.held, arrived.size
                 if size > limits.max_body:
                     return Refusal(413, f"the body is larger than {limits.max_body} bytes")
                 if self._buffered > limits.max_buffered:
                     return Refusal(503, "too many bodies are being read at once; try again")
                 if not message.get("more_body", False):
-                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                    return arrived.finish()
                 waiting.until = started + limits.stall_seconds + size / limits.bytes_per_second
         except asyncio.CancelledError:
             if not waiting.is_over or waiting.task.uncancel():
                 raise
-            return Refusal(408, f"the body did not arrive in time: {size} bytes after {loop.time() - started:.0f} seconds")
+            late = f"{arrived.size} bytes after {loop.time() - started:.0f} seconds"
+            return Refusal(408, f"the body did not arrive in time: {late}")
+        except OSError as problem:
+            return Refusal(507, f"the body cannot be kept: {problem.strerror}")
         finally:
             self._waiting.discard(waiting)
-            self._buffered -= size
+            self._buffered -= held
 
     def _watch(self, loop: asyncio.AbstractEventLoop, waiting: _Waiting) -> None:
         """One timer for all that wait: one for each of them costs more than the rest of reading a body."""
@@ -173,12 +187,24 @@ class FlaskInAsgi:
             return lambda _: None
 
         result = self._app(environ, start_response)
+        if isinstance(result, FileBody):
+            return started[0], started[1], result
         try:
             body = b"".join(result)
         finally:
             if (close := getattr(result, "close", None)) is not None:
                 close()
         return started[0], started[1], body
+
+    async def _answer_file(self, send: Send, status: int, headers: list[tuple[str, str]], file: FileBody) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await _start(send, status, headers)
+            while piece := await loop.run_in_executor(self._pool, file.read):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            file.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -194,9 +220,13 @@ class FlaskInAsgi:
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    await _start(send, status, headers)
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _start(send: Send, status: int, headers: list[tuple[str, str]]) -> None:
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _content_length(scope: Scope) -> int | None:
@@ -222,7 +252,7 @@ def _lower(name: bytes) -> str:
     return name.decode("latin-1").lower()
 
 
-def _environ(scope: Scope, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+def _environ(scope: Scope, headers: Mapping[str, str], body: bytes | IO[bytes], size: int) -> dict[str, Any]:
     """PEP 3333's environ."""
     client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
     environ: dict[str, Any] = {
@@ -237,12 +267,13 @@ def _environ(scope: Scope, headers: Mapping[str, str], body: bytes) -> dict[str,
         "REMOTE_ADDR": str(client[0]),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO(body) if isinstance(body, bytes) else body,
+        "wsgi.file_wrapper": FileBody,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_LENGTH": str(size),
     }
     for name, value in headers.items():
         environ[_ENVIRON_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")] = value

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.infra.asgi import Answer, FlaskInAsgi, Limits, Refusal
+from shared.infra.bodies import FileBody
 
 Event = dict[str, Any]
 DISCONNECT: Event = {"type": "http.disconnect"}
@@ -335,3 +338,35 @@ def test_what_is_not_quick_goes_to_the_app() -> None:
     app = Seen()
     assert status_and_body(run(door(app, quick=lambda *_: None), chunk(b"12345"))) == (202, b"done")
     assert app.bodies == [b"12345"]
+
+
+@pytest.mark.parametrize(("sizes", "is_file"), [((5, 5), False), ((5, 6), True), ((11,), True), ((4, 4, 4, 4), True)])
+def test_a_body_above_the_bound_is_read_from_a_file(tmp_path: Path, sizes: tuple[int, ...], is_file: bool) -> None:
+    app = Seen()
+    asgi = door(app, limits=Limits(max_body=100, spool_above=10, spool_folder=str(tmp_path), max_buffered=12))
+    chunks = [chunk(bytes([65 + number]) * size, more=number + 1 < len(sizes)) for number, size in enumerate(sizes)]
+    assert run(asgi, *chunks)[0]["status"] == 202
+    assert app.bodies == [b"".join(event["body"] for event in chunks)]
+    assert app.environs[0]["CONTENT_LENGTH"] == str(sum(sizes))
+    assert isinstance(app.environs[0]["wsgi.input"], io.BytesIO) is not is_file
+    assert asgi._buffered == 0
+
+
+def test_a_body_that_no_file_can_take_is_507(tmp_path: Path) -> None:
+    asgi = door(Seen(), limits=Limits(spool_above=1, spool_folder=str(tmp_path / "missing")))
+    assert run(asgi, chunk(b"12345"))[0]["status"] == 507
+
+
+def test_a_file_is_sent_in_pieces_and_closed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abcde")
+    file = path.open("rb")
+
+    def app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return FileBody(file, 2)
+
+    sent = run(door(app), chunk(b""))
+    assert [event["body"] for event in sent[1:]] == [b"ab", b"cd", b"e", b""]
+    assert [event["more_body"] for event in sent[1:]] == [True, True, True, False]
+    assert file.closed
