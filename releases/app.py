@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 from flask import Flask, Response, request
 from sqlalchemy.engine import Engine
 from werkzeug.exceptions import HTTPException
 
+from releases.artifacts import service as artifacts
+from releases.artifacts.blobs import Blobs
+from releases.artifacts.bounds import Bounds
+from releases.artifacts.sweep import Sweeper
 from releases.errors import Refused, busy, missing
 from releases.http import headers, routing
 from releases.http.rate_limit import install as install_rate_limit
 from releases.http.request import Server, answer
 from releases.pages import routes as pages
 from releases.refs_resolver.resolver import Finder
-from releases.routes import commits, deploys, index, organizations, project_releases, releases
+from releases.routes import (
+    artifact_bundles,
+    commits,
+    deploys,
+    index,
+    organizations,
+    project_releases,
+    release_files,
+    releases,
+    uploads,
+)
 from shared.infra import logs
 from shared.infra.database import reading
 
@@ -28,20 +43,28 @@ class ReleasesApp(Flask):
     """Flask, and a `stop` for what it holds."""
 
     finder: Finder
+    sweeper: Sweeper | None = None
 
     def stop(self) -> None:
         self.finder.stop()
+        if self.sweeper is not None:
+            self.sweeper.stop()
         server: Server = self.extensions["releases"]
         server.engine.dispose()
 
 
 def create_app(
-    engine: Engine, *, rate_limit: int | None = None, trusts_local: bool = True, refuses_shared: bool = False
+    engine: Engine,
+    *,
+    rate_limit: int | None = None,
+    trusts_local: bool = True,
+    refuses_shared: bool = False,
+    kept: tuple[Path, Bounds] | None = None,
 ) -> ReleasesApp:
     """The app over a database whose schema is up to date. `rate_limit`: requests a second, None for none.
 
     `trusts_local`: the pages ask nobody on this machine to sign in. `refuses_shared`: a credential limited to projects
-    changes no release that other projects have, too.
+    changes no release that other projects have, too. `kept`: where artifacts are kept and how much; None for no uploads.
     """
     app = ReleasesApp(__name__, static_folder=None)
     app.url_map.strict_slashes = False
@@ -60,6 +83,8 @@ def create_app(
     app.register_blueprint(index.routes)
     for module in (releases, commits, deploys, project_releases, organizations):
         app.register_blueprint(module.routes, url_prefix=_API)
+    if kept is not None:
+        _keep_artifacts(app, engine, *kept)
     app.register_blueprint(pages.routes)
     if rate_limit is not None:
         install_rate_limit(app, rate_limit, _now)
@@ -68,6 +93,16 @@ def create_app(
     _handle_errors(app)
     app.finder.resume()
     return app
+
+
+def _keep_artifacts(app: ReleasesApp, engine: Engine, folder: Path, bounds: Bounds) -> None:
+    blobs = Blobs(folder, bounds)
+    app.sweeper = Sweeper(engine, blobs, _now)
+    app.extensions[artifacts.KEY] = artifacts.Artifacts(blobs, app.sweeper)
+    app.request_class = artifacts.SpoolingRequest
+    for module in (uploads, release_files, artifact_bundles):
+        app.register_blueprint(module.routes, url_prefix=_API)
+    app.sweeper.ask()
 
 
 def _now() -> datetime:

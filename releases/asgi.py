@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 from releases.app import create_app
+from releases.artifacts.blobs import TEMPORARY
+from releases.artifacts.bounds import Bounds, read_settings
 from releases.http.rate_limit import read_limit
 from releases.pages import visitors
 from releases.tenancy import shared_releases
 from shared.config.settings import from_env
 from shared.infra import logs
-from shared.infra.asgi import FlaskInAsgi, Refusal
+from shared.infra.asgi import FlaskInAsgi, Limits, Refusal
 from shared.infra.database import make_engine
+
+_FORM_BYTES = 2**20  # around the contents of a request
+_IN_MEMORY = 2**20  # of a body
 
 
 def create() -> FlaskInAsgi:
@@ -21,13 +27,23 @@ def create() -> FlaskInAsgi:
     logs.setup(settings.log_format, settings.log_level)
     logs.hide(settings.every_secret())
     engine = make_engine(settings.releases_database_url)
+    kept = read_settings(settings)
     app = create_app(
         engine,
         rate_limit=read_limit(settings),
         trusts_local=visitors.read_setting(settings),
         refuses_shared=shared_releases.read_setting(settings),
+        kept=kept,
     )
-    return FlaskInAsgi(app, refuse=_refuse)
+    return FlaskInAsgi(app, refuse=_refuse, limits=_limits(kept))
+
+
+def _limits(kept: tuple[Path, Bounds] | None) -> Limits:
+    if kept is None:
+        return Limits()
+    folder, bounds = kept
+    largest = max(Limits().max_body, bounds.request + _FORM_BYTES)
+    return Limits(max_body=largest, spool_above=_IN_MEMORY, spool_folder=str(folder / TEMPORARY))
 
 
 def _refuse(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases import bootstrap
+from releases.artifacts.bounds import read_settings as read_artifacts
 from releases.http.rate_limit import read_limit
 from releases.pages import visitors
 from releases.tenancy import authentication, credentials, organizations, shared_releases
@@ -84,6 +85,7 @@ def serve() -> None:
     logs.setup(settings.log_format, settings.log_level)
     logs.hide(settings.every_secret())
     read_limit(settings)
+    read_artifacts(settings)
     visitors.read_setting(settings)
     shared_releases.read_setting(settings)
     # First: a second server must not touch the first one's token. The server itself would share the port, or die with a trace.

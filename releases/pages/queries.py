@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from releases.http.pagination import Cursor, Turn
 from releases.serializers import releases as release_serializer
 from releases.serializers.commits import render_commit
-from releases.store import listings
+from releases.store import artifacts, listings
 from releases.store.deploys import list_last
 from releases.store.search import matching
 from releases.tables.releases import activities, commit_files, release_ranges, releases, repositories
@@ -23,6 +23,7 @@ PAGE = 50
 MOST_FILES = 100  # shown of one commit
 _MOST_ORGANIZATIONS = 200
 _MOST_AUTHORS = 100
+_MOST_ARTIFACTS = 200
 
 
 def list_organizations(connection: Connection, only: int | None) -> Sequence[RowMapping]:
@@ -75,6 +76,10 @@ def read_release(
         "authors": shown["authors"][:_MOST_AUTHORS],
         "commits": commits,
         "turn": page.turn,
+        "artifacts": artifacts.list_of_version(
+            connection, row["organization_id"], row["version"], row["id"], visible, _MOST_ARTIFACTS
+        ),
+        "artifact_totals": artifacts.totals(connection, row["organization_id"], row["version"], row["id"], visible),
         "deploys": [release_serializer.render_deploy(deploy) for deploy in list_last(connection, row["id"], visible)],
         "notes": _notes(connection, row["id"]),
         "activities": _activities(connection, row["id"], visible),

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
+from releases.artifacts.downloads import download
+from releases.artifacts.service import is_on
 from releases.errors import Refused
 from releases.http.pagination import Cursor, parse_cursor
 from releases.http.request import server
 from releases.pages import queries
 from releases.pages.visitors import Approach, Visitor, recognise
-from releases.store import releases
+from releases.store import artifacts, releases
 from releases.store.search import storable
 from releases.tenancy import authentication
 from releases.tenancy.authentication import Organization
@@ -47,7 +49,7 @@ def _message(title: str, text: str) -> str:
 
 @routes.after_request
 def protect(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
     response.headers["Referrer-Policy"] = "same-origin"
     if request.endpoint != "pages.static":
         response.headers["Cache-Control"] = "no-store"
@@ -106,6 +108,7 @@ def show_releases(org: str) -> str:
 def _list(connection: Connection, visitor: Visitor, org: Organization) -> str:
     text, archived = storable(request.args.get("query", "").strip()), request.args.get("status") == "archived"
     shown: dict[str, Any] = {"org": org, "text": text, "archived": archived, "fault": None, "found": None}
+    shown["artifact_totals"] = artifacts.totals_of_organization(connection, org.id) if visitor.projects is None else None
     try:
         shown["found"] = queries.list_releases(
             connection, org.id, visible=visitor.projects, text=text, archived=archived, cursor=_cursor()
@@ -118,16 +121,32 @@ def _list(connection: Connection, visitor: Visitor, org: Organization) -> str:
     return render_template("releases.html", **shown, turn_url=lambda cursor: url_for(".show_releases", **kept, cursor=cursor))
 
 
+@routes.get("/organizations/<org>/releases/<version>/files/<int:number>/")
+def download_file(org: str, version: str, number: int) -> Response:
+    with _visit() as (connection, visitor):
+        _, row = _find(connection, visitor, org, version)
+        found = artifacts.find_of_version(connection, row["organization_id"], version, row["id"], visitor.projects, number)
+    if found is None or not is_on():
+        raise _missing()
+    return download(found)
+
+
+def _find(connection: Connection, visitor: Visitor, org: str, version: str) -> tuple[Organization, RowMapping]:
+    """Raises Refused (404)."""
+    entered = _enter(connection, visitor, org)
+    row = releases.find(connection, entered.id, version)
+    if row is None:
+        raise _missing()
+    mine = releases.projects_of(connection, row["id"])
+    if visitor.projects is not None and not any(one["id"] in visitor.projects for one in mine):
+        raise _missing()
+    return entered, row
+
+
 @routes.get("/organizations/<org>/releases/<version>/")
 def show_release(org: str, version: str) -> str:
     with _visit() as (connection, visitor):
-        entered = _enter(connection, visitor, org)
-        row = releases.find(connection, entered.id, version)
-        if row is None:
-            raise _missing()
-        mine = releases.projects_of(connection, row["id"])
-        if visitor.projects is not None and not any(one["id"] in visitor.projects for one in mine):
-            raise _missing()
+        entered, row = _find(connection, visitor, org, version)
         shown = queries.read_release(connection, row, _cursor(), visitor.projects)
         url = lambda cursor: url_for(".show_release", org=entered.slug, version=version, cursor=cursor)  # noqa: E731
         return render_template("release.html", org=entered, turn_url=url, **shown)

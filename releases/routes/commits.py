@@ -8,7 +8,7 @@ from releases.http.request import answer, last_arg, named_projects, page, paging
 from releases.operations import reach
 from releases.serializers.commits import render_commits, render_files, render_repository
 from releases.serializers.releases import render_meta, render_releases
-from releases.store import listings
+from releases.store import artifacts, listings
 from releases.store.search import storable
 from releases.tenancy.credentials import READ, REPOSITORIES
 
@@ -43,7 +43,10 @@ def show_meta(org: str, version: str) -> Response:
     with reading(org, READ) as (connection, call):
         reached = reach(connection, call, version, named=named_projects())
         shown = render_releases(connection, [reached.row], visible=call.caller.projects)[0]
-        return answer(render_meta(shown, files=listings.count_files(connection, reached.row["id"])))
+        files = artifacts.totals(connection, call.organization.id, version, reached.row["id"], reached.visible)[0]
+        own = artifacts.count_own(connection, reached.row["id"])
+        changed = listings.count_files(connection, reached.row["id"])
+        return answer(render_meta(shown, changed=changed, artifacts=files, is_bundle=files > own))
 
 
 @routes.get(_ONE + "resolved/")

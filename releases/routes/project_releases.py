@@ -70,7 +70,7 @@ def _authorised(org: str, project: str, scopes: Sequence[str]) -> tuple[Call, Ro
         return enter_project(connection, org, project, scopes)
 
 
-def _reach(
+def reach_in_project(
     connection: Connection, call: Call, project: RowMapping, version: str, *, lock: bool = False, is_change: bool = False
 ) -> RowMapping:
     """A release that is linked to the project. Raises Refused: 404, 403 as `operations.reach` does for a change."""
@@ -121,18 +121,18 @@ def show_release(org: str, project: str, version: str) -> Response:
     with server().reader.begin() as connection:
         call, found = enter_project(connection, org, project, READ)
         check_periods(request.args)
-        return answer(_render(connection, [_reach(connection, call, found, version)], call)[0])
+        return answer(_render(connection, [reach_in_project(connection, call, found, version)], call)[0])
 
 
 @routes.put(_ONE)
 def change_release(org: str, project: str, version: str) -> Response:
     call, found = _authorised(org, project, WRITE)
     with server().reader.begin() as connection:
-        _reach(connection, call, found, version)  # 404 comes before the faults of the body
+        reach_in_project(connection, call, found, version)  # 404 comes before the faults of the body
     new = replace(json_body(lambda data: read_project_change(data, version)), refs=None)
 
     def work(connection: Connection) -> Outcome:
-        row = _reach(connection, call, found, version, lock=True, is_change=True)
+        row = reach_in_project(connection, call, found, version, lock=True, is_change=True)
         row = operations.change(connection, call, row, new)
         return Outcome(200, _render(connection, [row], call)[0], operations.to_find(connection, row, new))
 
@@ -144,8 +144,8 @@ def delete_release(org: str, project: str, version: str) -> Response:
     call, found = _authorised(org, project, DELETE)
 
     def work(connection: Connection) -> None:
-        row = _reach(connection, call, found, version, lock=True, is_change=True)
-        release_store.remove(connection, row["id"])
+        row = reach_in_project(connection, call, found, version, lock=True, is_change=True)
+        release_store.remove(connection, row)
 
     write(work)
     return empty()
@@ -155,7 +155,7 @@ def delete_release(org: str, project: str, version: str) -> Response:
 def list_commits(org: str, project: str, version: str) -> Response:
     with server().reader.begin() as connection:
         call, found = enter_project(connection, org, project, READ)
-        row = _reach(connection, call, found, version)
+        row = reach_in_project(connection, call, found, version)
         cursor, size = paging()
         repository_id = None
         if name := last_arg("repo_name"):
@@ -169,7 +169,7 @@ def list_repositories(org: str, project: str, version: str) -> Response:
     """The repositories that commits of the release lie in."""
     with server().reader.begin() as connection:
         call, found = enter_project(connection, org, project, READ)
-        row = _reach(connection, call, found, version)
+        row = reach_in_project(connection, call, found, version)
         return answer([render_repository(one) for one in listings.repositories_in(connection, row["id"])])
 
 
@@ -178,5 +178,5 @@ def list_resolved(org: str, project: str, version: str) -> Response:
     """Issues that the release resolved: none, since no events are kept here."""
     with server().reader.begin() as connection:
         call, found = enter_project(connection, org, project, READ)
-        _reach(connection, call, found, version)
+        reach_in_project(connection, call, found, version)
         return answer([])

@@ -99,7 +99,7 @@ def delete_release(org: str, version: str) -> Response:
 
     def work(connection: Connection) -> None:
         reached = reach(connection, call, version, named=named, lock=True, is_change=True)
-        release_store.remove(connection, reached.row["id"])
+        release_store.remove(connection, reached.row)
 
     write(work)
     return empty()

@@ -167,8 +167,8 @@ def render_project(row: RowMapping) -> Json:
     }
 
 
-def render_meta(shown: Json, *, files: int) -> Json:
-    """A release's header, from the release as shown. `files`: how many paths its commits changed."""
+def render_meta(shown: Json, *, changed: int, artifacts: int, is_bundle: bool) -> Json:
+    """A release's header, from the release as shown. `changed`: how many paths its commits changed."""
     without = ("hasHealthData",)
     return {
         "version": shown["version"],
@@ -178,9 +178,9 @@ def render_meta(shown: Json, *, files: int) -> Json:
         "deployCount": shown["deployCount"],
         "commitCount": shown["commitCount"],
         "released": shown["dateReleased"] or shown["dateCreated"],
-        "commitFilesChanged": files,
-        "releaseFileCount": 0,
-        "isArtifactBundle": False,
+        "commitFilesChanged": changed,
+        "releaseFileCount": artifacts,
+        "isArtifactBundle": is_bundle,
     }
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases.errors import busy
+from releases.store import artifacts
 from releases.tables.releases import activities, release_projects, releases
 from releases.tables.tenants import projects
 from releases.tables.upsert import ignoring, insert_new
@@ -98,5 +99,7 @@ def change(connection: Connection, release_id: int, values: dict[str, Any]) -> R
     return connection.execute(_CHANGE, {**values, "release_id": release_id}).mappings().one()
 
 
-def remove(connection: Connection, release_id: int) -> None:
-    connection.execute(sa.delete(releases).where(releases.c.id == release_id))
+def remove(connection: Connection, row: RowMapping) -> None:
+    """With everything that hangs on it, and the bundles that were uploaded for it alone."""
+    connection.execute(sa.delete(releases).where(releases.c.id == row["id"]))
+    artifacts.forget_version(connection, row["organization_id"], row["version"])

@@ -31,7 +31,7 @@ class Caller:
         sent = {**self._header, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if data is not None:
             sent.setdefault("Content-Type", "application/json")
-        return self._client.open(address, method=method, data=data, headers=sent)
+        return self._client.open(address, method=method, data=data, headers=sent, buffered=True)
 
     def get(self, path: str, **headers: Any) -> TestResponse:
         return self.call("GET", path, **headers)

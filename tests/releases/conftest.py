@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine
 
 from releases import bootstrap
 from releases.app import ReleasesApp, create_app
+from releases.artifacts.bounds import Bounds
 from releases.tables.tenants import metadata
 from releases.tenancy import credentials, organizations
 from releases.tenancy.credentials import NewCredential
@@ -30,6 +31,7 @@ from tests.releases.caller import Caller
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "token-of-the-tests-0123456789"
+SMALL = Bounds(chunk=64 * 1024, chunks=4, request=128 * 1024, file=2**20, unpacked=2**20, files=20, release=2**21, free=0)
 ENVIRON = {"SENTRY_ORG": "acme", "SENTRY_PROJECT": "shop,pump-station", "SENTRY_AUTH_TOKEN": TOKEN}
 
 
@@ -84,21 +86,21 @@ def _migrated(url: str) -> Engine:
     return engine
 
 
-def _app(engine: Engine) -> Iterator[ReleasesApp]:
+def _app(engine: Engine, folder: Path) -> Iterator[ReleasesApp]:
     bootstrap.seed(engine, from_env(ENVIRON))
-    made = create_app(engine)
+    made = create_app(engine, kept=(folder / "artifacts", SMALL))
     yield made
     made.stop()
 
 
 @pytest.fixture
-def app(database: Engine) -> Iterator[ReleasesApp]:
-    yield from _app(database)
+def app(database: Engine, tmp_path: Path) -> Iterator[ReleasesApp]:
+    yield from _app(database, tmp_path)
 
 
 @pytest.fixture
-def either_app(either_database: Engine) -> Iterator[ReleasesApp]:
-    yield from _app(either_database)
+def either_app(either_database: Engine, tmp_path: Path) -> Iterator[ReleasesApp]:
+    yield from _app(either_database, tmp_path)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from releases.validation.requests import read_change, read_deploy, read_new_rele
 from shared.config.settings import from_env
 from tests.builders import examples
 from tests.releases.caller import Caller
-from tests.releases.conftest import ENVIRON, TOKEN, own_copy, own_database
+from tests.releases.conftest import ENVIRON, SMALL, TOKEN, own_copy, own_database
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # collects what `schema.parametrize` marks
 
@@ -58,7 +58,7 @@ def lasting(request: pytest.FixtureRequest, template: Any, tmp_path_factory: pyt
     else:
         engine = own_database(str(request.getfixturevalue("postgres_url")), "releases_lasting")
     bootstrap.seed(engine, from_env(ENVIRON))
-    app = create_app(engine)
+    app = create_app(engine, kept=(tmp_path_factory.mktemp("artifacts"), SMALL))
     yield app
     app.stop()
 
