@@ -32,6 +32,8 @@ def describe_uploads(anything: Json) -> Json:
             *("org", "project"), delete=operation("Remove a release's files", "204", None, query=[parameter("name", STRING)])
         ),
     }
+    for call in (calls[method] for calls in found.values() for method in ("get", "post", "delete") if method in calls):
+        call["responses"]["404"] = response("Refused", thing)  # `detail` or `error`
     for base, names in ((org, ("org", "version")), (project, ("org", "project", "version"))):
         create = operation("Upload a file", "201", thing) | {"requestBody": _form("name", "dist", "header")}
         create["responses"] |= {"409": response("Refused", ref("Detail")), **full}

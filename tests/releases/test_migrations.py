@@ -45,7 +45,8 @@ def test_r0004_keeps_every_row_and_number_and_gives_no_number_twice(tmp_path: Pa
     api = _fill(engine)
     before, shown = _counts(engine), [api.shown(version) for version in ("1.0", "2.0", "3.0")]
     SCHEMA.upgrade(engine)
-    assert _counts(engine) == before
+    after = _counts(engine)
+    assert {name: after[name] for name in before} == before
     assert [api.shown(version) for version in ("1.0", "2.0", "3.0")] == shown
     assert api.delete("releases/3.0/").status_code == 204
     assert api.made("4.0")["id"] > shown[2]["id"]
