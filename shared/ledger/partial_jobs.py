@@ -5,16 +5,20 @@ Takes a connection, never commits.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.domain.ids import first_id
 from shared.domain.job_states import JobState
+from shared.domain.push import Repository
 from shared.ledger.job_transitions import PARTIAL
 from shared.ledger.tables import jobs
 
 _MOST = 500  # jobs a transaction
+_LOOK_BACK = timedelta(days=1)
 
 
 def wake(connection: Connection, *, now: datetime, provider: str | None = None, repository: str | None = None) -> int:
@@ -25,6 +29,31 @@ def wake(connection: Connection, *, now: datetime, provider: str | None = None, 
         wanted.append(jobs.c.provider == provider)
     if repository is not None:
         wanted.append(jobs.c.repository == repository)
-    few = sa.select(jobs.c.id).where(*wanted).limit(_MOST)
-    statement = jobs.update().where(jobs.c.id.in_(few), jobs.c.status == JobState.RETRYING)
+    return _wake(connection, sa.select(jobs.c.id).where(*wanted).limit(_MOST), now)
+
+
+def complete_reached(connection: Connection, repository: Repository, shas: Collection[str], *, now: datetime) -> None:
+    """Branch pushes lead to these commits: what the log could not give the releases of their tags, it may give now.
+
+    Releases of the last day, `_MOST` at most.
+    """
+    found = sa.select(jobs.c.id, jobs.c.repository, jobs.c.repository_id).where(
+        jobs.c.reason == PARTIAL,
+        jobs.c.id > first_id(now - _LOOK_BACK),
+        jobs.c.provider == repository.provider,
+        jobs.c.sha.in_(shas),
+        jobs.c.ref.like("refs/tags/%"),
+        jobs.c.status == JobState.RETRYING,
+    )
+    if connection.dialect.name == "postgresql":  # one that is claimed in this moment reads the log itself
+        found = found.with_for_update(skip_locked=True)
+    names = {repository.full_name.lower(), repository.forge_name.lower()}
+    rows = connection.execute(found.limit(_MOST)).all()
+    own = [row.id for row in rows if row.repository.lower() in names or row.repository_id == repository.id is not None]
+    if own:
+        _wake(connection, own, now)
+
+
+def _wake(connection: Connection, ids: sa.Select[tuple[str]] | list[str], now: datetime) -> int:
+    statement = jobs.update().where(jobs.c.id.in_(ids), jobs.c.status == JobState.RETRYING)
     return connection.execute(statement.values(next_attempt_at=now, knock_at=now)).rowcount

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from shared.domain.rules import CommitRules, Rules
-from tests.forge import Built, Forge, used_up
+from tests.forge import Built, Forge, reply, used_up
+from tests.forge.histories import long
 from tests.forge_events import push, tag
 from tests.forge_run import TAGS, accept, accept_sample, age, five_tags, runner, sent
 from tests.target import Target
@@ -76,6 +77,30 @@ def test_a_slow_forge_ends_with_the_wait_and_the_release_is_completed(
     make_due(engine, job_id)
     run.run([job_id])
     assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 3)
+
+
+def test_a_forge_with_long_lists_is_asked_on_at_once_after_the_release_went_out(
+    engine: Engine, http: httpx2.Client, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = long(900).build(tmp_path / "long")
+    with Forge("gitlab") as forge:
+        forge.add("acme/shop", made.path)
+        in_force = waits(target.url, seconds=1)
+        run = runner(engine, http, in_force, forge.url, provider="gitlab")
+        (job_id,) = accept_sample(engine, in_force, tag("gitlab", "v2.0.0", made.sha["v2.0.0"]))
+        forge.rule = lambda _: reply({}, 503) if forge.total_calls > 5 else None
+        with monkeypatch.context() as short:  # as if the time was used up then
+            short.setattr("worker.commits.release_commits._USED_UP", 1_000.0)
+            run.run([job_id])
+        stored = row(engine, job_id)
+        assert (stored.waiting["code"], stored.range["commits"], len(target.posts)) == ("commits_partial", 1, 1)
+        assert stored.next_attempt_at - datetime.now(UTC) <= timedelta(seconds=1)
+        forge.rule = lambda _: None
+        forge.forget()
+        make_due(engine, job_id)
+        run.run([job_id])
+        assert (row(engine, job_id).status, row(engine, job_id).range["commits"]) == ("succeeded", 900)
+        assert forge.total_calls < 12, "the tags, a merge base and ten pages, of which some were kept"
 
 
 def test_a_commit_that_the_forge_does_not_know_yet_is_waited_for_no_longer_than_that(

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.engine import Connection, Engine
 
@@ -18,7 +18,7 @@ from shared.errors import Rejected
 from shared.forges.stored_payload import read_stored_push
 from shared.infra import logs
 from shared.infra.database import reading
-from shared.ledger import identities, pending_pushes, push_history
+from shared.ledger import identities, partial_jobs, pending_pushes, push_history
 from shared.ledger.pending_pushes import PendingDelivery, PendingPush
 from shared.ledger.push_history import MOST_COMMITS, listed_commits
 
@@ -47,7 +47,7 @@ def log_step(engine: Engine, *, provider: str, repository: str, rules: Rules = N
 def log_few(connection: Connection, *, provider: str, repository: str, rules: Rules = NO_RULES) -> None:
     """Log the pushes that wait if they are few and small, within the caller's transaction; `log_all` takes the rest."""
     if few := pending_pushes.read_few(connection, provider=provider, repository=repository):
-        pending_pushes.write(connection, [_settled(connection, _read(provider, delivery), rules) for delivery in few])
+        _log(connection, [_settled(connection, _read(provider, delivery), rules) for delivery in few])
 
 
 def log_all(engine: Engine, *, provider: str, repository: str, seconds: float, rules: Rules = NO_RULES) -> bool:
@@ -98,7 +98,18 @@ def _write(engine: Engine, portion: Sequence[PendingPush], rules: Rules) -> None
             rest = rest[MOST_COMMITS:]
         ready.append(entry._replace(commits=rest))
     with engine.begin() as connection:
-        pending_pushes.write(connection, [_settled(connection, entry, rules) for entry in ready])
+        _log(connection, [_settled(connection, entry, rules) for entry in ready])
+
+
+def _log(connection: Connection, entries: Sequence[PendingPush]) -> None:
+    """Write these pushes. A tag's release may have gone out before the push of its branch arrived, and is completed by it."""
+    pending_pushes.write(connection, entries)
+    heads: dict[str, tuple[Repository, set[str]]] = {}
+    for push in (entry.push for entry in entries if entry.push is not None):
+        if push.ref.kind == "branch" and push.sha is not None and push.commits:
+            heads.setdefault(push.repository.log_key, (push.repository, set()))[1].add(push.sha)
+    for repository, shas in heads.values():
+        partial_jobs.complete_reached(connection, repository, shas, now=datetime.now(UTC))
 
 
 def _portions(entries: Sequence[PendingPush]) -> Iterator[list[PendingPush]]:

@@ -11,7 +11,7 @@ from shared.infra.database import reading
 from shared.ledger import pending_pushes, push_history
 from worker.commits.history_writer import log_step
 
-WRITE_EVERY = timedelta(seconds=5)
+WRITE_EVERY = timedelta(seconds=2)
 FORGET_EVERY = timedelta(minutes=1)
 _REPOSITORIES = 10  # a step
 
