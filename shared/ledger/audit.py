@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.ledger.reporting_tables import audit
+from shared.ledger.rows import AuditRow
 
 Door = Literal["dashboard", "api", "cli"]
 
@@ -43,11 +44,12 @@ def complete(connection: Connection, seq: int, outcome: Mapping[str, Any]) -> No
     connection.execute(audit.update().where(audit.c.seq == seq).values(detail={**(detail or {}), **outcome}))
 
 
-def find(connection: Connection, seq: int) -> sa.Row[Any] | None:
-    return connection.execute(sa.select(audit).where(audit.c.seq == seq)).one_or_none()
+def find(connection: Connection, seq: int) -> AuditRow | None:
+    return cast(AuditRow | None, connection.execute(sa.select(audit).where(audit.c.seq == seq)).one_or_none())
 
 
-def list_entries(connection: Connection, *, before: int | None, limit: int) -> list[sa.Row[Any]]:
+def list_entries(connection: Connection, *, before: int | None, limit: int) -> list[AuditRow]:
     """Newest first."""
     statement = sa.select(audit).order_by(audit.c.seq.desc()).limit(limit)
-    return list(connection.execute(statement if before is None else statement.where(audit.c.seq < before)))
+    statement = statement if before is None else statement.where(audit.c.seq < before)
+    return cast("list[AuditRow]", connection.execute(statement).all())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,6 +21,7 @@ from shared.infra.database import upsert
 from shared.ledger import job_keys
 from shared.ledger.identities import locate, names_of
 from shared.ledger.reporting_tables import comparisons
+from shared.ledger.rows import ReconcileRow
 from shared.ledger.tables import jobs
 
 Entry = tuple[str, str, str]  # tag, commit, target
@@ -146,8 +147,9 @@ def try_again(connection: Connection, mine: Claimed, *, why: str, now: datetime)
     return _write(connection, mine, state="wanted", tries=tries, next_at=now + _AGAIN * 2 ** (tries - 1), error=why)
 
 
-def find(connection: Connection, repository: Repository) -> sa.Row[Any] | None:
-    return connection.execute(sa.select(comparisons).where(comparisons.c.key == repository.key)).one_or_none()
+def find(connection: Connection, repository: Repository) -> ReconcileRow | None:
+    statement = sa.select(comparisons).where(comparisons.c.key == repository.key)
+    return cast(ReconcileRow | None, connection.execute(statement).one_or_none())
 
 
 def count_missing(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
@@ -157,7 +159,7 @@ def count_missing(connection: Connection, keys: Sequence[str]) -> dict[str, int]
     return {row.key: row.missing - (row.queued or 0) for row in rows}
 
 
-def entries_of(row: sa.Row[Any]) -> list[dict[str, Any]]:
+def entries_of(row: ReconcileRow) -> list[dict[str, Any]]:
     """The newest tags first: {"tag", "sha", "target", "version", "why"}, or {"tag", "reason", "detail"} without a release."""
     return row.entries or []
 

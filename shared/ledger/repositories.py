@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,6 +16,7 @@ from shared.domain.rules import Source
 from shared.infra.database import upsert
 from shared.ledger.identities import locate, settle
 from shared.ledger.reporting_tables import known_repositories
+from shared.ledger.rows import RepositoryRow
 
 REMEMBERED = 20  # pushes, whose gaps are the rhythm
 FEWEST = 5  # pushes before a rhythm is believed
@@ -76,24 +77,28 @@ def _save(connection: Connection, found: Repository, values: dict[str, Any]) -> 
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
 
 
-def list_known(connection: Connection, *, after: str, limit: int) -> list[sa.Row[Any]]:
+def list_known(connection: Connection, *, after: str, limit: int) -> list[RepositoryRow]:
     """By name."""
     statement = sa.select(known_repositories).where(known_repositories.c.key > after)
-    return list(connection.execute(statement.order_by(known_repositories.c.key).limit(limit)))
+    return cast("list[RepositoryRow]", connection.execute(statement.order_by(known_repositories.c.key).limit(limit)).all())
 
 
-def find(connection: Connection, key: str) -> sa.Row[Any] | None:
+def find(connection: Connection, key: str) -> RepositoryRow | None:
     """What is known of the repository whose rows refer to `key`."""
-    return connection.execute(sa.select(known_repositories).where(known_repositories.c.key == key)).one_or_none()
+    statement = sa.select(known_repositories).where(known_repositories.c.key == key)
+    return cast(RepositoryRow | None, connection.execute(statement).one_or_none())
 
 
-def list_renamed(connection: Connection, limit: int = 1_000) -> list[sa.Row[Any]]:
+def list_renamed(connection: Connection, limit: int = 1_000) -> list[RepositoryRow]:
     """Those that were called something else before, by their names."""
     statement = sa.select(known_repositories).where(known_repositories.c.former_names.is_not(None))
-    return list(connection.execute(statement.order_by(known_repositories.c.repository).limit(limit)))
+    return cast(
+        "list[RepositoryRow]", connection.execute(statement.order_by(known_repositories.c.repository).limit(limit)).all()
+    )
 
 
-def list_silent(connection: Connection, *, now: datetime, limit: int) -> list[sa.Row[Any]]:
+def list_silent(connection: Connection, *, now: datetime, limit: int) -> list[RepositoryRow]:
     """Those whose silence is unusual, the latest first."""
     column = known_repositories.c.silent_at
-    return list(connection.execute(sa.select(known_repositories).where(column < now).order_by(column.desc()).limit(limit)))
+    statement = sa.select(known_repositories).where(column < now).order_by(column.desc()).limit(limit)
+    return cast("list[RepositoryRow]", connection.execute(statement).all())

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -23,6 +23,7 @@ from shared.domain.rules import Source
 from shared.infra.database import reading, upsert
 from shared.ledger import repositories
 from shared.ledger.reporting_tables import tallies, tally_marks
+from shared.ledger.rows import TallyRow
 from shared.ledger.tables import attempts, deliveries, jobs
 
 ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -198,11 +199,13 @@ def has_more(connection: Connection, mark: datetime, now: datetime) -> bool:
     return _next_event(connection, mark, now - LATENESS) is not None
 
 
-def since(connection: Connection, hour: datetime) -> list[sa.Row[Any]]:
+def since(connection: Connection, hour: datetime) -> list[TallyRow]:
     """The rows of each hour from this one on."""
-    return list(connection.execute(sa.select(tallies).where(tallies.c.hour >= hour, tallies.c.hour > ALL_TIME)))
+    statement = sa.select(tallies).where(tallies.c.hour >= hour, tallies.c.hour > ALL_TIME)
+    return cast("list[TallyRow]", connection.execute(statement).all())
 
 
-def of_all_time(connection: Connection) -> list[sa.Row[Any]]:
+def of_all_time(connection: Connection) -> list[TallyRow]:
     statement = sa.select(tallies).where(tallies.c.hour == ALL_TIME)
-    return list(connection.execute(statement.order_by(tallies.c.series, tallies.c.label, tallies.c.bucket)))
+    statement = statement.order_by(tallies.c.series, tallies.c.label, tallies.c.bucket)
+    return cast("list[TallyRow]", connection.execute(statement).all())

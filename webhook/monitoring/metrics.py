@@ -10,9 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any
 
-import sqlalchemy as sa
 from flask import Flask, Response, request
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -28,6 +26,7 @@ from shared.domain.target_health import Health, TargetState
 from shared.infra.database import reading
 from shared.ledger import rollups, target_states
 from shared.ledger.queries import stats
+from shared.ledger.rows import TallyRow
 from webhook.http.problems import problem
 from webhook.intake.accept_latency import AcceptTimes
 from webhook.openapi.operation import Answer, Call, described
@@ -74,7 +73,7 @@ class LedgerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._states()
         yield from self._targets()
-        rows: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
+        rows: defaultdict[str, list[TallyRow]] = defaultdict(list)
         for row in rollups.of_all_time(self._connection):
             rows[row.series].append(row)
         for name, series, label, known, meaning in (
@@ -119,7 +118,7 @@ def _labelled(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[s
     return family
 
 
-def _histogram(name: str, meaning: str, rows: Sequence[sa.Row[Any]]) -> Metric:
+def _histogram(name: str, meaning: str, rows: Sequence[TallyRow]) -> Metric:
     numbers = {row.bucket: row.number for row in rows}
     sums = accumulate(numbers.get(place, 0) for place in range(len(BOUNDS) + 1))
     buckets = list(zip([*map(str, BOUNDS), "+Inf"], sums, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -13,10 +12,11 @@ from shared.domain.rules import Rules
 from shared.errors import SchemaError
 from shared.infra.database import reading
 from shared.ledger import identities, repositories
+from shared.ledger.rows import RepositoryRow
 from shared.ledger.tables import SCHEMA
 
 
-def left_behind(rules: Rules, row: sa.Row[Any]) -> list[str]:
+def left_behind(rules: Rules, row: RepositoryRow) -> list[str]:
     """The patterns that match a repository (a row of `known_repositories`) by a former name alone."""
     known = identities.known_of(row)
     return patterns_left_behind(rules, row.provider, [former.name for former in known.former], known.name)

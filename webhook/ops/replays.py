@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.domain.push import Push
@@ -15,12 +14,13 @@ from shared.errors import Conflict, NotFound, Rejected
 from shared.forges.stored_payload import read_stored_push
 from shared.ledger import audit, bulk_acts
 from shared.ledger import deliveries as ledger
+from shared.ledger.rows import DeliveryRow
 from shared.ledger.tables import deliveries
 
 _MOST_SEQ = 2**63
 
 
-def replay_delivery(connection: Connection, row: sa.Row[Any], rules: Rules, *, now: datetime) -> list[str]:
+def replay_delivery(connection: Connection, row: DeliveryRow, rules: Rules, *, now: datetime) -> list[str]:
     """Decide a stored delivery again; the ids of the jobs that now wait: only of what has not succeeded.
 
     `row` comes from `lookup.find_delivery`. Raises Conflict when there is nothing left to decide upon.
@@ -40,7 +40,7 @@ def replay_delivery(connection: Connection, row: sa.Row[Any], rules: Rules, *, n
     return made
 
 
-def why_nothing(row: sa.Row[Any], rules: Rules) -> str | None:
+def why_nothing(row: DeliveryRow, rules: Rules) -> str | None:
     """Why `replay_delivery` found nothing to do, as a sentence; None where all it asks for has succeeded or waits already.
 
     Raises Conflict as that does.
@@ -54,9 +54,9 @@ def why_nothing(row: sa.Row[Any], rules: Rules) -> str | None:
     return f"{decision.detail} ({decision.reason}); rules are read at the start of a process: restart all after a change"
 
 
-def read_push(row: sa.Row[Any]) -> Push | None:
+def read_push(row: DeliveryRow) -> Push | None:
     """The stored push, None when the delivery was something else. Raises Conflict when it cannot be read any more."""
-    if row.body is None:
+    if row.body is None or row.headers is None:
         gone = "was refused, so nothing of it was kept" if row.status == "refused" else "has expired"
         raise Conflict(f"the payload of this delivery {gone}")
     try:

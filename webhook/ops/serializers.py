@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import parse_qs
 
-import sqlalchemy as sa
-
 from shared.domain.job_states import WAITING
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Health, TargetState
 from shared.domain.times import rfc3339
+from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow, ListedDelivery, ListedJob, Row
 from webhook.ops import shapes
 
 Json = dict[str, Any]
@@ -25,16 +24,16 @@ def moment(value: datetime | None) -> str | None:
     return None if value is None else rfc3339(value)
 
 
-def job(row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Job:
+def job(row: JobRow, healths: Mapping[str, Health]) -> shapes.Job:
     (shown,) = list_jobs([row], healths)
     return shown
 
 
-def list_jobs(rows: Sequence[sa.Row[Any]], healths: Mapping[str, Health]) -> list[shapes.Job]:
+def list_jobs(rows: Sequence[ListedJob], healths: Mapping[str, Health]) -> list[shapes.Job]:
     return [_job(held, row, healths) for held, row in zip(_by_name(rows), rows, strict=True)]
 
 
-def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Job:
+def _job(held: Json, row: ListedJob, healths: Mapping[str, Health]) -> shapes.Job:
     waits = held["status"] in WAITING
     shown: Any = {name: held[name] for name in shapes.Job.__annotations__} | {
         "next_attempt_at": moment(held["next_attempt_at"]) if waits else None,
@@ -46,17 +45,16 @@ def _job(held: Json, row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.
     return cast(shapes.Job, shown)
 
 
-def _by_name(rows: Sequence[sa.Row[Any]]) -> list[Json]:
+def _by_name(rows: Sequence[Row]) -> list[Json]:
     """The columns of each row by their names: asking a row itself for each of twenty takes twice as long."""
     names = rows[0]._fields if rows else ()
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def waiting(row: sa.Row[Any], healths: Mapping[str, Health]) -> shapes.Waiting | None:
+def waiting(row: ListedJob, healths: Mapping[str, Health]) -> shapes.Waiting | None:
     """What a job waits for without spending an attempt: a paused target is read from the target, not from the job."""
     if row.waiting is not None:
-        stored: shapes.Waiting = row.waiting
-        return stored
+        return cast(shapes.Waiting, row.waiting)
     health = healths.get(row.target)
     if health is None or health.state is TargetState.OK or health.probe_job == row.id:
         return None
@@ -69,7 +67,7 @@ def replay(found: Mapping[str, Any]) -> Json:
     return {**found, "started_at": moment(found["started_at"]), "ended_at": moment(found["ended_at"])}
 
 
-def attempt(row: sa.Row[Any]) -> shapes.Attempt:
+def attempt(row: AttemptRow) -> shapes.Attempt:
     """`exchanges`: the calls to the target, bounded and masked; empty once they have expired, or when none was made."""
     kept = row.exchanges or {"exchanges": [], "left_out": 0}
     return {
@@ -85,12 +83,12 @@ def attempt(row: sa.Row[Any]) -> shapes.Attempt:
     }
 
 
-def delivery(row: sa.Row[Any]) -> shapes.Delivery:
+def delivery(row: ListedDelivery) -> shapes.Delivery:
     (shown,) = list_deliveries([row])
     return shown
 
 
-def list_deliveries(rows: Sequence[sa.Row[Any]]) -> list[shapes.Delivery]:
+def list_deliveries(rows: Sequence[ListedDelivery]) -> list[shapes.Delivery]:
     return [_delivery(held) for held in _by_name(rows)]
 
 
@@ -108,13 +106,13 @@ def _delivery(held: Json) -> shapes.Delivery:
     }
 
 
-def whole_delivery(row: sa.Row[Any]) -> shapes.WholeDelivery:
+def whole_delivery(row: DeliveryRow) -> shapes.WholeDelivery:
     """`why`: the rules tried in order and the one that decided. `headers` and `payload` are null once they have expired."""
     tried = row.why or []
     decided = next((step["rule"] for step in tried if step["matched"]), None)
     return {
         **delivery(row),
-        "why": {"rules": tried, "decided": decided},
+        "why": {"rules": cast("list[shapes.RuleTried]", tried), "decided": decided},
         "jobs": list(row.jobs),
         "headers": row.headers,
         "payload": None if row.body is None else _payload(row.body),

@@ -18,7 +18,8 @@ from shared.domain.rules import Decision, Rules, Work, decide
 from shared.errors import Conflict
 from shared.infra.database import reading
 from shared.ledger.queries import lookup
-from shared.ledger.tables import deliveries, payloads
+from shared.ledger.rows import DeliveryRow, JobRow, ListedDelivery
+from shared.ledger.tables import deliveries
 from webhook.ops import replays, serializers, shapes
 
 MOST, USUAL = 1_000, 500  # deliveries of one what-if that somebody waits for
@@ -97,12 +98,12 @@ def verdict_of(decision: Decision) -> Verdict:
     )
 
 
-def stored_verdict(row: sa.Row[Any], made: Sequence[sa.Row[Any]]) -> Verdict:
+def stored_verdict(row: ListedDelivery, made: Sequence[JobRow]) -> Verdict:
     """What became of a delivery; `made` are the rows of its jobs."""
     work = [
         Work(target=job.target, version=job.version, **{**job.spec, "projects": tuple(job.spec["projects"])}) for job in made
     ]
-    return Verdict(row.status, row.reason, _sorted(work))
+    return Verdict(cast(Literal["accepted", "ignored"], row.status), row.reason, _sorted(work))
 
 
 def _sorted(work: Iterable[Work]) -> tuple[Work, ...]:
@@ -144,20 +145,15 @@ def compare(engine: Engine, rules: Rules, last: int, *, step: int = STEP) -> Ite
 
 def _compare(engine: Engine, rules: Rules, seq: int) -> Compared | None:
     """None for a delivery that was deleted in the meantime."""
-    statement = (
-        sa.select(deliveries, payloads.c.headers, payloads.c.body)
-        .join_from(deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
-        .where(deliveries.c.seq == seq)
-    )
     with reading(engine).begin() as connection:
-        row = connection.execute(statement).one_or_none()
+        row = lookup.find_delivery_by_seq(connection, seq)
         if row is None:
             return None
         before = stored_verdict(row, lookup.find_jobs(connection, list(row.jobs)))
     return Compared(serializers.delivery(row), before, _after(row, before, rules))
 
 
-def _after(row: sa.Row[Any], before: Verdict, rules: Rules) -> Verdict | None:
+def _after(row: DeliveryRow, before: Verdict, rules: Rules) -> Verdict | None:
     try:
         push = replays.read_push(row)
     except Conflict:

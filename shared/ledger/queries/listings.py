@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,27 +21,24 @@ from shared.domain.job_states import JobState
 from shared.ledger import due_jobs
 from shared.ledger.queries import lookup
 from shared.ledger.queries.keyset import Range
+from shared.ledger.rows import ListedDelivery, ListedJob, Row
 from shared.ledger.tables import deliveries, jobs
 
 SCAN = 500
 MOST_COUNTED = 1_000
-# What no list shows: for a page of rows, reading it costs more than finding them.
-_UNLISTED = {
-    "jobs": {"key", "delivery_seq", "spec", "trigger", "attempts_allowed", "knock_at", "lease_until", "deploy", "replay_seq"},
-    "deliveries": {"dedupe_key", "why", "to_log"},
-}
+T = TypeVar("T", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Found(Generic[T]):
     """`is_cut`: more rows may match behind the cursor than those that were looked at."""
 
-    rows: list[sa.Row[Any]]
+    rows: list[T]
     next_cursor: str | None
     is_cut: bool = False
 
 
-def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found:
+def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found[ListedJob]:
     """Newest first."""
     drivers = (
         (jobs.c.status, wanted.status if wanted.status != JobState.SUCCEEDED else None),
@@ -55,10 +52,11 @@ def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found:
     driver = next(((column, value) for column, value in drivers if value is not None and some is None), None)
     low = first_id(wanted.since) if wanted.since is not None else None
     others = [(column, value) for column, value in lookup.job_words(wanted) if driver is None or column is not driver[0]]
-    return _walk(connection, Range(connection.dialect.name, jobs.c.id, driver, low, page.after, some), others, page, "job")
+    along = Range(connection.dialect.name, jobs.c.id, driver, low, page.after, some)
+    return _walk(connection, along, others, page, "job", ListedJob)
 
 
-def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found:
+def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found[ListedDelivery]:
     """Newest first."""
     words = (
         (deliveries.c.repository, wanted.repository),
@@ -71,7 +69,8 @@ def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) 
         return Found([], None)
     after = int(page.after) if page.after is not None else None
     driver = chosen[0] if chosen else None
-    return _walk(connection, Range(connection.dialect.name, deliveries.c.seq, driver, low, after), chosen[1:], page, "delivery")
+    along = Range(connection.dialect.name, deliveries.c.seq, driver, low, after)
+    return _walk(connection, along, chosen[1:], page, "delivery", ListedDelivery)
 
 
 def _first_since(connection: Connection, moment: datetime) -> int | None:
@@ -81,8 +80,11 @@ def _first_since(connection: Connection, moment: datetime) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column[Any], Any]], page: Page, kind: str) -> Found:
-    listed = [column for column in along.key.table.columns if column.name not in _UNLISTED[along.key.table.name]]
+def _walk(
+    connection: Connection, along: Range, others: Sequence[tuple[sa.Column[Any], Any]], page: Page, kind: str, row: type
+) -> Found[Any]:
+    """Rows of the type `row`, with the columns that it names: reading all of them costs more than finding the rows."""
+    listed = [column for column in along.key.table.columns if column.name in row.__annotations__]
     walked = (along.conditions(), along.newest_first())
     if others:
         some = _select([along.key, *(column for column, _ in others)], *walked).limit(SCAN).subquery()
@@ -93,7 +95,7 @@ def _walk(connection: Connection, along: Range, others: Sequence[tuple[sa.Column
         statement = _select(listed, *walked).limit(page.limit + 1)
     rows = list(connection.execute(statement))
     if len(rows) > page.limit:
-        return Found(rows[: page.limit], write_cursor(kind, str(rows[page.limit - 1]._mapping[along.key.name])))
+        return Found(rows[: page.limit], write_cursor(kind, str(getattr(rows[page.limit - 1], along.key.name))))
     if others:
         last = sa.select(along.key).where(*along.conditions()).order_by(*along.newest_first()).offset(SCAN - 1).limit(1)
         if (key := connection.execute(last).scalar_one_or_none()) is not None:

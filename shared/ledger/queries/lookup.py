@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,10 +12,14 @@ from shared.domain.ids import first_id
 from shared.domain.names import is_storable
 from shared.errors import NotFound
 from shared.infra.database import write_json
+from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
 SHORTEST_BEGINNING = 4  # characters of an id
 MOST_FITTING = 5
+_WHOLE = sa.select(deliveries, payloads.c.headers, payloads.c.body).join_from(
+    deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True
+)
 
 
 def job_words(wanted: JobFilter) -> list[tuple[sa.Column[Any], str]]:
@@ -49,17 +53,17 @@ def job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def find_jobs(connection: Connection, ids: list[str]) -> list[sa.Row[Any]]:
-    return list(connection.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.id)))
+def find_jobs(connection: Connection, ids: list[str]) -> list[JobRow]:
+    return cast("list[JobRow]", connection.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.id)).all())
 
 
-def find_job(connection: Connection, job_id: str) -> sa.Row[Any]:
+def find_job(connection: Connection, job_id: str) -> JobRow:
     """Raises NotFound."""
     statement = sa.select(jobs).where(jobs.c.id == job_id)
     row = connection.execute(statement).one_or_none() if is_storable(job_id) else None
     if row is None:
         raise NotFound("no job with this ID")
-    return row
+    return cast(JobRow, row)
 
 
 def job_ids(connection: Connection, beginning: str) -> list[str]:
@@ -90,25 +94,26 @@ def delivery_ids(connection: Connection, beginning: str, provider: str | None = 
     return list(connection.execute(sa.select(column).distinct().where(*conditions).limit(MOST_FITTING)).scalars())
 
 
-def find_attempts(connection: Connection, job_id: str) -> list[sa.Row[Any]]:
-    return list(connection.execute(sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)))
+def find_attempts(connection: Connection, job_id: str) -> list[AttemptRow]:
+    statement = sa.select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
+    return cast("list[AttemptRow]", connection.execute(statement).all())
 
 
-def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> sa.Row[Any]:
+def find_delivery(connection: Connection, delivery_id: str, provider: str | None = None) -> DeliveryRow:
     """By the provider's id, with the payload's columns. Where several carry it: a stored one before a refused one.
 
     Raises NotFound.
     """
-    statement = (
-        sa.select(deliveries, payloads.c.headers, payloads.c.body)
-        .join_from(deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True)
-        .where(deliveries.c.delivery_id == delivery_id)
-        .order_by(deliveries.c.dedupe_key.is_(None), deliveries.c.seq.desc())
-        .limit(1)
-    )
+    statement = _WHOLE.where(deliveries.c.delivery_id == delivery_id)
+    statement = statement.order_by(deliveries.c.dedupe_key.is_(None), deliveries.c.seq.desc()).limit(1)
     if provider is not None:
         statement = statement.where(deliveries.c.provider == provider)
     row = connection.execute(statement).one_or_none() if is_storable(delivery_id + (provider or "")) else None
     if row is None:
         raise NotFound("no delivery with this ID")
-    return row
+    return cast(DeliveryRow, row)
+
+
+def find_delivery_by_seq(connection: Connection, seq: int) -> DeliveryRow | None:
+    """None for one that was deleted in the meantime."""
+    return cast(DeliveryRow | None, connection.execute(_WHOLE.where(deliveries.c.seq == seq)).one_or_none())
