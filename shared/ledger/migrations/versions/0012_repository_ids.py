@@ -15,10 +15,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("deliveries", sa.Column("repository_id", sa.BigInteger(), nullable=True))
-    op.add_column("jobs", sa.Column("repository_id", sa.BigInteger(), nullable=True))
-    op.add_column("known_repositories", sa.Column("repository_id", sa.BigInteger(), nullable=True))
-    op.add_column("known_repositories", sa.Column("named_at", UtcDateTime(), nullable=True))
-    op.add_column("known_repositories", sa.Column("former_names", sa.JSON(none_as_null=True), nullable=True))
+    # The indexes commit these before they are built: a migration that was interrupted finds them here.
+    again = op.get_context().dialect.name == "postgresql"
+    op.add_column("deliveries", sa.Column("repository_id", sa.BigInteger(), nullable=True), if_not_exists=again)
+    op.add_column("jobs", sa.Column("repository_id", sa.BigInteger(), nullable=True), if_not_exists=again)
+    op.add_column("known_repositories", sa.Column("repository_id", sa.BigInteger(), nullable=True), if_not_exists=again)
+    op.add_column("known_repositories", sa.Column("named_at", UtcDateTime(), nullable=True), if_not_exists=again)
+    op.add_column(
+        "known_repositories", sa.Column("former_names", sa.JSON(none_as_null=True), nullable=True), if_not_exists=again
+    )
     create_index(op, "ix_known_repositories_repository_id", "known_repositories", ["repository_id"])
     create_index(op, "ix_known_repositories_name", "known_repositories", [sa.text("lower(repository)")])
