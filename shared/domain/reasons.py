@@ -16,6 +16,7 @@ class Reason(StrEnum):
     SIGNATURE_WRONG = "signature_wrong"
     PAYLOAD_REFUSED = "payload_refused"
     VERSION_REFUSED = "version_refused"
+    VERSION_TAKEN = "version_taken"
     REPOSITORY_UNKNOWN = "repository_unknown"
     PROJECT_UNKNOWN = "project_unknown"
     TARGET_AUTH = "target_auth"

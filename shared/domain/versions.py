@@ -12,6 +12,7 @@ from functools import lru_cache
 from shared.domain.push import Push
 
 MAX_VERSION = 200
+_SHORT_SHA = 7  # as git abbreviates it
 PLACEHOLDERS = ("tag", "branch", "sha", "repo", "name", "component", "version")
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]*)(?::([0-9]{1,2}))?\}")
@@ -100,3 +101,8 @@ def map_version(wanted: str) -> str | Refused:
     if len(version) > MAX_VERSION:
         return Refused(f"the version has {len(version)} characters; Sentry takes {MAX_VERSION} at most")
     return version
+
+
+def names_commit(version: str, sha: str) -> bool:
+    """Whether the version is made of the commit's id, so that all refs on the commit rightly have one release."""
+    return sha[:_SHORT_SHA] in version

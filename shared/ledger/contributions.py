@@ -55,14 +55,18 @@ _ANNOUNCED_LAST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """What one repository puts into a release, newest first. `is_first`: nobody knew before whether the target
-    has the repository."""
+    """What one repository puts into a release.
+
+    `commits` are newest first; None: none were sent, and what the release lists stays. `ref`: the tag that it is made of, None
+    for a branch. `is_first`: nobody knew before whether the target has the repository.
+    """
 
     target: str
     version: str
     repository_key: str
     full_name: str
-    commits: Sequence[Commit]
+    commits: Sequence[Commit] | None
+    ref: str | None
     is_first: bool = False
 
 
@@ -72,10 +76,11 @@ def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
         "target": own.target,
         "version": own.version,
         "repository_key": own.repository_key,
-        "commits": _pack(own.commits),
+        "commits": _pack(own.commits or ()),
+        "ref": own.ref,
         "at": at,
     }
-    connection.execute(_contribution(connection.dialect.name), row)
+    connection.execute(_contribution(connection.dialect.name, own.commits is not None), row)
     if own.is_first and own.commits:
         learn(connection, own.target, own.full_name, at)
 
@@ -87,11 +92,13 @@ def learn(connection: Connection, target: str, repository: str, at: datetime) ->
 
 
 @cache
-def _contribution(dialect: str) -> Any:
+def _contribution(dialect: str, lists_commits: bool) -> Any:
     statement = upsert_for(dialect, contributions)
+    new = statement.excluded
+    changed = {"ref": sa.func.coalesce(new.ref, contributions.c.ref), "at": new.at}
     return statement.on_conflict_do_update(
         index_elements=["target", "version", "repository_key"],
-        set_={"commits": statement.excluded.commits, "at": statement.excluded.at},
+        set_={**changed, "commits": new.commits} if lists_commits else changed,
     )
 
 

@@ -180,7 +180,9 @@ def test_old_rows_are_forgotten_in_steps(engine: Engine) -> None:
 
 
 def contribution(key: str, listed: Sequence[Commit] = ()) -> contributions.Contribution:
-    return contributions.Contribution(target="t", version="v", repository_key=key, full_name="acme/shop", commits=listed)
+    return contributions.Contribution(
+        target="t", version="v", repository_key=key, full_name="acme/shop", commits=listed, ref=None
+    )
 
 
 def test_what_repositories_put_into_a_release_comes_back_as_it_was(engine: Engine) -> None:

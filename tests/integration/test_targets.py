@@ -264,6 +264,7 @@ def bring_commits(engine: Engine, version: str) -> None:
         repository_key="github:acme/shop",
         full_name="acme/shop",
         commits=[commit()],
+        ref=None,
         is_first=True,
     )
     with engine.begin() as connection:

@@ -16,6 +16,7 @@ ADVICE: Mapping[str, str] = {
     Reason.SIGNATURE_WRONG: "Set the same secret here and at the provider, then redeliver there.",
     Reason.PAYLOAD_REFUSED: "The sender is authentic but its request is not readable: check content type and events there.",
     Reason.VERSION_REFUSED: "Sentry rejects this name: change the rule's release template, restart, and replay the delivery.",
+    Reason.VERSION_TAKEN: "Another tag made this release: change the rule's release template, or delete that tag, then replay.",
     Reason.REPOSITORY_UNKNOWN: "Add the repository at the target, or name it under [targets.NAME.repositories], then replay.",
     Reason.PROJECT_UNKNOWN: "Create the project at the target, or fix the rule's projects, then replay.",
     Reason.TARGET_AUTH: "The target rejected the token: renew it (scope project:releases), restart, resume the target.",

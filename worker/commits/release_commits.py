@@ -45,6 +45,7 @@ from worker.commits.forge_wait import (
 from worker.commits.history_writer import log_all
 from worker.commits.push_log import PushLog
 from worker.commits.range_finder import Collector
+from worker.commits.version_check import check_version
 
 COLLECT_SECONDS = 60.0
 _USED_UP = 0.5  # seconds: what is left of an attempt's time when it was used up
@@ -86,36 +87,37 @@ class Gatherer:
     stopping: threading.Event = field(default_factory=threading.Event)  # set on shutdown: nothing is begun after that
 
     def gather(self, job: Claimed, push: Push, target: Target, sentry: SentryClient, now: datetime) -> Gathered:
-        """The commits of the release. Raises Wait."""
+        """The commits of the release. Raises Wait, PermanentError where another tag has the version."""
         mode = job.spec["set_commits"]
+        push, names = self._locate(job, push)
+        own_key = push.repository.log_key
+        check_version(self.engine, job, own_key, names)
+        own = Contribution(
+            target=job.target,
+            version=job.version,
+            repository_key=own_key,
+            full_name=push.repository.full_name,
+            commits=None,
+            ref=job.ref if push.ref.kind == "tag" else None,
+            is_first=job.is_first_contact,
+        )
         if mode == "skip":
-            return Gathered(None, ())
+            return Gathered(None, (), own=own)
         name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
         if mode == "refs":
-            return Gathered(
-                None, (Listed(name, ()),), is_linked=self.names.is_linked(target.name, name, sentry.list_repositories)
-            )
+            is_linked = self.names.is_linked(target.name, name, sentry.list_repositories)
+            return Gathered(None, (Listed(name, ()),), own=own, is_linked=is_linked)
         if is_known and job.is_first_contact:
             with self.engine.begin() as connection:
                 contributions.learn(connection, target.name, push.repository.full_name, now)
-        push, names = self._locate(job, push)
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, names, now)
-        own_key = push.repository.log_key
         if mode == "auto" and not found.commits and push.is_created and push.ref.kind == "branch" and not found.partial:
             return Gathered({**found.as_json(), "repository": {"name": name, "known": is_known}}, ())  # the version is there
         with reading(self.engine).begin() as connection:
             kept = contributions.kept_contributions(connection, job.target, job.version)
             successor = contributions.find_successor(connection, job, own_key, names) if own_key in kept else None
-        own = None
         if successor is None:
-            own = Contribution(
-                target=job.target,
-                version=job.version,
-                repository_key=own_key,
-                full_name=push.repository.full_name,
-                commits=found.commits,
-                is_first=job.is_first_contact,
-            )
+            own = replace(own, commits=found.commits)
         else:  # its commits are in the release: an older job that ends after it must not take them back
             why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
             found, complete_at = replace(found, commits=kept[own_key].commits, partial=why, is_proven=False), None

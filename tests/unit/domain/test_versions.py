@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.push import is_valid_ref
-from shared.domain.versions import PLACEHOLDERS, Refused, check_template, map_version, parse_tag, render_version
+from shared.domain.versions import PLACEHOLDERS, Refused, check_template, map_version, names_commit, parse_tag, render_version
 from tests.builders import commit, examples, push
 from webhook.local.sample_webhooks import sha
 
@@ -207,3 +207,10 @@ def test_a_rendered_version_is_never_one_that_sentry_refuses(ref: str, template:
 def test_a_sha256_commit_fits_into_a_version() -> None:
     assert render_version("{sha}", push(sha="a" * 64)) == "a" * 64
     assert render_version("{sha}", push(sha=sha("x"))) == sha("x")
+
+
+@pytest.mark.parametrize(("template", "is_named"), [("{tag}", False), ("{sha}", True), ("{name}@{sha:8}", True), ("v1", False)])
+def test_a_version_names_its_commit_where_the_template_does(template: str, is_named: bool) -> None:
+    version = render_version(template, push("refs/tags/v1.0.0"))
+    assert isinstance(version, str)
+    assert names_commit(version, SHA) is is_named
