@@ -93,7 +93,8 @@ class Comparer:
                 if not is_there and work.target not in held:
                     held[work.target] = _Held(self._target(work.target), deadline)
                 is_there = is_there or held[work.target].has(work.version)
-                entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=None if is_there else reason or status))
+                why = None if is_there else reason or status
+                entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=why, at=tag.at))
         return ReconcileReport(repository, len(tags), tuple(entries))
 
     def _newest(self, repository: Repository, tags: Sequence[Tag], limit: int | None) -> list[Tag]:
@@ -156,7 +157,7 @@ def queue(
             continue
         with engine.begin() as connection:
             push = tag_push(repository, item.tag, item.sha)
-            job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now(), sources)
+            job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now(), sources, tag_at=item.at)
         yield job_id if waits else None
 
 

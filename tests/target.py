@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,6 +29,7 @@ class Target:
         self.is_down = False  # 500 to everything
         self.get_answer: Scripted | None = None  # of every GET
         self.gets: list[str] = []
+        self.on_post: Callable[[], object] | None = None  # called once, while the next POST waits for its answer
         self._lock = threading.Lock()
         target = self
 
@@ -35,6 +37,9 @@ class Target:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                called, target.on_post = target.on_post, None
+                if called is not None:
+                    called()
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 answering = target._put if self.command == "PUT" else target._answer
                 status, headers, answer = answering(self.path, body, dict(self.headers))

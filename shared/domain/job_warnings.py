@@ -21,6 +21,7 @@ class WarningCode(StrEnum):
     COMMITS_REPLACED = "commits_replaced"
     RELEASE_ARCHIVED = "release_archived"
     DEPLOY_REFUSED = "deploy_refused"
+    LATER_DEPLOY = "later_deploy"
     EMAILS_LEFT_OUT = "emails_left_out"
     REPOSITORY_UNLINKED = "repository_unlinked"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from shared.domain.push import Repository
@@ -14,6 +15,7 @@ class ReconcileEntry:
     """A tag at one target. `why` is None when its release is there, else the job's reason or state, or missed_webhook.
 
     `work` is None for a tag that makes no release: then `why` is the reason code and `detail` says it in a sentence.
+    `at` is the time of its commit, where the forge's list has it.
     """
 
     tag: str
@@ -21,6 +23,7 @@ class ReconcileEntry:
     work: Work | None
     why: str | None
     detail: str | None = None
+    at: datetime | None = None
 
     @property
     def is_missing(self) -> bool:

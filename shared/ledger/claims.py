@@ -15,13 +15,15 @@ from sqlalchemy.exc import IntegrityError
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.infra.database import UtcDateTime
 from shared.ledger.job_transitions import BUDGET, LEASE, move
-from shared.ledger.tables import attempts, jobs, payloads, target_repositories, target_states
+from shared.ledger.tables import attempts, deliveries, jobs, payloads, target_repositories, target_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """A job in our hands until `lease_until`, with all that one attempt needs. `headers` and `body`: None once expired.
 
+    `event_at`: when what it announces happened, which is when its delivery came; None for a tag without one whose time nobody
+    knows. `deploy_at`: when its ref came back to this commit, which makes one more deploy.
     `is_first_contact`: the target has had no commits of the repository yet, and no other job brings it some meanwhile.
     """
 
@@ -40,6 +42,8 @@ class Claimed:
     deploy: Mapping[str, Any] | None
     release_url: str | None  # set once a release was sent, also a partial one that is to be completed
     created_at: datetime
+    event_at: datetime | None
+    deploy_at: datetime | None
     lease_until: datetime
     headers: Mapping[str, str] | None
     body: bytes | None
@@ -101,6 +105,7 @@ def claim(connection: Connection, job_id: str, *, now: datetime, lease: timedelt
         id=job_id,
         number=row.attempts,
         lease_until=now + lease,
+        event_at=row.event_at or (payload.created_at if payload else row.created_at if row.delivery_id else None),
         is_first_contact=bool(row.is_first_contact),
         earlier=tuple((attempt.outcome, attempt.http_status) for attempt in earlier),
         **{name: row._mapping[name] for name in _AS_STORED},
@@ -129,13 +134,17 @@ def asked_at(connection: Connection, job: Claimed) -> datetime:
     return connection.execute(replayed).scalar_one() or job.created_at
 
 
-_AS_STORED = [name for name in Claimed.__dataclass_fields__ if name in jobs.c and name not in ("id", "lease_until")]
+_AS_STORED = [name for name in Claimed.__dataclass_fields__ if name in jobs.c and name not in ("id", "event_at", "lease_until")]
 _EARLIER = sa.select(attempts.c.outcome, attempts.c.http_status).where(
     attempts.c.job_id == sa.bindparam("job"),
     attempts.c.number < sa.bindparam("number"),
     attempts.c.outcome.in_((Outcome.RETRY, Outcome.FAILED, Outcome.LOST, Outcome.SUCCEEDED)),
 )
-_PAYLOAD = sa.select(payloads.c.headers, payloads.c.body).where(payloads.c.delivery_seq == sa.bindparam("seq"))
+_PAYLOAD = (
+    sa.select(deliveries.c.created_at, payloads.c.headers, payloads.c.body)
+    .select_from(deliveries.outerjoin(payloads, payloads.c.delivery_seq == deliveries.c.seq))
+    .where(deliveries.c.seq == sa.bindparam("seq"))
+)
 
 
 @cache  # a statement that is built for each call costs more than its execution
@@ -159,6 +168,7 @@ def _claiming() -> Any:
             jobs.c.attempts,
             jobs.c.trigger,
             jobs.c.delivery_seq,
+            jobs.c.event_at,
             sa.and_(_lists_commits(jobs), ~_is_known()).label("is_first_contact"),
             *(jobs.c[name] for name in _AS_STORED),
         )

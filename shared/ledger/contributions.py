@@ -66,7 +66,7 @@ class Contribution:
     repository_key: str
     full_name: str
     commits: Sequence[Commit] | None
-    ref: str | None
+    ref: str | None = None
     is_first: bool = False
 
 

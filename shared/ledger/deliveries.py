@@ -142,14 +142,22 @@ def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> 
 
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, arrival: Arrival) -> tuple[str, bool]:
-    """A job that failed, or whose release another commit of its ref has replaced since, is queued again."""
+    """A job that failed, whose release another commit of its ref has replaced since, or whose branch is back on its commit and
+    is deployed again, is queued again."""
     now = arrival.now
 
     def revive(existing: str) -> bool:
-        if job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,)):
-            return True
-        names = identities.names_of(connection, push.repository, arrival.sources).every
-        return job_transitions.bring_back(connection, existing, names, now=now)
+        is_branch = push.ref.kind == "branch"
+        is_back = work.environment is not None and repeated_moves.is_new(
+            connection, arrival.provider, push, arrival.headers, seq
+        )
+        waits = job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,))
+        if not waits:
+            names = identities.names_of(connection, push.repository, arrival.sources).every
+            waits = job_transitions.bring_back(connection, existing, names, now=now, always=is_back and is_branch)
+        if is_back and (waits or is_branch):
+            job_transitions.ask_for_deploy(connection, existing, now=now)
+        return waits
 
     values = job_values(push, work, seq, arrival.hook.delivery_id, Trigger.WEBHOOK, now)
     return _ensure_job(connection, push, values, arrival.sources, revive)
@@ -169,11 +177,18 @@ def queue_again(
 
 
 def adopt(
-    connection: Connection, push: Push, work: Work, trigger: Trigger, now: datetime, sources: Sequence[Source] = ()
+    connection: Connection,
+    push: Push,
+    work: Work,
+    trigger: Trigger,
+    now: datetime,
+    sources: Sequence[Source] = (),
+    *,
+    tag_at: datetime | None = None,
 ) -> tuple[str, bool]:
     """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
     push = replace(push, repository=identities.locate(connection, push.repository, sources))
-    values = job_values(push, work, None, None, trigger, now)
+    values = job_values(push, work, None, None, trigger, now) | {"event_at": tag_at}
     revive = partial(job_transitions.replay, connection, now=now)
     return _ensure_job(connection, push, values, sources, revive)
 

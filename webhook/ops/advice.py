@@ -45,6 +45,7 @@ WARNING_ADVICE: Mapping[str, str] = {
     WarningCode.COMMITS_REPLACED: "Another client made this release, and its commits may be lost: let one client send commits.",
     WarningCode.RELEASE_ARCHIVED: "The release is archived at the target, so its lists hide it: restore it there.",
     WarningCode.DEPLOY_REFUSED: "The release exists without this deploy: let the token make deploys, or drop environment.",
+    WarningCode.LATER_DEPLOY: "No action needed: this version was late. Lists by time show the later deploy as current.",
     WarningCode.EMAILS_LEFT_OUT: "The target refused addresses: their commits have no author there. Update the target.",
     WarningCode.REPOSITORY_UNLINKED: "Connect the repository to an integration at the target, so that it can resolve refs.",
 }

@@ -22,7 +22,8 @@ from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.sentry_client import Sent, SentryClient
-from worker.commits.release_commits import COLLECT_SECONDS, Gatherer
+from worker.commits.release_commits import COLLECT_SECONDS, Gathered, Gatherer
+from worker.jobs.deploy_order import check_order
 from worker.jobs.deploys import Note, record_deploy
 from worker.jobs.sending import Sender
 
@@ -35,7 +36,7 @@ class Done:
     """The release is there. `range` is the contract's JSON, None when we sent no commits by intent.
 
     `complete_at`: the list is partial and the forge may give the rest then. `own`: to be remembered with the outcome.
-    `warnings`: how the release differs from what was asked.
+    `warnings`: how the release differs from what was asked. `deployed_at`: the time of its newest deploy, if any.
     """
 
     sent: Sent
@@ -43,6 +44,7 @@ class Done:
     complete_at: datetime | None = None
     own: Contribution | None = None
     warnings: tuple[JobWarning, ...] = ()
+    deployed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     sentry = _open(target, tools, kept)
     push = read_push(job)
     gathered = tools.gatherer.gather(job, push, target, sentry, datetime.now(UTC))
-    body = plan_release(push, version=job.version, spec=job.spec, received_at=job.created_at, listed=gathered.listed)
+    event_at = _event_at(job, gathered)
+    body = plan_release(push, version=job.version, spec=job.spec, received_at=event_at, listed=gathered.listed)
     deadline = Deadline(SEND_SECONDS)
     released = Sender(tools.gatherer.engine, sentry, job, gathered.is_new).release(body, deadline)
     sent, warnings = released.sent, released.warnings
@@ -72,12 +75,22 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
         name = gathered.listed[0].repository
         why = f"no integration stands behind the repository {name!r} at the target, so it finds no commits"
         warnings += (JobWarning(WarningCode.REPOSITORY_UNLINKED, why),)
+    deployed_at = None
     if job.spec["environment"] is not None:
         tools.gatherer.keep(gathered.own)  # whatever becomes of the deploy, the release lists these commits now
         if warnings:
             note(warnings=as_json(warnings))
-        warnings += record_deploy(job, sentry, note, deadline, target.deploy_wait)
-    return Done(sent, _with_left_out(gathered.range, released.left_out), gathered.complete_at, gathered.own, warnings)
+        deployed_at, refused = record_deploy(job, sentry, note, deadline, target.deploy_wait, job.deploy_at or event_at)
+        warnings += refused or check_order(tools.gatherer.engine, job, deployed_at)
+    found = _with_left_out(gathered.range, released.left_out)
+    return Done(sent, found, gathered.complete_at, gathered.own, warnings, deployed_at)
+
+
+def _event_at(job: Claimed, gathered: Gathered) -> datetime:
+    """When the delivery came; of a tag without one its commit's time, where that is known."""
+    commits = (commit for part in gathered.listed for commit in part.commits if commit.id == job.sha)
+    known = job.event_at or next((commit.timestamp for commit in commits if commit.timestamp is not None), job.created_at)
+    return min(known, job.created_at)
 
 
 def is_answering(job: Claimed, tools: Tools, kept: Exchanges) -> bool:

@@ -25,39 +25,45 @@ class LostLease(Exception):
 
 
 def record_deploy(
-    job: Claimed, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta
-) -> tuple[JobWarning, ...]:
-    """`wait`: after an unclear answer, until the target must be done with it. The warning is of a deploy that the target has
-    refused for PATIENCE. Raises TransientError, PermanentError, Wait, LostLease."""
+    job: Claimed, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta, at: datetime
+) -> tuple[datetime, tuple[JobWarning, ...]]:
+    """The time of the newest deploy, and a warning where the target has refused it for PATIENCE.
+
+    `at`: when what is deployed happened. `wait`: after an unclear answer, until the target must be done with it. Raises
+    TransientError, PermanentError, Wait, LostLease.
+    """
     try:
-        _send_once(job, sentry, note, deadline, wait)
+        return _send_once(job, sentry, note, deadline, wait, at), ()
     except TransientError as problem:
         if not problem.is_of_release:
             raise
-        now, before = datetime.now(UTC), job.deploy or {}
+        now, before = datetime.now(UTC), {} if job.deploy is None or job.deploy["state"] == "sent" else job.deploy
         since = before.get("refused_at", now.isoformat())
         state = "sending" if before.get("state") == "sending" else "refused"
-        note(deploy={"finished_at": job.created_at.isoformat(), **before, "state": state, "refused_at": since})
+        note(deploy={"finished_at": at.isoformat(), **before, "state": state, "refused_at": since})
         if now - datetime.fromisoformat(since) < PATIENCE and not job.is_last_try:
             raise
-        return (JobWarning(WarningCode.DEPLOY_REFUSED, str(problem)),)
-    return ()
+        return at, (JobWarning(WarningCode.DEPLOY_REFUSED, str(problem)),)
 
 
-def _send_once(job: Claimed, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta) -> None:
-    """Deploys are not idempotent at Sentry: the intent is written down first. After an unclear answer we look, and send it
-    again only when a slow target, or a proxy before it, must be done with it. Raises Wait until then."""
+def _send_once(job: Claimed, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta, at: datetime) -> datetime:
+    """The time of the deploy that is there now.
+
+    Deploys are not idempotent at Sentry: the intent is written down first. After an unclear answer we look, and send it
+    again only when a slow target, or a proxy before it, must be done with it. Raises Wait until then.
+    """
     asked_at = datetime.now(UTC)
-    finished_at = job.created_at  # of the event, not of our work: whoever sorts by time must see the newer version last
+    finished_at = at  # of the event, not of our work: whoever sorts by time must see the newer version last
     environment = str(job.spec["environment"])
-    if job.deploy is not None:
-        if job.deploy["state"] == "sent":
-            return
-        finished_at = datetime.fromisoformat(job.deploy["finished_at"])
+    if job.deploy is not None and job.deploy["state"] == "sent":
+        recorded_at = datetime.fromisoformat(job.deploy["finished_at"])
+        if job.deploy_at is None or job.deploy_at <= recorded_at:
+            return recorded_at
     if job.deploy is not None and job.deploy["state"] == "sending":
+        finished_at = datetime.fromisoformat(job.deploy["finished_at"])
         if sentry.find_deploy(job.version, environment=environment, finished_at=finished_at, deadline=deadline):
             note(deploy={"state": "sent", "finished_at": finished_at.isoformat()})
-            return
+            return finished_at
         until = datetime.fromisoformat(job.deploy.get("asked_at", job.deploy["finished_at"])) + wait
         if until > asked_at:
             why = "whether the target has the deploy is unclear: it is looked for, and sent again only if it does not turn up"
@@ -81,3 +87,4 @@ def _send_once(job: Claimed, sentry: SentryClient, note: Note, deadline: Deadlin
             note(deploy=None)
         raise
     note(deploy={"state": "sent", **kept})
+    return finished_at

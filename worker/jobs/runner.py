@@ -224,6 +224,8 @@ class Runner:
             )
             if is_ours and done.own is not None:
                 contribute(connection, done.own, now)
+            if is_ours and done.deployed_at is not None:
+                job_transitions.return_for_deploy(connection, job.id, done.deployed_at, now=now)
             return is_ours
 
         is_ours = self._close(job, Seen(Sign.WELL), write)
