@@ -51,5 +51,6 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "cancel": (frozenset(WAITING), JobState.CANCELLED),
     "settle": (frozenset({JobState.RETRYING}), JobState.SUCCEEDED),  # a person wants no more of its commits
     "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),
-    "return": (frozenset({JobState.SUCCEEDED}), JobState.QUEUED),  # its ref moved away and is back on its commit
+    # Its release is there, its ref moved away and is back on its commit.
+    "return": (frozenset({JobState.SUCCEEDED, JobState.RETRYING}), JobState.QUEUED),
 }

@@ -172,7 +172,8 @@ def _afresh(now: datetime, trigger: Trigger) -> dict[str, Any]:
 def bring_back(connection: Connection, job_id: str, names: Sequence[str], *, now: datetime, always: bool = False) -> bool:
     """Queue a job again whose release another commit of the same ref has replaced since: a tag that moved, and moved back.
 
-    `names`: all that its repository was ever called. `always`: also one that was not replaced.
+    `names`: all that its repository was ever called. `always`: also one that was not replaced. A release that is there and waits
+    for more of its commits counts as one that succeeded.
     """
     other, this = jobs.alias("other"), jobs.c
     same = (this.target, this.provider, this.ref, this.version)
@@ -185,23 +186,19 @@ def bring_back(connection: Connection, job_id: str, names: Sequence[str], *, now
         other.c.id != this.id,
         other.c.updated_at > this.updated_at,
     )
-    statement = move("return", this.id == job_id, *(() if always else (replaced,)))
+    is_there = sa.or_(this.status == JobState.SUCCEEDED, this.reason == PARTIAL)
+    statement = move("return", this.id == job_id, is_there, *(() if always else (replaced,)))
     return connection.execute(statement.values({**_afresh(now, Trigger.WEBHOOK), "release_url": None})).rowcount == 1
 
 
 def ask_for_deploy(connection: Connection, job_id: str, *, now: datetime) -> None:
-    """Its ref is back on its commit: whichever state the job is in, its next attempt records one more deploy, of this time.
-
-    A release that only lacks some commits does not wait for them first.
-    """
-    is_partial = jobs.c.reason == PARTIAL
-    times = {name: sa.case((is_partial, now), else_=jobs.c[name]) for name in ("next_attempt_at", "knock_at")}
-    connection.execute(jobs.update().where(jobs.c.id == job_id).values(deploy_at=now, release_url=None, **times))
+    """Its ref is back on its commit: whichever state the job is in, its next attempt records one more deploy, of this time."""
+    connection.execute(jobs.update().where(jobs.c.id == job_id).values(deploy_at=now))
 
 
 def return_for_deploy(connection: Connection, job_id: str, recorded_at: datetime, *, now: datetime) -> None:
     """Queue a job that has succeeded again, if its ref came back to its commit while it ran."""
-    statement = move("return", jobs.c.id == job_id, jobs.c.deploy_at > recorded_at)
+    statement = move("return", jobs.c.id == job_id, jobs.c.status == JobState.SUCCEEDED, jobs.c.deploy_at > recorded_at)
     connection.execute(statement.values(_afresh(now, Trigger.WEBHOOK)))
 
 
