@@ -172,8 +172,8 @@ def _afresh(now: datetime, trigger: Trigger) -> dict[str, Any]:
 def bring_back(connection: Connection, job_id: str, names: Sequence[str], *, now: datetime, always: bool = False) -> bool:
     """Queue a job again whose release another commit of the same ref has replaced since: a tag that moved, and moved back.
 
-    `names`: all that its repository was ever called. `always`: also one that was not replaced. A release that is there and waits
-    for more of its commits counts as one that succeeded.
+    `names`: all that its repository was ever called. `always`: also one that was not replaced. A release that is there and
+    waits for more of its commits counts as one that succeeded.
     """
     other, this = jobs.alias("other"), jobs.c
     same = (this.target, this.provider, this.ref, this.version)
