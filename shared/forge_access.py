@@ -52,11 +52,14 @@ class ForgeAccesses:
             return known
 
 
-def respect(engine: Engine, forge: Forge, repository: Repository, now: datetime) -> None:
-    """Raises RateLimited or Refused where one is in force for this token, or for this repository with it."""
+def respect(engine: Engine, forge: Forge, repository: Repository, now: datetime, asked_at: datetime | None = None) -> None:
+    """Raises RateLimited or Refused where one is in force for this token, or for this repository with it.
+
+    `asked_at`: a person wanted an answer then, so that a refusal from before is asked about once more.
+    """
     with reading(engine).begin() as connection:
         kept = forge_limits.held(connection, (forge.scope, forge.scope_of(repository.full_name)), now)
-    if kept is None:
+    if kept is None or (kept.is_refusal and asked_at is not None and kept.until - REFUSED_AGAIN < asked_at):
         return
     if kept.is_refusal:
         raise Refused(kept.detail, scope=kept.scope, status=401)

@@ -8,33 +8,35 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 import httpx2
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from shared.config.settings import Settings
 from shared.domain.job_states import JobState, Trigger
 from shared.domain.push import Repository, tag_push
 from shared.domain.reasons import Reason
-from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
+from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport, oldest_first
 from shared.domain.rules import Decision, Rules, Source, decide
 from shared.domain.tag_names import read_tag
 from shared.domain.tag_order import newest_of_each_line
 from shared.errors import Conflict, PermanentError, TransientError
 from shared.forge_access import ForgeAccesses, note, respect
-from shared.forges.forge import Tag
+from shared.forges.forge import Forge, Tag, TagDates
 from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
 from shared.ledger import deliveries, identities, reconcile_runs
-from shared.ledger.identities import Names
 from shared.ledger.reconcile_runs import Claimed
-from shared.ledger.tables import jobs
+from shared.ledger.tag_jobs import ON_ITS_WAY, TagJobs
 from shared.targets.sentry_client import SentryClient
+
+T = TypeVar("T")
 
 NO_JOB = Reason.MISSED_WEBHOOK
 RECENT_TAGS = 50  # of each line, that a reconcile looks at; a backfill takes all
@@ -69,32 +71,40 @@ class Comparer:
         """`[[sources]]` of the configuration."""
         return self._rules.sources
 
-    def compare(self, repository: Repository, limit: int | None, *, believes_ledger: bool = False) -> ReconcileReport:
+    def compare(
+        self, repository: Repository, limit: int | None, *, believes_ledger: bool = False, with_dates: bool = False
+    ) -> ReconcileReport:
         """Which releases of the repository's tags are missing where; of each line the newest `limit` tags only, if given.
 
         `believes_ledger`: a job that has succeeded is proof enough, so that a target is only asked about the others.
+        `with_dates`: also ask when the tags of missing releases were made.
         """
         deadline = Deadline(_LIST_SECONDS, self._stopping)
         with reading(self._engine).begin() as connection:
             repository = identities.canonical(connection, repository)
             names = identities.names_of(connection, repository, self._rules.sources)
-        tags = self._tags(repository, deadline)
-        ordered = self._newest(repository, tags, limit)
-        known = _jobs(self._engine, repository, names)
+        forge = self._open(repository)
+        tags = self._asking(repository, lambda: forge.tags(repository.full_name, "", deadline))
+        known = TagJobs(self._engine, repository, names)
         held: dict[str, _Held] = {}
         entries: list[ReconcileEntry] = []
-        for tag in ordered:
+        for tag in self._newest(repository, tags, limit):
             decision = decide(tag_push(repository, tag.name, tag.sha), self._rules)
             if not decision.work:
                 entries.append(_refused(tag, decision))
             for work in decision.work:
-                status, reason = known.get((work.target, tag.name, tag.sha), (None, NO_JOB))
+                status, reason = known.find(work.target, tag.name, tag.sha) or (None, NO_JOB)
                 is_there = believes_ledger and status == JobState.SUCCEEDED
                 if not is_there and work.target not in held:
                     held[work.target] = _Held(self._target(work.target), deadline)
                 is_there = is_there or held[work.target].has(work.version)
                 why = None if is_there else reason or status
                 entries.append(ReconcileEntry(tag=tag.name, sha=tag.sha, work=work, why=why, at=tag.at))
+        if with_dates:
+            missing = {entry.tag for entry in entries if entry.is_missing}
+            wanted = [tag for tag in tags if tag.name in missing]
+            dates = self._asking(repository, lambda: forge.dates(repository.full_name, wanted, deadline)) if wanted else {}
+            entries = [_dated(entry, dates.get(entry.tag)) for entry in entries]
         return ReconcileReport(repository, len(tags), tuple(entries))
 
     def _newest(self, repository: Repository, tags: Sequence[Tag], limit: int | None) -> list[Tag]:
@@ -104,13 +114,17 @@ class Comparer:
         read = (read_tag(name, final_suffixes=naming.final_suffixes, templates=naming.templates) for name in by_name)
         return [by_name[tag.name] for tag in newest_of_each_line(read, limit)]
 
-    def _tags(self, repository: Repository, deadline: Deadline) -> list[Tag]:
+    def _open(self, repository: Repository) -> Forge:
         forge = self._forges.open(repository.provider)
         if forge is None:
             raise PermanentError(f"the API of {repository.provider} is switched off", reason=Reason.REPOSITORY_UNKNOWN)
         respect(self._engine, forge, repository, datetime.now(UTC))
+        return forge
+
+    def _asking(self, repository: Repository, ask: Callable[[], T]) -> T:
+        """The forge's answer; a limit or a refusal that it names is kept to by all."""
         try:
-            return forge.tags(repository.full_name, "", deadline)
+            return ask()
         except (TransientError, PermanentError) as problem:
             note(self._engine, problem, repository, datetime.now(UTC))
             raise
@@ -150,14 +164,21 @@ def queue(
     trigger: Trigger,
     now: Callable[[], datetime],
     sources: Sequence[Source] = (),
+    *,
+    with_deploys: bool = False,
 ) -> Iterator[str | None]:
-    """Queue what is missing, one transaction each, oldest first; yields the job's id, or None where it waits already."""
+    """Queue what is missing, one transaction each; yields the job's id, or None where it waits already.
+
+    `with_deploys`: also record the deploys that the rules ask for; what these tags announce was deployed long ago, if at all.
+    """
     for item in missing:
         if item.work is None:
             continue
         with engine.begin() as connection:
             push = tag_push(repository, item.tag, item.sha)
-            job_id, waits = deliveries.adopt(connection, push, item.work, trigger, now(), sources, tag_at=item.at)
+            work = item.work if with_deploys else item.work._replace(environment=None)
+            at = item.tagged_at or item.at
+            job_id, waits = deliveries.adopt(connection, push, work, trigger, now(), sources, tag_at=at)
         yield job_id if waits else None
 
 
@@ -194,7 +215,10 @@ class ReconcileRun:
     def compare(self) -> ReconcileReport:
         """The report, also written to the run. Raises what `Comparer.compare` raises, LostRun."""
         found = self._comparer.compare(
-            read_repository(self._mine.key), self._mine.most_tags, believes_ledger=self._mine.is_by_timer
+            read_repository(self._mine.key),
+            self._mine.most_tags,
+            believes_ledger=self._mine.is_by_timer,
+            with_dates=self._mine.creates,
         )
         to_create = len(entries_to_create(found, self._mine))
         self._write(lambda connection, now: reconcile_runs.save(connection, self._mine, found, to_create=to_create, now=now))
@@ -207,7 +231,8 @@ class ReconcileRun:
             if start:
                 self._pause()
             step = entries[start : start + STEP]
-            made = queue(found.repository, step, self._engine, self._mine.trigger, self._clock, self._comparer.sources)
+            run, sources = self._mine, self._comparer.sources
+            made = queue(found.repository, step, self._engine, run.trigger, self._clock, sources, with_deploys=run.with_deploys)
             self.queued += [job_id for job_id in made if job_id is not None]
             self._write(partial(self._advance, start + len(step)))
             yield len(step)
@@ -232,29 +257,16 @@ class ReconcileRun:
 
 
 def entries_to_create(found: ReconcileReport, run: Claimed) -> tuple[ReconcileEntry, ...]:
-    """What this run is to queue. The timer leaves alone what has a job: a person may have cancelled it."""
+    """What this run is to queue, oldest first. The timer leaves alone what has a job: a person may have cancelled it."""
     if not run.creates:
         return ()
-    return tuple(entry for entry in found.missing if not run.is_by_timer or entry.why == NO_JOB)
+    wanted = (entry for entry in found.missing if not run.is_by_timer or entry.why == NO_JOB)
+    return tuple(oldest_first(entry for entry in wanted if entry.why != ON_ITS_WAY))
+
+
+def _dated(entry: ReconcileEntry, dates: TagDates | None) -> ReconcileEntry:
+    return entry if dates is None else replace(entry, at=dates.committed_at, tagged_at=dates.tagged_at)
 
 
 def _refused(tag: Tag, decision: Decision) -> ReconcileEntry:
     return ReconcileEntry(tag=tag.name, sha=tag.sha, work=None, why=decision.reason, detail=decision.detail)
-
-
-def _jobs(engine: Engine, repository: Repository, names: Names) -> Mapping[tuple[str, str, str], tuple[str, str | None]]:
-    """{(target, tag, sha): (state, reason)} of the ledger's jobs for tags of this repository."""
-    statement = sa.select(jobs.c.target, jobs.c.ref, jobs.c.sha, jobs.c.status, jobs.c.reason).where(
-        jobs.c.provider == repository.provider,
-        jobs.c.repository.in_(names.every),
-        jobs.c.ref.like("refs/tags/%"),
-        sa.case(
-            (jobs.c.repository_id.is_(None), jobs.c.repository.in_(names.without_number)),
-            else_=sa.or_(sa.literal(repository.id, sa.BigInteger).is_(None), jobs.c.repository_id == repository.id),
-        ),
-    )
-    with reading(engine).begin() as connection:
-        return {
-            (row.target, row.ref.removeprefix("refs/tags/"), row.sha): (row.status, row.reason)
-            for row in connection.execute(statement)
-        }

@@ -66,6 +66,10 @@ def accept(
 
 def accept_sample(engine: Engine, in_force: Rules, sample: Sample, at: datetime | None = None) -> tuple[str, ...]:
     """The ids of its jobs."""
+    return accept_receipt(engine, in_force, sample, at).jobs
+
+
+def accept_receipt(engine: Engine, in_force: Rules, sample: Sample, at: datetime | None = None) -> deliveries.Receipt:
     headers = {key.lower(): value for key, value in sample.headers.items()}
     hook = PROVIDERS[sample.provider].read(Incoming(headers, sample.body))
     assert isinstance(hook.content, Push)
@@ -80,7 +84,7 @@ def accept_sample(engine: Engine, in_force: Rules, sample: Sample, at: datetime 
                 body=sample.body,
                 now=at or datetime.now(UTC),
             ),
-        ).jobs
+        )
 
 
 def patient(url: str) -> Rules:

@@ -26,6 +26,7 @@ class Trigger(StrEnum):
     RESCUE = "rescue"  # the worker before it vanished
     RECONCILE = "reconcile"  # the tag is at the forge, its webhook never came
     BACKFILL = "backfill"  # a person asked for the releases of the past
+    RECOLLECT = "recollect"  # the commit list of a release that is there is collected again
 
 
 class Outcome(StrEnum):
@@ -51,6 +52,10 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "cancel": (frozenset(WAITING), JobState.CANCELLED),
     "settle": (frozenset({JobState.RETRYING}), JobState.SUCCEEDED),  # a person wants no more of its commits
     "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),
+    "recollect": (frozenset({JobState.SUCCEEDED, JobState.RETRYING}), JobState.QUEUED),  # its release is there
+    # A recollect that ends without a whole list gives the state back that the job had before.
+    "restore_succeeded": (frozenset({JobState.RUNNING, *WAITING}), JobState.SUCCEEDED),
+    "restore_completing": (frozenset({JobState.RUNNING, *WAITING}), JobState.RETRYING),
     # Its release is there, its ref moved away and is back on its commit.
     "return": (frozenset({JobState.SUCCEEDED, JobState.RETRYING}), JobState.QUEUED),
 }

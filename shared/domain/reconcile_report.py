@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.domain.push import Repository
@@ -15,7 +16,7 @@ class ReconcileEntry:
     """A tag at one target. `why` is None when its release is there, else the job's reason or state, or missed_webhook.
 
     `work` is None for a tag that makes no release: then `why` is the reason code and `detail` says it in a sentence.
-    `at` is the time of its commit, where the forge's list has it.
+    `at` is the time of the tag's commit, `tagged_at` the tagger's date, else that time, where they are known.
     """
 
     tag: str
@@ -24,6 +25,7 @@ class ReconcileEntry:
     why: str | None
     detail: str | None = None
     at: datetime | None = None
+    tagged_at: datetime | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -52,3 +54,14 @@ class ReconcileReport:
     def refused(self) -> tuple[ReconcileEntry, ...]:
         """Tags that no rule wants, or whose version Sentry refuses."""
         return tuple(entry for entry in self.entries if entry.work is None)
+
+
+def oldest_first(entries: Iterable[ReconcileEntry]) -> list[ReconcileEntry]:
+    """Entries in the order of versions, sorted by the times of their commits, so that each comes after the release that it
+    counts from. One whose time is not known stays behind the version before it."""
+    last = datetime.min.replace(tzinfo=UTC)
+    timed: list[tuple[datetime, ReconcileEntry]] = []
+    for entry in entries:
+        last = entry.at or last
+        timed.append((last, entry))
+    return [entry for _, entry in sorted(timed, key=lambda pair: pair[0])]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from shared.domain.tag_order import TagName
 
 MOST_MORE = 5  # comparisons beyond the first
+MOST_MORE_AGAIN = 10  # of a recollect
 
 
 class Release(NamedTuple):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from shared.domain.push import Commit, FileChange
 from shared.forges.call_gate import Turns
@@ -30,11 +30,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Tag:
     """`name` without `refs/tags/`. `sha` is the commit: annotated tags are peeled, also tags of tags. `at` is the commit's
-    time, where the forge's list has it."""
+    time, `tagged_at` the tagger's date of an annotated tag, where the forge's list has them."""
 
     name: str
     sha: str
     at: datetime | None = field(default=None, compare=False)
+    tagged_at: datetime | None = field(default=None, compare=False)
+
+
+class TagDates(NamedTuple):
+    """The time of a tag's commit, and the tagger's date: that time, where the tag is not annotated."""
+
+    committed_at: datetime
+    tagged_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +126,9 @@ class Forge(Protocol):
 
     def times(self, repository: str, shas: Sequence[str], deadline: Deadline) -> Mapping[str, datetime]:
         """{sha: the commit's time} of those that the forge tells a hundred at a time; a forge may tell none."""
+
+    def dates(self, repository: str, tags: Sequence[Tag], deadline: Deadline) -> Mapping[str, TagDates]:
+        """{name: when the tag was made} of those that the forge tells a hundred at a time, or has told."""
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """The tag of exactly this name."""

@@ -1,4 +1,4 @@
-"""Acts upon many jobs in short transactions: replay all that a filter matches, cancel what is left of such a replay.
+"""Acts upon many jobs in short transactions: replay or recollect all that a filter matches, cancel what is left of that.
 
 Takes a connection, never commits. `begin` and each `step` are transactions of their own; a step takes at most STEP jobs, so
 that no worker and no webhook waits long for the rows. The row remembers how far the act has come: whoever finds its lease
@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from shared.domain.filters import read_job_filter
 from shared.domain.ids import first_id
 from shared.domain.job_states import TRANSITIONS, WAITING
-from shared.ledger import audit
+from shared.ledger import audit, recollects
 from shared.ledger.job_transitions import cancel_all, requeue
 from shared.ledger.queries.lookup import job_conditions
 from shared.ledger.reporting_tables import bulk_acts
@@ -25,11 +25,13 @@ from shared.ledger.tables import jobs
 
 STEP = 500  # jobs a transaction
 LEASE = timedelta(seconds=30)
-Verb = Literal["replay", "cancel"]
+Verb = Literal["replay", "recollect", "cancel"]
+_PAST: dict[Verb, str] = {"replay": "replayed", "recollect": "recollected", "cancel": "cancelled"}
 
 
 class BulkAct(NamedTuple):
-    """A row of `bulk_acts`. `wanted`: the filter's words as given, relative to `started_at`; for a cancel {"replay": seq}."""
+    """A row of `bulk_acts`. `wanted`: the filter's words as given, relative to `started_at`; for a cancel {"replay": seq,
+    "verb": of the act}."""
 
     seq: int
     verb: Verb
@@ -45,7 +47,7 @@ class BulkAct(NamedTuple):
 
 def begin(connection: Connection, seq: int, verb: Verb, wanted: Mapping[str, Any], matched: int, *, now: datetime) -> BulkAct:
     """Write the act down, before anything of it is done. `seq`: its audit line; `matched`: as `count` found just before, in a
-    transaction that only read. A cancel also stops the replay it names."""
+    transaction that only read. A cancel also stops the act it names."""
     act = BulkAct(seq, verb, wanted, "running", matched, 0, "", now, None, now + LEASE)
     if verb == "cancel":
         _stop(connection, wanted["replay"], now)
@@ -95,36 +97,37 @@ def find_abandoned(connection: Connection, *, now: datetime) -> int | None:
 
 
 def count_states(connection: Connection, seq: int) -> dict[str, int]:
-    """{state: jobs} of a bulk replay; one that a later replay took is no longer among them."""
+    """{state: jobs} of a bulk replay or recollect; one that a later replay took is no longer among them."""
     statement = sa.select(jobs.c.status, sa.func.count().label("n")).where(jobs.c.replay_seq == seq).group_by(jobs.c.status)
     return {row.status: row.n for row in connection.execute(statement)}
 
 
 def _stop(connection: Connection, seq: int, now: datetime) -> None:
-    """End a replay that still runs; its audit line says how far it came."""
-    mine = (bulk_acts.c.seq == seq, bulk_acts.c.verb == "replay", bulk_acts.c.state == "running")
-    stop = bulk_acts.update().where(*mine).values(state="cancelled", ended_at=now).returning(bulk_acts.c.handled)
-    if (handled := connection.execute(stop).scalar_one_or_none()) is not None:
-        audit.complete(connection, seq, _outcome("replay", handled))
+    """End a replay or recollect that still runs; its audit line says how far it came."""
+    mine = (bulk_acts.c.seq == seq, bulk_acts.c.verb != "cancel", bulk_acts.c.state == "running")
+    stop = bulk_acts.update().where(*mine).values(state="cancelled", ended_at=now)
+    if (row := connection.execute(stop.returning(bulk_acts.c.verb, bulk_acts.c.handled)).one_or_none()) is not None:
+        audit.complete(connection, seq, _outcome(row.verb, row.handled))
 
 
 def _conditions(verb: Verb, wanted: Mapping[str, Any], started_at: datetime) -> list[sa.ColumnElement[bool]]:
     """Jobs that came after the act began are none of its own: one that fails again is not replayed twice."""
     if verb == "cancel":
-        return [jobs.c.replay_seq == wanted["replay"], jobs.c.status.in_(WAITING)]
+        # A job whose list was collected again and is still partial waits as it did before.
+        is_left = [jobs.c.before_status.is_not(None)] if wanted.get("verb") == "recollect" else []
+        return [jobs.c.replay_seq == wanted["replay"], jobs.c.status.in_(WAITING), *is_left]
     before = jobs.c.id < first_id(started_at + timedelta(milliseconds=1))
-    return [
-        jobs.c.status.in_(sorted(TRANSITIONS["replay"][0])),
-        *job_conditions(read_job_filter(wanted, started_at)),
-        before,
-    ]
+    allowed = recollects.possible() if verb == "recollect" else [jobs.c.status.in_(sorted(TRANSITIONS["replay"][0]))]
+    return [*allowed, *job_conditions(read_job_filter(wanted, started_at)), before]
 
 
 def _move(connection: Connection, act: BulkAct, ids: list[str], now: datetime) -> int:
     if act.verb == "cancel":
         return cancel_all(connection, ids, now=now)
+    if act.verb == "recollect":
+        return recollects.begin_all(connection, ids, now=now, replay_seq=act.seq)
     return connection.execute(requeue(now).values(replay_seq=act.seq).where(jobs.c.id.in_(ids))).rowcount
 
 
 def _outcome(verb: Verb, handled: int) -> dict[str, int]:
-    return {"replayed" if verb == "replay" else "cancelled": handled}
+    return {_PAST[verb]: handled}

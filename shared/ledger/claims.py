@@ -13,7 +13,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.push import Push
+from shared.domain.rules import Source
 from shared.infra.database import UtcDateTime
+from shared.ledger import job_keys
 from shared.ledger.job_transitions import BUDGET, LEASE, move
 from shared.ledger.tables import attempts, deliveries, jobs, payloads, target_repositories, target_states
 
@@ -44,6 +47,9 @@ class Claimed:
     created_at: datetime
     event_at: datetime | None
     deploy_at: datetime | None
+    next_attempt_at: datetime
+    range: Mapping[str, Any] | None
+    before_status: str | None  # while its list is collected again: the state that it had
     lease_until: datetime
     headers: Mapping[str, str] | None
     body: bytes | None
@@ -70,6 +76,11 @@ class Claimed:
     @property
     def is_last_try(self) -> bool:
         return self.number >= self.attempts_allowed
+
+    @property
+    def is_recollect(self) -> bool:
+        """Whether the release is there already, and only its list is in question."""
+        return self.before_status is not None
 
     @property
     def tried(self) -> int:
@@ -125,13 +136,23 @@ def _settle_first_contact(connection: Connection, job_id: str, target: str, repo
 
 
 def asked_at(connection: Connection, job: Claimed) -> datetime:
-    """Since when someone has been waiting for this job: its push, or the first attempt of the replay that is going on."""
+    """Since when someone has been waiting for this job: its push, a recollect, or the first attempt of the replay that is
+    going on."""
+    if job.is_recollect:
+        return job.next_attempt_at
     mine = attempts.c.job_id == job.id
     ended = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0)).where(mine, attempts.c.outcome == Outcome.FAILED)
     replayed = sa.select(sa.func.min(attempts.c.started_at)).where(
         mine, attempts.c.trigger == Trigger.REPLAY, attempts.c.number > ended.scalar_subquery()
     )
     return connection.execute(replayed).scalar_one() or job.created_at
+
+
+def event_at(connection: Connection, tag: Push, target: str, sources: Sequence[Source]) -> datetime | None:
+    """The date that the release of this tag has, or will have, at the target; None where we make none."""
+    job_id, _ = job_keys.find(connection, tag, target, sources)
+    row = connection.execute(sa.select(jobs.c.event_at, jobs.c.created_at).where(jobs.c.id == job_id)).one_or_none()
+    return None if row is None else row.event_at or row.created_at
 
 
 _AS_STORED = [name for name in Claimed.__dataclass_fields__ if name in jobs.c and name not in ("id", "event_at", "lease_until")]

@@ -138,6 +138,22 @@ def find_successor(connection: Connection, job: Claimed, key: str, names: Sequen
     return None if last == job.sha else last
 
 
+def has_other_job(connection: Connection, job: Claimed) -> bool:
+    """Whether another job of this repository has made this release, of whatever ref."""
+    is_of_same = [jobs.c.repository == job.repository]
+    if job.repository_id is not None:
+        is_of_same.append(jobs.c.repository_id == job.repository_id)
+    others = sa.select(jobs.c.id).where(
+        jobs.c.target == job.target,
+        jobs.c.version == job.version,
+        jobs.c.provider == job.provider,
+        sa.or_(*is_of_same),
+        jobs.c.id != job.id,
+        jobs.c.release_url.is_not(None),
+    )
+    return connection.execute(others.limit(1)).first() is not None
+
+
 def _pack(commits: Sequence[Commit]) -> list[tuple[Any, ...]]:
     return [
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -13,32 +13,17 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.ids import new_id
 from shared.domain.job_states import JobState, Trigger
-from shared.domain.names import clean
 from shared.domain.push import Push
+from shared.domain.reasons import Reason
 from shared.domain.rules import Decision, Source, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
-from shared.ledger import identities, job_keys, job_transitions, repeated_moves
+from shared.ledger import identities, job_keys, job_transitions, recollects, repeated_moves
+from shared.ledger.masked_headers import mask_headers as mask_headers
 from shared.ledger.tables import deliveries, jobs, payloads
 
+_DECIDED_BY_RULES = (Reason.NO_RULE, Reason.BRANCH_NOT_MATCHED, Reason.VERSION_REFUSED)  # why a delivery was ignored
 _KEPT_REFUSALS = 1_000
-_LONGEST_HEADER = 1_000
-_MOST_HEADERS = 64
-_SECRET_WORDS = (
-    "token",
-    "secret",
-    "signature",
-    "auth",
-    "cookie",
-    "password",
-    "credential",
-    "key",
-    "jwt",
-    "assertion",
-    "oidc",
-    "session",
-)
-_NO_SECRETS = frozenset({"idempotency-key"})
 
 
 class Receipt(NamedTuple):
@@ -70,7 +55,7 @@ def accept(connection: Connection, arrival: Arrival) -> Receipt:
 
     `shared/ledger/bulk_insert.py` does the same for many at once, as long as all of them are new.
     """
-    hook, decision, now = arrival.hook, arrival.decision, arrival.now
+    hook = arrival.hook
     statement = (
         upsert(connection, deliveries)
         .values(delivery_values(arrival))
@@ -81,13 +66,16 @@ def accept(connection: Connection, arrival: Arrival) -> Receipt:
     if seq is None:
         own_id = repeated_moves.own_id(connection, arrival.provider, hook)
         if own_id is None:
-            return _again(connection, arrival.provider, hook, now)
+            return _again(connection, arrival)
         return accept(connection, arrival._replace(hook=replace(hook, delivery_id=own_id, is_id_derived=False)))
     connection.execute(payloads.insert().values(payload_values(arrival, seq)))
-    if not decision.work:
-        return receipt_of(arrival)
+    return _insert_jobs(connection, arrival, seq) if arrival.decision.work else receipt_of(arrival)
+
+
+def _insert_jobs(connection: Connection, arrival: Arrival, seq: int) -> Receipt:
+    hook = arrival.hook
     assert isinstance(hook.content, Push)  # noqa: S101  (decide() makes work of a Push only)
-    made = [_insert_job(connection, hook.content, work, seq, arrival) for work in decision.work]
+    made = [_insert_job(connection, hook.content, work, seq, arrival) for work in arrival.decision.work]
     ids = tuple(job_id for job_id, _ in made)
     connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(jobs=list(ids)))
     return receipt_of(arrival, ids, knock=tuple(job_id for job_id, waits in made if waits))
@@ -131,14 +119,34 @@ def payload_values(arrival: Arrival, seq: int) -> dict[str, Any]:
     return {"delivery_seq": seq, "headers": mask_headers(arrival.headers), "body": arrival.body}
 
 
-def _again(connection: Connection, provider: str, hook: Hook, now: datetime) -> Receipt:
-    """A redelivery is the sender's way to ask for another try: what had failed is queued again."""
-    statement = sa.select(deliveries.c.jobs).where(
-        deliveries.c.provider == provider, deliveries.c.dedupe_key == hook.dedupe_key
+def _again(connection: Connection, arrival: Arrival) -> Receipt:
+    """A redelivery is the sender's way to ask for another try: what had failed is queued again, a list that is partial is
+    collected again, and what no rule wanted is decided by today's rules."""
+    hook, now = arrival.hook, arrival.now
+    same = (deliveries.c.provider == arrival.provider, deliveries.c.dedupe_key == hook.dedupe_key)
+    row = connection.execute(
+        sa.select(deliveries.c.seq, deliveries.c.status, deliveries.c.reason, deliveries.c.jobs).where(*same)
+    ).one()
+    if row.status == "ignored" and row.reason in _DECIDED_BY_RULES and arrival.decision.work:
+        return _take_after_all(connection, arrival, row.seq)
+    ids = tuple(row.jobs)
+    replayed = tuple(
+        job_id
+        for job_id in ids
+        if job_transitions.replay(connection, job_id, now=now, only=(JobState.FAILED,))
+        or recollects.begin_if_partial(connection, job_id, now=now)
     )
-    ids = tuple(connection.execute(statement).scalar_one())
-    replayed = tuple(job_id for job_id in ids if job_transitions.replay(connection, job_id, now=now, only=(JobState.FAILED,)))
     return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
+
+
+def _take_after_all(connection: Connection, arrival: Arrival, seq: int) -> Receipt:
+    """Jobs of a delivery that was ignored when it came first."""
+    decided = delivery_values(arrival)
+    changed = {name: decided[name] for name in ("status", "reason", "detail", "why")}
+    connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(changed))
+    payload = upsert(connection, payloads).values(payload_values(arrival, seq))  # the stored one may have expired
+    connection.execute(payload.on_conflict_do_nothing(index_elements=["delivery_seq"]))
+    return _insert_jobs(connection, arrival, seq)
 
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, arrival: Arrival) -> tuple[str, bool]:
@@ -186,7 +194,10 @@ def adopt(
     *,
     tag_at: datetime | None = None,
 ) -> tuple[str, bool]:
-    """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again."""
+    """(job id, whether it now waits) of a tag whose webhook never came; a job of it that failed is queued again.
+
+    `tag_at`: when the tag was made, where the forge said so.
+    """
     push = replace(push, repository=identities.locate(connection, push.repository, sources))
     values = job_values(push, work, None, None, trigger, now) | {"event_at": tag_at}
     revive = partial(job_transitions.replay, connection, now=now)
@@ -274,16 +285,3 @@ def refuse(
             .scalar_subquery()
         )
         connection.execute(deliveries.delete().where(deliveries.c.status == "refused", deliveries.c.seq <= oldest_kept))
-
-
-def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers fit to be stored and shown: bounded, and every value that may be a secret replaced."""
-    kept: dict[str, str] = {}
-    for name, value in list(headers.items())[:_MOST_HEADERS]:
-        kept[name[:200]] = "***" if _may_be_secret(name) else clean(value[:_LONGEST_HEADER])
-    return kept
-
-
-@lru_cache(maxsize=1_000)
-def _may_be_secret(header: str) -> bool:
-    return header not in _NO_SECRETS and any(word in header for word in _SECRET_WORDS)

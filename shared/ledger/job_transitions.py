@@ -25,6 +25,15 @@ KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect fo
 BUDGET = 12  # attempts before a job fails for good; worker/jobs/retry_policy.py spreads them over about eight hours
 PARTIAL = Reason.COMMITS_PARTIAL  # the reason of a release that is there and lacks some of its commits
 _LONGEST_ERROR = 2_000
+NOT_RECOLLECTING = {"before_status": None, "before_next_at": None, "before_waiting": None, "before_updated_at": None}
+RESTORED: Mapping[str, Any] = {
+    **NOT_RECOLLECTING,
+    "next_attempt_at": jobs.c.before_next_at,
+    "knock_at": jobs.c.before_next_at,
+    "waiting": jobs.c.before_waiting,
+    "updated_at": jobs.c.before_updated_at,  # whether a later release replaced this one is seen by it (`bring_back`)
+    "error": None,
+}
 
 
 def succeed(
@@ -52,7 +61,7 @@ def succeed(
         "reason": PARTIAL if found and found["partial"] else None,
         "error": None,
     }
-    return _finish(connection, "succeed", values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
+    return finish(connection, "succeed", values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
 
 
 def retry_later(
@@ -75,7 +84,7 @@ def retry_later(
         "reason": reason,
         "error": _cut(error),
     }
-    return _finish(connection, "retry_later", values, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
+    return finish(connection, "retry_later", values, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
 
 
 def snooze(
@@ -93,13 +102,13 @@ def snooze(
     `waiting`: {"code", "detail", "until"} (contract section 4). The trigger stays: a replay that was held is still one.
     """
     values = {"next_attempt_at": at, "knock_at": at, "waiting": dict(waiting)}
-    return _finish(connection, "snooze", values, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
+    return finish(connection, "snooze", values, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
 
 
 def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
     """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
     values = {"next_attempt_at": now, "knock_at": now}
-    return _finish(connection, "hand_back", values, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
+    return finish(connection, "hand_back", values, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
 
 
 def fail(
@@ -115,7 +124,7 @@ def fail(
 ) -> bool:
     """A person must act: the job is a dead letter until it is replayed."""
     values = {"reason": reason, "error": _cut(error)}
-    return _finish(connection, "fail", values, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
+    return finish(connection, "fail", values, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
 
 
 def note(connection: Connection, job_id: str, number: int, **values: Any) -> bool:
@@ -125,16 +134,27 @@ def note(connection: Connection, job_id: str, number: int, **values: Any) -> boo
 
 
 def cancel(connection: Connection, job_id: str, *, now: datetime) -> bool:
-    """A person said no, before a worker began. A release that is only being completed is there, and stays as it is."""
+    """A person said no, before a worker began. A release that is only being completed or recollected is there, and stays as
+    it is."""
     return cancel_all(connection, [job_id], now=now) == 1
 
 
 def cancel_all(connection: Connection, job_ids: Sequence[str], *, now: datetime) -> int:
     """The same for many; how many were moved."""
-    these = jobs.c.id.in_(job_ids)
+    these = (jobs.c.id.in_(job_ids), jobs.c.before_status.is_(None))
     is_completing = (jobs.c.release_url.is_not(None), jobs.c.reason == PARTIAL)
-    moves = (move("settle", these, *is_completing), move("cancel", these))
-    return sum(connection.execute(statement.values(waiting=None, updated_at=now)).rowcount for statement in moves)
+    moves = (move("settle", *these, *is_completing), move("cancel", *these))
+    moved = sum(connection.execute(statement.values(waiting=None, updated_at=now)).rowcount for statement in moves)
+    return moved + len(restore(connection, jobs.c.id.in_(job_ids), jobs.c.status.in_(WAITING)))
+
+
+def restore(connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[tuple[str, JobState]]:
+    """Give jobs that are being recollected the state back that they had before: [(id, that state)]."""
+    restored: list[tuple[str, JobState]] = []
+    for transition, state in (("restore_succeeded", JobState.SUCCEEDED), ("restore_completing", JobState.RETRYING)):
+        statement = move(transition, jobs.c.before_status == state, *conditions).values(lease_until=None, **RESTORED)
+        restored += [(row.id, state) for row in connection.execute(statement.returning(jobs.c.id))]
+    return restored
 
 
 def replay(
@@ -219,7 +239,7 @@ def _mine(job_id: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnEl
     return jobs.c.id == job_id, jobs.c.attempts == number
 
 
-def _finish(
+def finish(
     connection: Connection,
     transition: str,
     values: Mapping[str, Any],
@@ -231,6 +251,7 @@ def _finish(
     now: datetime,
     exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
+    """End an attempt and move its job; False when it is no longer ours."""
     mine = {"of_job": job_id, "of_number": number}
     given = {f"new_{name}": value for name, value in values.items()}
     if connection.execute(_ending(transition, tuple(values)), {**mine, **given, "moment": now}).rowcount != 1:
@@ -244,10 +265,13 @@ def _finish(
 def _ending(transition: str, names: tuple[str, ...]) -> sa.Update:
     """The attempt number guards against a worker that outlived its lease and would overwrite its successor."""
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    values |= {"lease_until": None, "updated_at": sa.bindparam("moment")}
     if transition in ("snooze", "hand_back"):
         values["attempts_allowed"] = jobs.c.attempts_allowed + 1
+    if transition.startswith("restore"):
+        values |= RESTORED
     mine = jobs.c.id == sa.bindparam("of_job"), jobs.c.attempts == sa.bindparam("of_number")
-    return move(transition, *mine).values(**values, lease_until=None, updated_at=sa.bindparam("moment"))
+    return move(transition, *mine).values(values)
 
 
 @cache

@@ -39,6 +39,7 @@ class Claimed:
     most_tags: int | None
     creates: bool
     is_by_timer: bool
+    with_deploys: bool
 
 
 def want(
@@ -50,6 +51,7 @@ def want(
     now: datetime,
     trigger: Trigger | None = None,
     is_by_timer: bool = False,
+    with_deploys: bool = False,
     not_since: datetime | None = None,
 ) -> bool:
     """Ask for a comparison; False while one is under way, or one waits that creates what this one would not.
@@ -62,6 +64,7 @@ def want(
         "most_tags": most_tags,
         "creates": creates,
         "is_by_timer": is_by_timer,
+        "with_deploys": with_deploys,
         "tries": 0,
         "next_at": now,
         "wanted_at": now,
@@ -98,14 +101,16 @@ def find_due(connection: Connection, *, now: datetime) -> str | None:
 
 def claim(connection: Connection, key: str, *, now: datetime) -> Claimed | None:
     """None when another sweeper was faster."""
-    columns = ("key", "run", "trigger", "most_tags", "creates", "is_by_timer")
+    columns = ("key", "run", "trigger", "most_tags", "creates", "is_by_timer", "with_deploys")
     row = connection.execute(
         comparisons.update()
         .where(comparisons.c.key == key, comparisons.c.state.in_(("wanted", "running")), comparisons.c.next_at <= now)
         .values(state="running", run=comparisons.c.run + 1, next_at=now + LEASE)
         .returning(*(comparisons.c[name] for name in columns))
     ).one_or_none()
-    return None if row is None else Claimed(**{**row._mapping, "trigger": Trigger(row.trigger)})
+    if row is None:
+        return None
+    return Claimed(**{**row._mapping, "trigger": Trigger(row.trigger), "with_deploys": bool(row.with_deploys)})
 
 
 def save(connection: Connection, mine: Claimed, found: ReconcileReport, *, to_create: int, now: datetime) -> bool:

@@ -31,8 +31,8 @@ bulk_acts = sa.Table(
     "bulk_acts",
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("verb", sa.String(10), nullable=False),  # replay, cancel
-    sa.Column("wanted", Json, nullable=False),  # the filter's words; for a cancel {"replay": seq}
+    sa.Column("verb", sa.String(10), nullable=False),  # replay, recollect, cancel
+    sa.Column("wanted", Json, nullable=False),  # the filter's words; for a cancel {"replay": seq, "verb": of the act}
     sa.Column("state", sa.String(10), nullable=False),  # running, done, cancelled
     sa.Column("matched", sa.Integer, nullable=False),  # jobs, when it began
     sa.Column("handled", sa.Integer, nullable=False),  # jobs that it has moved
@@ -109,5 +109,6 @@ comparisons = sa.Table(
     sa.Column("queued", sa.Integer),  # of the handled: a job waits now that did not before
     sa.Column("entries", PackedJson),  # of the newest tags, see `shared/ledger/reconcile_runs.py`
     sa.Column("error", sa.Text),  # why it waits, or failed
+    sa.Column("with_deploys", sa.Boolean),  # whether the releases it makes record deploys
     partial_index("ix_comparisons_next_at", "next_at", where=_TO_DO),
 )

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.reasons import Reason
-from shared.ledger.job_transitions import move
+from shared.ledger.job_transitions import move, restore
 from shared.ledger.tables import attempts, jobs
 
 # Written out, so that the partial index is seen to hold these rows (see shared/ledger/due_jobs.py).
@@ -30,13 +30,14 @@ def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[t
     # The state and the time stand in each update again: a job that finished meanwhile is not ours to move.
     still_lost = (jobs.c.id.in_(expired), jobs.c.lease_until < now)
     lost = "the worker vanished or outlived its lease"
-    given_up = move("give_up", *still_lost, jobs.c.attempts >= jobs.c.attempts_allowed).values(
+    is_last = jobs.c.attempts >= jobs.c.attempts_allowed
+    given_up = move("give_up", *still_lost, is_last, jobs.c.before_status.is_(None)).values(
         lease_until=None, reason=Reason.ATTEMPTS_EXHAUSTED, error=f"{lost}; no attempt is left", updated_at=now
     )
     queued = move("rescue", *still_lost, jobs.c.attempts < jobs.c.attempts_allowed).values(
         trigger=Trigger.RESCUE, next_attempt_at=now, knock_at=now, lease_until=None, error=lost, updated_at=now
     )
-    moved: list[tuple[str, JobState]] = []
+    moved = restore(connection, *still_lost, is_last)
     for statement, state in ((given_up, JobState.FAILED), (queued, JobState.QUEUED)):
         moved += [(row.id, state) for row in connection.execute(statement.returning(jobs.c.id))]
     if moved:

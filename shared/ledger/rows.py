@@ -54,6 +54,10 @@ class JobRow(ListedJob, Protocol):
     lease_until: datetime | None
     deploy: dict[str, Any] | None
     replay_seq: int | None
+    before_status: str | None
+    before_next_at: datetime | None
+    before_waiting: dict[str, Any] | None
+    before_updated_at: datetime | None
 
 
 class AttemptRow(Row, Protocol):
@@ -149,3 +153,4 @@ class ReconcileRow(Row, Protocol):
     queued: int | None
     entries: list[dict[str, Any]] | None
     error: str | None
+    with_deploys: bool | None

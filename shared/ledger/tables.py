@@ -97,10 +97,16 @@ jobs = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     # When what it announces happened, where that is neither when its delivery came nor when it was made: a tag found later.
+    # The date of its release and deploys.
     sa.Column("event_at", UtcDateTime),
     sa.Column("deploy_at", UtcDateTime),  # when its ref came back to this commit: one more deploy is due
-    sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay that took it
+    sa.Column("replay_seq", sa.BigInteger),  # in the audit log: the last bulk replay or recollect that took it
     sa.Column("repository_id", sa.BigInteger),  # as its delivery's
+    # While its list is collected again (shared/ledger/recollects.py): what it goes back to if that fails; else null.
+    sa.Column("before_status", sa.String(10)),
+    sa.Column("before_next_at", UtcDateTime),
+    sa.Column("before_waiting", _Json),
+    sa.Column("before_updated_at", UtcDateTime),
     # The sweeper walks targets and repositories in here, and takes the oldest of each.
     partial_index("ix_jobs_due", "target", "repository", "knock_at", "id", where=_DUE),
     sa.Index("ix_jobs_status", "status", "id"),

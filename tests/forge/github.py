@@ -45,7 +45,8 @@ class GitHub:
         return not_found()
 
     def _graphql(self, request: Request) -> Reply:
-        """As far as the product asks: tags by a part of their name, 100 a page, and the times of commits by their ids."""
+        """As far as the product asks: tags by a part of their name, 100 a page, the times of commits by their ids,
+        and when tags were made by their names."""
         if not self._forge.graphql:
             return not_found()
         if request.token is None:
@@ -65,6 +66,10 @@ class GitHub:
             known = {sha: repository.resolve(sha) for _, sha in aliases}
             found = {alias: _node(repository, sha) if known[sha] == sha else None for alias, sha in aliases}
             return reply({"data": {"repository": found}})
+        if aliases := re.findall(r"(\w+): ref\(qualifiedName: \$(\w+)\)", asked["query"]):
+            tags = {f"refs/tags/{tag.name}": tag for tag in repository.tags()}
+            refs = {alias: _ref(repository, tags.get(variables[name])) for alias, name in aliases}
+            return reply({"data": {"repository": refs}})
         every = [tag for tag in repository.tags() if variables["begin"].lower() in tag.name.lower()]
         start = int(variables.get("after") or "0")
         nodes = [{"name": tag.name, "target": _target(repository, tag)} for tag in every[start : start + 100]]
@@ -192,6 +197,16 @@ class GitHub:
 def _node(repository: Repository, sha: str) -> dict[str, str]:
     (commit,) = repository.commits([sha])
     return {"oid": sha, "committedDate": f"{commit.committer.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _ref(repository: Repository, tag: GitTag | None) -> dict[str, Any] | None:
+    """A tag with its tagger's date."""
+    if tag is None:
+        return None
+    target = _target(repository, tag)
+    if tag.kind == "tag":
+        target["tagger"] = {"date": repository.tagged_at(tag.object).isoformat()}
+    return {"name": tag.name, "target": target}
 
 
 def _target(repository: Repository, tag: GitTag) -> dict[str, Any]:

@@ -116,7 +116,9 @@ class GitLab:
     def _tag(self, repository: Repository, tag: GitTag) -> dict[str, Any]:
         commit = self._shown(repository, [tag.commit])[0] if tag.commit else None
         message = "" if tag.kind == "commit" else f"{tag.name}"
-        return {"name": tag.name, "target": tag.object, "message": message, "commit": commit, "protected": False}
+        made = repository.tagged_at(tag.object).isoformat(timespec="milliseconds") if tag.kind == "tag" else None
+        shown = {"name": tag.name, "target": tag.object, "message": message, "commit": commit, "protected": False}
+        return {**shown, "created_at": made}
 
     def _shown(self, repository: Repository, shas: list[str]) -> list[dict[str, Any]]:
         new = [sha for sha in shas if sha not in self._commits]

@@ -88,15 +88,16 @@ class History:
             labels.append(self.commit(f"{prefix}{number}", *(labels[-1:] or parents)))
         return labels
 
-    def tag(self, name: str, label: str, *, depth: int = 0) -> None:
-        """Lightweight; annotated with depth 1, a tag of that tag with depth 2, and so on. `name` set again moves it."""
+    def tag(self, name: str, label: str, *, depth: int = 0, at: int | None = None) -> None:
+        """Lightweight; annotated with depth 1, a tag of that tag with depth 2, and so on. `name` set again moves it. `at`: the
+        tagger's date, as epoch seconds."""
         target = self.marks[label]
         for level in range(depth):
             mark = self._mark(f"tag object {len(self.marks)}")
             inner = level < depth - 1
             self._line(f"tag {name}-{level}-inner" if inner else f"tag {name}", f"mark :{mark}")
             self.hidden += [f"delete refs/tags/{name}-{level}-inner\n"] if inner else []
-            self._line(f"from :{target}", f"tagger {COMMITTER} {self.clock} +0000")
+            self._line(f"from :{target}", f"tagger {COMMITTER} {self.clock if at is None else at} +0000")
             self._data(f"{name}, level {level}\n")
             target = mark
         if depth == 0:

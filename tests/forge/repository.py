@@ -112,6 +112,11 @@ class Repository:
             return None
         return header[1].removeprefix("type "), header[0].removeprefix("object ")
 
+    def tagged_at(self, sha: str) -> datetime:
+        """The tagger's date of a tag object."""
+        header = git(self.path, "cat-file", "tag", sha).decode("utf-8", "replace").partition("\n\n")[0].splitlines()
+        return _person(next(line for line in header if line.startswith("tagger ")).removeprefix("tagger ")).at
+
     def changes(self, sha: str) -> list[tuple[str, str, str]]:
         """(letter, old path, new path) against the first parent, renames found as both forges do."""
         parents = self.commits([sha])[0].parents

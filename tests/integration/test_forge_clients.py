@@ -253,6 +253,31 @@ def test_the_times_of_tagged_commits_are_told_by_the_list_or_a_hundred_at_a_time
     assert server.total_calls == 0, "times never change"
 
 
+def test_when_tags_were_made_is_told_for_a_hundred_a_call(server: testing.Forge, http: httpx2.Client, tmp_path: Path) -> None:
+    made = testing.History()
+    made.line("c", 2)
+    made.tag("v1", "c1")
+    made.tag("v2", "c1", depth=1, at=1_700_000_000)
+    made.tag("v3", "c2", depth=2, at=1_700_000_001)
+    server.add(REPOSITORY, made.build(tmp_path / "dated").path)
+    forge = opened(server, http, token="secret")
+    tags = forge.tags(REPOSITORY, "", soon())
+    commit = next(tag for tag in forge.tags(REPOSITORY, "v1", soon()) if tag.name == "v1").at
+    assert commit is not None
+    calls = server.total_calls
+    dates = forge.dates(REPOSITORY, tags, soon())
+    assert {name: found.tagged_at for name, found in dates.items()} == {
+        "v1": commit,
+        "v2": datetime.fromtimestamp(1_700_000_000, UTC),
+        "v3": datetime.fromtimestamp(1_700_000_001, UTC),
+    }
+    assert dates["v2"].committed_at == commit
+    assert server.total_calls - calls == (1 if server.kind == "github" else 0)
+    server.graphql = False
+    assert set(forge.dates(REPOSITORY, tags, soon())) == (set() if server.kind == "github" else {"v1", "v2", "v3"})
+    assert opened(server, http, token=None).dates(REPOSITORY, tags[:0], soon()) == {}
+
+
 @pytest.mark.parametrize("graphql", [True, False])
 def test_tags_by_prefix_come_with_their_times_and_without_graphql_all_the_same(
     server: testing.Forge, http: httpx2.Client, tmp_path: Path, graphql: bool

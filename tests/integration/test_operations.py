@@ -76,7 +76,9 @@ def of_dashboard(app: Flask) -> Interface:
     addresses: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
         "replay job": lambda job: (f"/jobs/{job}/replay", {}),
         "cancel job": lambda job: (f"/jobs/{job}/cancel", {}),
+        "recollect job": lambda job: (f"/jobs/{job}/recollect", {}),
         "replay jobs": lambda status: ("/jobs/replay", {"status": status}),
+        "recollect jobs": lambda status: ("/jobs/recollect", {"status": status}),
         "cancel replay": lambda seq: (f"/replays/{seq}/cancel", {}),
         "replay delivery": lambda delivery: (f"/deliveries/{delivery}/replay", {}),
         "pause": lambda name: (f"/targets/{name}/pause", {}),
@@ -85,6 +87,10 @@ def of_dashboard(app: Flask) -> Interface:
         "compare": lambda name: (f"/repositories/github/{name}/compare", {}),
         "reconcile": lambda name: (f"/repositories/github/{name}/compare", {"creates": "1"}),
         "backfill": lambda name: (f"/repositories/github/{name}/compare", {"creates": "1", "tags": "all"}),
+        "backfill with deploys": lambda name: (
+            f"/repositories/github/{name}/compare",
+            {"creates": "1", "tags": "all", "deploys": "1"},
+        ),
     }
 
     def do(act: str, *words: str) -> list[dict[str, Any]]:
@@ -101,7 +107,9 @@ def of_api(app: Flask) -> Interface:
     calls: dict[str, Callable[..., tuple[str, Any]]] = {
         "replay job": lambda job: (f"jobs/{job}/replay", None),
         "cancel job": lambda job: (f"jobs/{job}/cancel", None),
+        "recollect job": lambda job: (f"jobs/{job}/recollect", None),
         "replay jobs": lambda status: ("jobs/replay", {"filter": {"status": status}}),
+        "recollect jobs": lambda status: ("jobs/recollect", {"filter": {"status": status}}),
         "cancel replay": lambda seq: (f"replays/{seq}/cancel", None),
         "replay delivery": lambda delivery: (f"deliveries/{delivery}/replay", None),
         "pause": lambda name: (f"targets/{name}/pause", None),
@@ -131,7 +139,9 @@ def of_cli(engine: Engine, folder: Path) -> Interface:
     commands: dict[str, Callable[..., tuple[str, ...]]] = {
         "replay job": lambda job: ("jobs", "replay", job),
         "cancel job": lambda job: ("jobs", "cancel", job),
+        "recollect job": lambda job: ("jobs", "recollect", job),
         "replay jobs": lambda status: ("jobs", "replay", "--status", status),
+        "recollect jobs": lambda status: ("jobs", "recollect", "--status", status),
         "cancel replay": lambda seq: ("replays", "cancel", seq),
         "replay delivery": lambda delivery: ("deliveries", "replay", delivery),
         "pause": lambda name: ("targets", "pause", name),
@@ -140,12 +150,18 @@ def of_cli(engine: Engine, folder: Path) -> Interface:
         "compare": lambda name: ("reconcile", f"github:{name}", "--dry-run"),
         "reconcile": lambda name: ("reconcile", f"github:{name}"),
         "backfill": lambda name: ("backfill", f"github:{name}"),
+        "backfill with deploys": lambda name: ("backfill", f"github:{name}", "--with-deploys"),
     }
 
     def do(act: str, *words: str) -> list[dict[str, Any]]:
         command = [sys.executable, "-m", "webhook", *commands[act](*words)]
         done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-        asks_others = act in ("compare", "reconcile", "backfill", "check")  # and nobody answers, or no token is set
+        asks_others = act.partition(" ")[0] in (
+            "compare",
+            "reconcile",
+            "backfill",
+            "check",
+        )
         assert done.returncode == (1 if asks_others else 0), done.stderr
         return [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
 
@@ -186,6 +202,22 @@ TABLE = [
         statuses=(("failed", "queued"), ("cancelled", "cancelled")),
     ),
     Row(
+        "recollect job",
+        lambda f: (f.succeeded,),
+        "job_recollect",
+        lambda f: f.succeeded,
+        statuses=(("succeeded", "queued"),),
+    ),
+    Row(
+        "recollect jobs",
+        lambda f: ("succeeded",),
+        "jobs_recollect",
+        lambda f: None,
+        lambda f: {"filter": {"status": "succeeded"}, "recollected": 1},
+        lambda f: {"filter": {"status": "succeeded"}, "handled": 1},
+        statuses=(("succeeded", "queued"), ("failed", "failed")),
+    ),
+    Row(
         "replay delivery",
         lambda f: (f.delivery,),
         "delivery_replay",
@@ -218,6 +250,14 @@ TABLE = [
         "repository_create",
         lambda f: "github:acme/shop",
         lambda f: {"tags": "all"},
+        interfaces=("dashboard", "cli"),
+    ),
+    Row(
+        "backfill with deploys",
+        lambda f: ("acme/shop",),
+        "repository_create",
+        lambda f: "github:acme/shop",
+        lambda f: {"tags": "all", "deploys": True},
         interfaces=("dashboard", "cli"),
     ),
 ]
@@ -254,7 +294,7 @@ def test_every_act_of_the_operations_layer_has_a_row_in_the_table() -> None:
     }
     assert acts == {
         *("replay_job", "cancel_job", "replay_delivery", "set_target", "reconcile", "replay_jobs", "cancel_replay"),
-        *("check_target", "note", "note_comparison"),
+        *("check_target", "note", "note_comparison", "recollect_job", "recollect_jobs"),
     }
 
 
@@ -570,6 +610,7 @@ def test_a_refused_act_leaves_no_line_and_no_event(engine: Engine, filled: Fille
         for act in (
             lambda: operations.replay_job(known, ACTOR, filled.succeeded),
             lambda: operations.cancel_job(known, ACTOR, filled.failed),
+            *(lambda job=job: operations.recollect_job(known, ACTOR, job) for job in recollectable_never(filled)),
             lambda: operations.set_target(known, ACTOR, "nobody", "pause"),
             lambda: operations.replay_delivery(known, ACTOR, "no-such"),
         ):
@@ -578,6 +619,35 @@ def test_a_refused_act_leaves_no_line_and_no_event(engine: Engine, filled: Fille
     assert events == []
     with engine.begin() as connection:
         assert audit.list_entries(connection, before=None, limit=1) == []
+
+
+def recollectable_never(filled: Filled) -> tuple[str, ...]:
+    """Jobs without a release, also one that retries after a failure."""
+    return filled.failed, filled.retrying, filled.queued, filled.cancelled
+
+
+def test_a_bulk_recollect_can_be_cancelled_and_gives_the_states_back(engine: Engine, filled: Filled, app: Flask) -> None:
+    with engine.begin() as connection:
+        is_completing = {"release_url": "http://x/", "reason": "commits_partial", "error": None}
+        connection.execute(jobs.update().where(jobs.c.id == filled.retrying).values(is_completing))
+    before = {name: job(engine, getattr(filled, name)) for name in ("succeeded", "retrying")}
+    answer = operations.recollect_jobs(services(engine), ACTOR, {"repository": "acme/shop"})
+    assert answer == {"replay": answer["replay"], "matched": 2, "recollected": 2}
+    page, shown = pages(app)
+    assert (shown(f"replays/{answer['replay']}")["verb"], shown(f"replays/{answer['replay']}")["jobs"]) == (
+        "recollect",
+        {"queued": 2},
+    )
+    assert f"Recollect {answer['replay']}: 0 of 2 done" in page(f"/replays/{answer['replay']}").text
+    with pytest.raises(Conflict):
+        operations.recollect_job(services(engine), ACTOR, filled.succeeded)
+    assert operations.cancel_replay(services(engine), ACTOR, answer["replay"])["cancelled"] == 2
+    for name, was in before.items():
+        now = job(engine, getattr(filled, name))
+        kept = ("status", "reason", "error", "waiting", "range", "release_url", "updated_at", "outcome", "before_status")
+        assert [getattr(now, one) for one in kept] == [getattr(was, one) for one in kept]
+    assert operations.cancel_replay(services(engine), ACTOR, answer["replay"])["cancelled"] == 0
+    assert job(engine, filled.retrying).status == "retrying", "it waits to complete its list, as before"
 
 
 def test_only_one_comparison_of_a_repository_runs_at_a_time(engine: Engine) -> None:

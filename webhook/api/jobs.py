@@ -1,8 +1,9 @@
-"""/api/v1/jobs and /api/v1/replays: jobs and their attempts; replay one or many, cancel."""
+"""/api/v1/jobs and /api/v1/replays: jobs and their attempts; replay or recollect one or many, cancel."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from flask import Response, jsonify
 from sqlalchemy.engine import Connection
@@ -20,7 +21,7 @@ from webhook.ops import operations, replays, serializers, shapes
 
 _ID = Parameter("job_id", TEXT, "The job's id.")
 _MISSING = "No job with this ID."
-_REPLAY = Parameter("replay", COUNT, "The number of the bulk replay, as its answer names it.")
+_REPLAY = Parameter("replay", COUNT, "The number of the bulk replay or recollect, as its answer names it.")
 _NO_REPLAY = "No bulk replay with this number."
 
 
@@ -71,6 +72,19 @@ def replay_job(job_id: str) -> tuple[Response, int]:
     return jsonify(operations.replay_job(services(), actor(), job_id)), 202
 
 
+@blueprint.post("/jobs/<job_id>/recollect")
+@described(
+    _moving(
+        "Collect the commit list of a release again",
+        "Allowed for succeeded jobs and for those that wait to complete a partial list. The list is sent if it differs; "
+        "nothing else changes. If it fails, release, list and status stay as they are, and the attempt says why.",
+    )
+)
+def recollect_job(job_id: str) -> tuple[Response, int]:
+    read_body(())
+    return jsonify(operations.recollect_job(services(), actor(), job_id)), 202
+
+
 @blueprint.post("/jobs/<job_id>/cancel")
 @described(_moving("Cancel a pending job", "Allowed for queued and retrying jobs."))
 def cancel_job(job_id: str) -> tuple[Response, int]:
@@ -78,31 +92,44 @@ def cancel_job(job_id: str) -> tuple[Response, int]:
     return jsonify(operations.cancel_job(services(), actor(), job_id)), 202
 
 
-@blueprint.post("/jobs/replay")
-@described(
-    Call(
-        summary="Queue all failed and cancelled jobs again that a filter matches",
+def _moving_many(summary: str, verb: str, done: str) -> Call:
+    return Call(
+        summary=summary,
         detail="With dry_run it only counts. Answers when all are queued; the sweeper feeds them to their targets, and "
         "GET /api/v1/replays/{replay} shows the progress. Repeating the request with its Idempotency-Key continues it.",
         who="operator",
         headers=(ONCE,),
         body=shape({"filter": ref("JobFilter"), "dry_run": FLAG}, optional=("dry_run",)),
         answers={
-            200: Answer("With dry_run: how many would be queued.", shape({"matched": COUNT})),
-            202: Answer("Queued.", shape({"replay": COUNT, "matched": COUNT, "replayed": COUNT})),
+            200: Answer(f"With dry_run: how many would be {verb}.", shape({"matched": COUNT})),
+            202: Answer("Queued.", shape({"replay": COUNT, "matched": COUNT, done: COUNT})),
         },
         problems={400: WRONG, 409: REUSED},
     )
-)
+
+
+@blueprint.post("/jobs/replay")
+@described(_moving_many("Queue all failed and cancelled jobs again that a filter matches", "queued", "replayed"))
 def replay_jobs() -> tuple[Response, int]:
+    return _move_many("replay")
+
+
+@blueprint.post("/jobs/recollect")
+@described(_moving_many("Collect the commit lists of all releases again that a filter matches", "collected", "recollected"))
+def recollect_jobs() -> tuple[Response, int]:
+    return _move_many("recollect")
+
+
+def _move_many(verb: Literal["replay", "recollect"]) -> tuple[Response, int]:
     body = read_body(("filter", "dry_run"))
     given, is_dry = _read_filter(body), body.get("dry_run", False)
     if not isinstance(is_dry, bool):
         raise BadParameter("dry_run must be true or false")
     if is_dry:
         with reading(services().engine).begin() as connection:
-            return jsonify({"matched": replays.count(connection, given)}), 200
-    return jsonify(operations.replay_jobs(services(), actor(), given)), 202
+            return jsonify({"matched": replays.count(connection, given, verb)}), 200
+    act = operations.replay_jobs if verb == "replay" else operations.recollect_jobs
+    return jsonify(act(services(), actor(), given)), 202
 
 
 def _read_filter(body: Json) -> dict[str, str]:
@@ -122,7 +149,7 @@ def _read_filter(body: Json) -> dict[str, str]:
 @blueprint.get("/replays/<int:replay>")
 @described(
     Call(
-        summary="Show a bulk replay and how far it has come",
+        summary="Show a bulk replay or recollect and how far it has come",
         who="viewer",
         path=(_REPLAY,),
         answers={200: Answer("The replay.", ref("Replay"))},
@@ -137,7 +164,7 @@ def show_replay(replay: int) -> Response:
 @blueprint.post("/replays/<int:replay>/cancel")
 @described(
     acting(
-        "Stop a bulk replay and cancel what has not begun of it",
+        "Stop a bulk replay or recollect and cancel what has not begun of it",
         Answer("Cancelled.", shape({"replay": COUNT, "cancelled": COUNT})),
         path=_REPLAY,
         missing=_NO_REPLAY,

@@ -108,7 +108,9 @@ def _print_summary(summary: stored.Summary) -> None:
     click.echo(f"{len(summary.changes)} of {summary.looked_at} deliveries would have another verdict{gone}")
 
 
-def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bool, as_json: bool) -> None:
+def _comparing(
+    repository: str, limit: int | None, trigger: Trigger, *, dry_run: bool, with_deploys: bool, as_json: bool
+) -> None:
     try:
         where = read_repository(repository)
     except BadParameter as problem:
@@ -118,7 +120,9 @@ def _comparing(repository: str, limit: int | None, trigger: Trigger, dry_run: bo
         operations.note_comparison(services, ACTOR, where, most_tags=limit)
         found, queued = _compare(services, where, limit), list[str]()
     else:
-        mine = operations.reconcile(services, ACTOR, where, most_tags=limit, creates=True, trigger=trigger, claims=True)
+        mine = operations.reconcile(
+            services, ACTOR, where, most_tags=limit, creates=True, trigger=trigger, claims=True, with_deploys=with_deploys
+        )
         assert mine is not None  # noqa: S101  (it was claimed, or refused by an exception)
         with make_client(services.settings.outgoing) as client:
             run = ReconcileRun(services.engine, Comparer(services.settings, services.rules, services.engine, client), mine)
@@ -187,17 +191,19 @@ def _by_reason(refused: Sequence[ReconcileEntry]) -> dict[str, list[ReconcileEnt
 @click.command()
 @click.argument("repository", metavar="REPO")
 @click.option("--dry-run", is_flag=True, help="List what is missing, create nothing.")
+@click.option("--with-deploys", is_flag=True, help="Also record the deploys that the rules ask for.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def reconcile(repository: str, dry_run: bool, as_json: bool) -> None:
+def reconcile(repository: str, dry_run: bool, with_deploys: bool, as_json: bool) -> None:
     """Create the releases of REPO's newest tags that no webhook told us of. Exit 3: nothing is missing."""
-    _comparing(repository, RECENT_TAGS, Trigger.RECONCILE, dry_run, as_json)
+    _comparing(repository, RECENT_TAGS, Trigger.RECONCILE, dry_run=dry_run, with_deploys=with_deploys, as_json=as_json)
 
 
 @click.command()
 @click.argument("repository", metavar="REPO")
 @click.option("--limit", type=click.IntRange(1, 100_000), help="The newest so many tags only.")
 @click.option("--dry-run", is_flag=True, help="List what is missing, create nothing.")
+@click.option("--with-deploys", is_flag=True, help="Also record the deploys that the rules ask for.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def backfill(repository: str, limit: int | None, dry_run: bool, as_json: bool) -> None:
+def backfill(repository: str, limit: int | None, dry_run: bool, with_deploys: bool, as_json: bool) -> None:
     """Create the releases of all of REPO's tags, oldest first. Exit 3: nothing is missing."""
-    _comparing(repository, limit, Trigger.BACKFILL, dry_run, as_json)
+    _comparing(repository, limit, Trigger.BACKFILL, dry_run=dry_run, with_deploys=with_deploys, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`python -m webhook jobs`: look at jobs, replay and cancel them."""
+"""`python -m webhook jobs`: look at jobs, replay, recollect and cancel them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.domain import filters
 from shared.domain.job_states import TRANSITIONS
 from shared.errors import Conflict
 from shared.infra.database import reading
-from shared.ledger import target_states
+from shared.ledger import recollects, target_states
 from shared.ledger.bulk_acts import BulkAct
 from shared.ledger.queries import listings, lookup
 from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, progress, told_why, whole_id
@@ -27,11 +27,14 @@ _SOURCES = {
     "payload": "from the payload",
     "none": "from nowhere: none was found",
 }
+_BulkVerb = Literal["replay", "recollect"]
+_MOVED = {"replay": "replayed", "recollect": "recollected", "cancel": "cancelled"}
+_ACTS = {"replay": operations.replay_job, "recollect": operations.recollect_job, "cancel": operations.cancel_job}
 
 
 @click.group("jobs")
 def jobs_group() -> None:
-    """Look at jobs, replay and cancel them."""
+    """Look at jobs, replay, recollect and cancel them."""
 
 
 @jobs_group.command("list")
@@ -80,7 +83,9 @@ def told_range(found: Mapping[str, Any] | None) -> str | None:
     files = "" if found["with_files"] == found["commits"] else f", {found['with_files']} with their files"
     parts = [f"{found['commits']} commit{'' if found['commits'] == 1 else 's'}{files}", ends, _SOURCES[found["source"]]]
     sure = f"partial: {found['partial']}" if found["partial"] else "proven" if found["proven"] else "not proven"
-    return f"{', '.join(parts)}; {sure}"
+    again = found.get("recollected")
+    changed = f"; the recollect added {again['added']} and removed {again['removed']}" if again else ""
+    return f"{', '.join(parts)}; {sure}{changed}"
 
 
 def told_waiting(found: Mapping[str, Any] | None) -> str | None:
@@ -103,33 +108,52 @@ def advised(found: Mapping[str, Any]) -> dict[str, str]:
 @as_json
 def replay_jobs(job_id: str | None, words: dict[str, str], dry_run: bool, as_json: bool) -> None:
     """Replay one failed or cancelled job, or all that the options match. Any unique ID prefix is enough."""
+    _move_some("replay", job_id, words, dry_run=dry_run, as_json=as_json)
+
+
+@jobs_group.command("recollect")
+@click.argument("job_id", required=False)
+@filtering(*filters.JOB_WORDS)
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@as_json
+def recollect_jobs(job_id: str | None, words: dict[str, str], dry_run: bool, as_json: bool) -> None:
+    """Collect the commit list of a release again, or of all that the options match, and send it if it differs.
+
+    Nothing else of a release changes. Any unique ID prefix is enough.
+    """
+    _move_some("recollect", job_id, words, dry_run=dry_run, as_json=as_json)
+
+
+def _move_some(verb: _BulkVerb, job_id: str | None, words: dict[str, str], *, dry_run: bool, as_json: bool) -> None:
     if (job_id is None) == (not words):
         raise click.UsageError("give either a job's id or at least one option that says which jobs")
     services = open_services()
     if job_id is not None:
-        _move(services, job_id, "replay", dry_run=dry_run, as_json=as_json)
+        _move(services, job_id, verb, dry_run=dry_run, as_json=as_json)
         return
     if not any(words.values()):
-        raise click.UsageError("give at least one option with a value: an empty one would replay everything")
+        raise click.UsageError(f"give at least one option with a value: an empty one would {verb} everything")
     with reading(services.engine).begin() as connection:
-        matched = replays.count(connection, words)
+        matched = replays.count(connection, words, verb)
     if dry_run:
         answer: Mapping[str, int] = {"matched": matched}
-        said = f"{matched} would be replayed"
+        said = f"{matched} would be {_MOVED[verb]}"
     else:
-        answer = _replay_all(services, words, matched)
-        said = "{replayed} of {matched} queued again as replay {replay}; see `replays show {replay}`".format(**answer)
+        answer = _move_all(services, verb, words, matched)
+        said = f"{answer[_MOVED[verb]]} of {{matched}} queued again as replay {{replay}}; see `replays show {{replay}}`".format(
+            **answer
+        )
     if as_json:
         print_json(answer)
     elif answer["matched"]:
         click.echo(said)
     if not answer["matched"]:
-        nothing("no failed or cancelled job matches")
+        nothing("no failed or cancelled job matches" if verb == "replay" else "no job with a release matches")
 
 
-def _replay_all(services: Services, words: Mapping[str, str], matched: int) -> Mapping[str, int]:
+def _move_all(services: Services, verb: _BulkVerb, words: Mapping[str, str], matched: int) -> Mapping[str, int]:
     """Whoever interrupts it learns the number by which it goes on, and can be cancelled."""
-    seq = None
+    seq, act_on = None, operations.replay_jobs if verb == "replay" else operations.recollect_jobs
 
     def on_step(act: BulkAct) -> None:
         nonlocal seq
@@ -138,10 +162,10 @@ def _replay_all(services: Services, words: Mapping[str, str], matched: int) -> M
 
     try:
         with progress(matched, "queueing") as bar:
-            return operations.replay_jobs(services, ACTOR, words, on_step)
+            return act_on(services, ACTOR, words, on_step)
     except KeyboardInterrupt:
         if seq is not None:
-            click.echo(f"\ntagship: replay {seq} goes on in the sweeper; `replays cancel {seq}` stops it", err=True)
+            click.echo(f"\ntagship: {verb} {seq} goes on in the sweeper; `replays cancel {seq}` stops it", err=True)
         raise
 
 
@@ -153,34 +177,34 @@ def cancel_job(job_id: str, as_json: bool) -> None:
     _move(open_services(), job_id, "cancel", dry_run=False, as_json=as_json)
 
 
-def _move(services: Services, job_id: str, verb: Literal["replay", "cancel"], *, dry_run: bool, as_json: bool) -> None:
+def _move(services: Services, job_id: str, verb: _BulkVerb | Literal["cancel"], *, dry_run: bool, as_json: bool) -> None:
     with reading(services.engine).begin() as connection:
         job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
         row = lookup.find_job(connection, job_id)
         found: Mapping[str, Any] = serializers.job(row, target_states.find(connection))
-    moved = "replayed" if verb == "replay" else "cancelled"
+        is_possible = verb != "recollect" or recollects.is_possible(connection, job_id)
     if not dry_run:
-        act = operations.replay_job if verb == "replay" else operations.cancel_job
-        found = act(services, ACTOR, job_id)
-    elif row.status not in TRANSITIONS["replay"][0]:
-        raise Conflict(f"a job that is {row.status} cannot be {moved}")
+        found = _ACTS[verb](services, ACTOR, job_id)
+    elif not is_possible or (verb == "replay" and row.status not in TRANSITIONS["replay"][0]):
+        raise Conflict(f"a job that is {row.status} cannot be {_MOVED[verb]}")
     if as_json:
         print_json(found)
     else:
         settled = verb == "cancel" and found["status"] == "succeeded"
-        click.echo(f"{job_id} {'would be ' if dry_run else ''}{moved}{': its release stays as it is' if settled else ''}")
+        said = "queued to be recollected" if verb == "recollect" else _MOVED[verb]
+        click.echo(f"{job_id} {'would be ' if dry_run else ''}{said}{': its release stays as it is' if settled else ''}")
 
 
 @click.group("replays")
 def replays_group() -> None:
-    """Show and cancel bulk replays, whoever started them."""
+    """Show and cancel bulk replays and recollects, whoever started them."""
 
 
 @replays_group.command("show")
 @click.argument("replay", type=click.IntRange(1))
 @as_json
 def show_replay(replay: int, as_json: bool) -> None:
-    """Show how far a bulk replay has come."""
+    """Show how far a bulk replay or recollect has come."""
     with reading(open_services().engine).begin() as connection:
         found = serializers.replay(replays.find_replay(connection, replay))
     if as_json:
@@ -193,7 +217,7 @@ def show_replay(replay: int, as_json: bool) -> None:
 @click.argument("replay", type=click.IntRange(1))
 @as_json
 def cancel_replay(replay: int, as_json: bool) -> None:
-    """Stop a bulk replay and cancel what has not begun of it."""
+    """Stop a bulk replay or recollect and cancel what has not begun of it."""
     answer = operations.cancel_replay(open_services(), ACTOR, replay)
     if as_json:
         print_json(answer)

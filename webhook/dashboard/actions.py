@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from shared.domain import filters
-from shared.errors import BadParameter
 from webhook.dashboard import formatting
 from webhook.dashboard.blueprint import actor, blueprint, page, services
 from webhook.ops import operations
@@ -17,6 +17,12 @@ from webhook.ops import operations
 @blueprint.post("/jobs/<job_id>/replay")
 def replay_job(job_id: str) -> AnyResponse:
     operations.replay_job(services(), actor(), job_id)
+    return redirect(url_for(".show_job", job_id=job_id), 303)
+
+
+@blueprint.post("/jobs/<job_id>/recollect")
+def recollect_job(job_id: str) -> AnyResponse:
+    operations.recollect_job(services(), actor(), job_id)
     return redirect(url_for(".show_job", job_id=job_id), 303)
 
 
@@ -36,16 +42,27 @@ def replay_delivery(delivery_id: str) -> AnyResponse:
 @blueprint.post("/jobs/replay")
 def replay_jobs() -> AnyResponse:
     """All that the filter matches now; the sweeper feeds them out at the pace of their targets."""
+    return _show_progress(operations.replay_jobs(services(), actor(), _read_filter()))
+
+
+@blueprint.post("/jobs/recollect")
+def recollect_jobs() -> AnyResponse:
+    return _show_progress(operations.recollect_jobs(services(), actor(), _read_filter()))
+
+
+def _read_filter() -> dict[str, str]:
     given = {word: value for word in filters.JOB_WORDS if (value := request.form.get(word, "").strip())}
-    if not given:
-        raise BadParameter("a bulk replay needs at least one word of the filter")
     filters.read_job_filter(given, formatting.now())
-    return redirect(url_for(".show_progress", seq=operations.replay_jobs(services(), actor(), given)["replay"]), 303)
+    return given
+
+
+def _show_progress(answer: Mapping[str, Any]) -> AnyResponse:
+    return redirect(url_for(".show_progress", seq=answer["replay"]), 303)
 
 
 @blueprint.post("/replays/<int:seq>/cancel")
 def cancel_replay(seq: int) -> AnyResponse:
-    """Stop a bulk replay and cancel what has not begun of it."""
+    """Stop a bulk replay or recollect and cancel what has not begun of it."""
     operations.cancel_replay(services(), actor(), seq)
     return redirect(url_for(".show_progress", seq=seq), 303)
 

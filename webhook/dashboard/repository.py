@@ -12,6 +12,7 @@ from shared.domain.reasons import Reason
 from shared.errors import BadParameter
 from shared.forges.repository_key import read_repository
 from shared.ledger import identities, reconcile_runs, repositories
+from shared.ledger.tag_jobs import ON_ITS_WAY
 from shared.reconcile import RECENT_TAGS
 from webhook.dashboard.blueprint import actor, blueprint, looking, page, services
 from webhook.ops import operations
@@ -54,14 +55,14 @@ def show_repository(provider: str, name: str) -> Response:
 
 
 def _shown(entry: dict[str, Any], made: dict[reconcile_runs.Entry, sa.Row[Any]]) -> dict[str, Any]:
-    """The entry and how its job stands now. `state`: none (no release is wanted), there, gone, job, missing."""
+    """The entry and how its job stands now. `state`: none (no release is wanted), there, gone, job, waits, missing."""
     if "reason" in entry:
         return {**entry, "state": "none", "job": None}
     job = made.get((entry["tag"], entry["sha"], entry["target"]))
     if entry["why"] is None:
         state = "there"
     elif job is None:
-        state = "missing"
+        state = "waits" if entry["why"] == ON_ITS_WAY else "missing"
     else:
         state = "gone" if job.status == "succeeded" and entry["why"] in _WAS_DONE else "job"
     return {**entry, "state": state, "job": job}
@@ -74,5 +75,12 @@ def compare_repository(provider: str, name: str) -> AnyResponse:
     scope, creates = request.form.get("tags", "newest"), request.form.get("creates", "") == "1"
     if scope not in SCOPES:
         raise BadParameter(f"tags must be one of {', '.join(SCOPES)}")
-    operations.reconcile(services(), actor(), repository, most_tags=SCOPES[scope], creates=creates)
+    operations.reconcile(
+        services(),
+        actor(),
+        repository,
+        most_tags=SCOPES[scope],
+        creates=creates,
+        with_deploys=creates and request.form.get("deploys", "") == "1",
+    )
     return redirect(url_for(".show_repository", provider=provider, name=name), 303)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from shared.domain import filters
 from shared.domain.job_states import WAITING, JobState
 from shared.errors import BadParameter
-from shared.ledger import audit, job_transitions, reconcile_runs, repositories, target_states
+from shared.ledger import audit, job_transitions, recollects, reconcile_runs, repositories, target_states
 from shared.ledger.queries import listings, lookup
 from webhook.dashboard import chart_cache, charts, formatting, queries
 from webhook.dashboard.blueprint import blueprint, looking, page, services
@@ -111,10 +111,12 @@ def show_job(job_id: str) -> Response:
         row = lookup.find_job(connection, job_id)
         attempts = lookup.find_attempts(connection, job_id)[-100:]
         healths = target_states.find(connection)
+        can_recollect = recollects.is_possible(connection, job_id)
     waits = row.status in WAITING
     return page(
         "job.html",
         row=row,
+        can_recollect=can_recollect,
         attempts=attempts,
         calls={one.number: serializers.attempt(one) for one in attempts[-WITH_CALLS:]},
         waits=waits,
@@ -126,12 +128,21 @@ def show_job(job_id: str) -> Response:
 @blueprint.get("/jobs/replay")
 def confirm_replay() -> Response:
     """The count first; nothing happens before the form is sent."""
+    return _confirm("replay")
+
+
+@blueprint.get("/jobs/recollect")
+def confirm_recollect() -> Response:
+    return _confirm("recollect")
+
+
+def _confirm(verb: Literal["replay", "recollect"]) -> Response:
     given = chosen(filters.JOB_WORDS)
     if not given:
-        raise BadParameter("a bulk replay needs at least one word of the filter")
+        raise BadParameter(f"a bulk {verb} needs at least one word of the filter")
     with looking() as connection:
-        matched = replays.count(connection, given)
-    return page("confirm_replay.html", given=given, matched=matched)
+        matched = replays.count(connection, given, verb)
+    return page("confirm_replay.html", given=given, matched=matched, verb=verb)
 
 
 @blueprint.get("/replays/<int:seq>")

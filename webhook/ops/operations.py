@@ -20,7 +20,16 @@ from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.infra.http_client import make_client
-from shared.ledger import audit, bulk_acts, idempotency, identities, job_transitions, reconcile_runs, target_states
+from shared.ledger import (
+    audit,
+    bulk_acts,
+    idempotency,
+    identities,
+    job_transitions,
+    recollects,
+    reconcile_runs,
+    target_states,
+)
 from shared.ledger.bulk_acts import BulkAct, Verb
 from shared.ledger.queries import lookup
 from shared.targets import check_rows, target_check
@@ -58,6 +67,14 @@ def replay_job(services: Services, actor: Actor, job_id: str) -> Json:
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Json:
     """Cancel a job that waits. The job as the API shows it. Raises NotFound, Conflict."""
     return _move_job(services, actor, job_id, job_transitions.cancel, "job_cancel", "cancelled")
+
+
+def recollect_job(services: Services, actor: Actor, job_id: str) -> Json:
+    """Collect the commit list of a release once more, and send it if it differs. The job as the API shows it.
+
+    Nothing else changes: no deploy, no state. Raises NotFound, Conflict for a job without a release or that is at it.
+    """
+    return _move_job(services, actor, job_id, recollects.begin, "job_recollect", "recollected")
 
 
 def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[..., bool], action: str, moved: str) -> Json:
@@ -125,21 +142,31 @@ def reconcile(
     creates: bool,
     trigger: Trigger | None = None,
     claims: bool = False,
+    with_deploys: bool = False,
 ) -> reconcile_runs.Claimed | None:
     """Ask for a comparison of the forge's tags with our releases; a sweeper makes it within seconds.
 
-    `claims`: the caller makes it (`shared/reconcile.py`), which is then under its lease. Raises Conflict.
+    `claims`: the caller makes it (`shared/reconcile.py`), which is then under its lease. `with_deploys`: the releases that it
+    makes also record the deploys that their rules ask for. Raises Conflict.
     """
     claimed: list[reconcile_runs.Claimed | None] = []
     with reading(services.engine).begin() as connection:
         repository = identities.canonical(connection, repository)
 
     def do(connection: Connection, now: datetime) -> _Done:
-        if not reconcile_runs.want(connection, repository, most_tags=most_tags, creates=creates, trigger=trigger, now=now):
+        if not reconcile_runs.want(
+            connection,
+            repository,
+            most_tags=most_tags,
+            creates=creates,
+            trigger=trigger,
+            with_deploys=with_deploys,
+            now=now,
+        ):
             raise Conflict("this repository is being compared already, or waits to be; see its page")
         if claims:
             claimed.append(reconcile_runs.claim(connection, repository.key, now=now))
-        return _Done({}, _tags(most_tags))
+        return _Done({}, {**_tags(most_tags), **({"deploys": True} if with_deploys else {})})
 
     _perform(services, actor, "repository_create" if creates else "repository_compare", repository.key, do)
     return claimed[0] if claimed else None
@@ -167,15 +194,28 @@ def replay_jobs(services: Services, actor: Actor, words: Mapping[str, str], on_s
     return {**numbered, "matched": act.matched, "replayed": act.handled}
 
 
+def recollect_jobs(services: Services, actor: Actor, words: Mapping[str, str], on_step: OnStep = lambda _: None) -> Json:
+    """The same as `replay_jobs` for releases that are there: collect the commit list of each again.
+
+    {"replay": number of the audit line, "matched": n, "recollected": n}. Raises BadParameter.
+    """
+    if not any(words.values()):
+        raise BadParameter("a bulk recollect needs at least one word of the filter")
+    act = _perform_bulk(services, actor, "jobs_recollect", None, "recollect", dict(words), on_step)
+    return {"replay": act.seq, "matched": act.matched, "recollected": act.handled}
+
+
 def cancel_replay(services: Services, actor: Actor, seq: int, on_step: OnStep = lambda _: None) -> Json:
-    """Stop a bulk replay and cancel what it queued and no worker has begun. `seq` may also be the number of such a cancel.
+    """Stop a bulk replay or recollect and cancel what it queued and no worker has begun. `seq` may also be the number of such
+    a cancel.
 
     {"replay": its number, "cancelled": n}. Raises NotFound.
     """
     with reading(services.engine).begin() as connection:
-        replay = replays.find_replay(connection, seq)["replay"]
-    act = _perform_bulk(services, actor, "jobs_cancel", str(replay), "cancel", {"replay": replay}, on_step)
-    return {"replay": replay, "cancelled": act.handled}
+        found = replays.find_replay(connection, seq)
+    wanted = {"replay": found["replay"], "verb": found["verb"]}
+    act = _perform_bulk(services, actor, "jobs_cancel", str(wanted["replay"]), "cancel", wanted, on_step)
+    return {"replay": wanted["replay"], "cancelled": act.handled}
 
 
 def note(services: Services, actor: Actor, action: str) -> None:
@@ -206,7 +246,7 @@ def _perform_bulk(
     services: Services, actor: Actor, action: str, subject: str | None, verb: Verb, wanted: Json, on_step: OnStep
 ) -> BulkAct:
     """Begin an act upon many jobs, or find the one that this Idempotency-Key began, and go on until it has ended."""
-    now, detail = datetime.now(UTC), {"filter": wanted} if verb == "replay" else None
+    now, detail = datetime.now(UTC), None if verb == "cancel" else {"filter": wanted}
     with reading(services.engine).begin() as connection:
         matched = bulk_acts.count(connection, verb, wanted, now=now)
     with services.engine.begin() as connection:

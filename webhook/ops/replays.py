@@ -18,6 +18,7 @@ from shared.ledger.rows import DeliveryRow
 from shared.ledger.tables import deliveries
 
 _MOST_SEQ = 2**63
+_VERBS = {"jobs_replay": "replay", "jobs_recollect": "recollect"}  # by the action of the audit line
 
 
 def replay_delivery(connection: Connection, row: DeliveryRow, rules: Rules, *, now: datetime) -> list[str]:
@@ -75,26 +76,27 @@ def _decided(decision: Decision) -> dict[str, Any]:
     }
 
 
-def count(connection: Connection, words: Mapping[str, str]) -> int:
-    """How many jobs a bulk replay that begins now would queue. Raises BadParameter."""
-    return bulk_acts.count(connection, "replay", words, now=datetime.now(UTC))
+def count(connection: Connection, words: Mapping[str, str], verb: bulk_acts.Verb = "replay") -> int:
+    """How many jobs a bulk replay or recollect that begins now would queue. Raises BadParameter."""
+    return bulk_acts.count(connection, verb, words, now=datetime.now(UTC))
 
 
 def find_replay(connection: Connection, seq: int) -> dict[str, Any]:
-    """A bulk replay and how far it has come. `seq`: the number of its audit line, or of one that cancelled it.
+    """A bulk replay or recollect and how far it has come. `seq`: the number of its audit line, or of one that cancelled it.
 
-    {"replay", "state": "running" | "done" | "cancelled", "by", "filter", "matched", "replayed", "jobs": {state: n},
-    "started_at", "ended_at"}; the times are datetimes. Raises NotFound.
+    {"replay", "verb": "replay" | "recollect", "state": "running" | "done" | "cancelled", "by", "filter", "matched",
+    "replayed", "jobs": {state: n}, "started_at", "ended_at"}; the times are datetimes. Raises NotFound.
     """
     entry = audit.find(connection, seq) if seq < _MOST_SEQ else None
     if entry is not None and entry.action == "jobs_cancel" and entry.subject is not None:
         entry = audit.find(connection, int(entry.subject))
-    if entry is None or entry.action != "jobs_replay":
+    if entry is None or entry.action not in _VERBS:
         raise NotFound("no bulk replay with this number")
     act, detail = bulk_acts.find(connection, entry.seq), entry.detail or {}
     replayed = act.handled if act else detail.get("replayed", 0)  # before there were bulk acts the line said it all
     return {
         "replay": entry.seq,
+        "verb": _VERBS[entry.action],
         "state": act.state if act else "done",
         "by": entry.role,
         "filter": detail.get("filter", {}),

@@ -60,6 +60,7 @@ class Range(TypedDict):
     base_tag: NotRequired[Annotated[str | None, about("the release on the nearest")]]
     how: NotRequired[Annotated[str | None, about("the rule that found it: docs/decisions/0008")]]
     tags: NotRequired[Annotated[Literal["announced", "forge"] | None, about("where the list of tags came from")]]
+    recollected: NotRequired[Annotated[dict[str, Count], about("added and removed by the last recollect that changed it")]]
 
 
 class Waiting(TypedDict):
@@ -212,6 +213,7 @@ class DeliveryCounts(TypedDict, total=False):
 
 class Replay(TypedDict):
     replay: Annotated[Count, about("its number")]
+    verb: Literal["replay", "recollect"]
     state: Literal["running", "done", "cancelled"]
     by: Annotated[str, about("the role of who asked")]
     filter: Headers
@@ -283,7 +285,9 @@ class Receipt(TypedDict):
     delivery_id: DeliveryId
     status: Literal["accepted", "duplicate", "ignored"]
     jobs: NotRequired[Annotated[list[str], about("ids; not there when ignored")]]
-    replayed: NotRequired[Annotated[list[str], about("a duplicate's jobs that had failed and wait again")]]
+    replayed: NotRequired[
+        Annotated[list[str], about("a duplicate's jobs that wait again: they had failed, or their list is partial")]
+    ]
     reason: NotRequired[Annotated[ReasonCode, about("of an ignored delivery")]]
     detail: NotRequired[Annotated[str, about("of an ignored delivery")]]
 

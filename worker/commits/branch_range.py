@@ -26,6 +26,7 @@ class BranchRange:
     log: PushLog
     history: ForgeHistory | None
     rules: CommitRules
+    is_recollect: bool = False
 
     def collect(self) -> Range:
         """The range. Raises what the forge raises."""

@@ -23,6 +23,13 @@ _SENT_BEFORE = 0.9  # of the limit: the rest is for the sweeper's round and the 
 _SHORTEST, _LATE = 2.0, 20.0  # seconds
 
 
+class NotRecollected(PermanentError):
+    """The release keeps the list that it has."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, reason=Reason.COMMITS_PARTIAL)
+
+
 @dataclass(frozen=True, slots=True)
 class Snooze:
     """Wait until `at` without spending an attempt; `waiting` is the contract's {"code", "detail", "until"}."""
@@ -79,6 +86,17 @@ def decide_wait(
     if is_worth_waiting_for and not was_sent and is_within(at, asked_at, limit):
         return snooze(at, code, why)
     return SendPartial(why, later)
+
+
+def decide_recollect(
+    problem: TransientError | PermanentError, *, now: datetime, is_continuing: bool
+) -> Snooze | NotRecollected:
+    """A limit, and lists that are longer than one attempt, only let a recollect wait; whatever else the forge says ends it."""
+    if isinstance(problem, RateLimited):
+        return snooze(problem.until, Reason.RATE_LIMITED, str(problem))
+    if is_continuing:
+        return snooze(now + CONTINUE, Reason.FORGE_UNREACHABLE, str(problem))
+    return NotRecollected(str(problem))
 
 
 def complete_later(asked_at: datetime, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.identity import patterns_left_behind
 from shared.domain.push import Repository
@@ -45,9 +46,16 @@ def log_step(engine: Engine, *, provider: str, repository: str, rules: Rules = N
 
 
 def log_few(connection: Connection, *, provider: str, repository: str, rules: Rules = NO_RULES) -> None:
-    """Log the pushes that wait if they are few and small, within the caller's transaction; `log_all` takes the rest."""
-    if few := pending_pushes.read_few(connection, provider=provider, repository=repository):
-        _log(connection, [_settled(connection, _read(provider, delivery), rules) for delivery in few])
+    """Log the pushes that wait if they are few and small, within the caller's transaction; `log_all` takes the rest.
+
+    A fault here is none of the caller's: `log_all` meets it again.
+    """
+    try:
+        with connection.begin_nested():
+            if few := pending_pushes.read_few(connection, provider=provider, repository=repository):
+                _log(connection, [_settled(connection, _read(provider, delivery), rules) for delivery in few])
+    except SQLAlchemyError as problem:
+        logger.warning("commits.unlogged", error=type(problem).__name__)
 
 
 def log_all(engine: Engine, *, provider: str, repository: str, seconds: float, rules: Rules = NO_RULES) -> bool:

@@ -31,6 +31,7 @@ class Collector:
     """Collects for one push. `forge` is None when it may not or cannot be asked: then the log and the payload speak.
 
     `lists` are tag lists that were read for other releases; one that was read after `pushed_at` serves this one, too.
+    `is_recollect`: someone asks for the best answer, so that the forge is asked even where the log seems to know it all.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Collector:
         now: datetime,
         lists: TagLists | None = None,
         pushed_at: datetime | None = None,
+        *,
+        is_recollect: bool = False,
     ) -> None:
         assert push.sha is not None  # noqa: S101  (no job is made of a push without a commit)
         self._engine = engine
@@ -52,6 +55,7 @@ class Collector:
         self._rules = rules
         self._deadline = deadline
         self._now = now
+        self._is_recollect = is_recollect
         self._key = push.repository.log_key
         self._name = push.repository.forge_name
         self._log = PushLog(engine, self._key, self._head)
@@ -65,7 +69,9 @@ class Collector:
         `lists_anyway`: a new branch that brings nothing new lists the newest few commits, since its release has no others.
         """
         kind = TagRange if self._push.ref.kind == "tag" else BranchRange
-        found = kind(push=self._push, log=self._log, history=self._history, rules=self._rules).collect()
+        found = kind(
+            push=self._push, log=self._log, history=self._history, rules=self._rules, is_recollect=self._is_recollect
+        ).collect()
         if lists_anyway and not found.commits and found.base == self._head:
             found = first_release(self._push, self._history, self._rules)
         return self._fill_files(found)

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 from shared.domain.commit_range import Range, payload_range
 from shared.domain.push import Push
 from shared.domain.reasons import Reason
+from shared.domain.recollected_list import Keep, judge_again
 from shared.domain.release_plan import Listed
 from shared.domain.rules import NO_RULES, CommitRules, Rules, Target
 from shared.errors import PermanentError, TransientError
@@ -35,9 +36,11 @@ from worker.commits.forge_wait import (
     ASK_AGAIN,
     COMPLETE_AGAIN,
     PUSH_LATE,
+    NotRecollected,
     Snooze,
     collecting_time,
     complete_later,
+    decide_recollect,
     decide_wait,
     is_within,
     snooze,
@@ -63,8 +66,9 @@ class Wait(Exception):
 class Gathered:
     """`listed` begins with the push's own repository. `complete_at`: when to ask again for what is missing.
 
-    `own` is to be remembered once the release lists it: other repositories that share the version send it along.
-    `is_new`: nothing of ours is known to be in the release. `is_linked`: of the repository at the target, for `refs`.
+    `own` is to be remembered once the release lists it: other repositories that share the version send it along. `is_new`:
+    nothing of ours is known to be in the release. `is_linked`: of the repository at the target, for `refs`. `is_listed`: a
+    recollect found what the release lists.
     """
 
     range: Mapping[str, Any] | None
@@ -73,6 +77,7 @@ class Gathered:
     own: Contribution | None = None
     is_new: bool = False
     is_linked: bool | None = None
+    is_listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Gatherer:
     stopping: threading.Event = field(default_factory=threading.Event)  # set on shutdown: nothing is begun after that
 
     def gather(self, job: Claimed, push: Push, target: Target, sentry: SentryClient, now: datetime) -> Gathered:
-        """The commits of the release. Raises Wait, PermanentError where another tag has the version."""
+        """The commits of the release. Raises Wait, NotRecollected, PermanentError where another tag has the version."""
         mode = job.spec["set_commits"]
         push, names = self._locate(job, push)
         own_key = push.repository.log_key
@@ -101,8 +106,8 @@ class Gatherer:
             ref=job.ref if push.ref.kind == "tag" else None,
             is_first=job.is_first_contact,
         )
-        if mode == "skip":
-            return Gathered(None, (), own=own)
+        if mode == "skip" or (mode == "refs" and job.is_recollect):
+            return Gathered(job.range, (), own=own, is_listed=job.is_recollect)
         name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
         if mode == "refs":
             is_linked = self.names.is_linked(target.name, name, sentry.list_repositories)
@@ -111,23 +116,33 @@ class Gatherer:
             with self.engine.begin() as connection:
                 contributions.learn(connection, target.name, push.repository.full_name, now)
         found, complete_at = (payload_range(push), None) if mode == "payload" else self._collect(job, push, names, now)
+        shown: dict[str, Any] = {"repository": {"name": name, "known": is_known}}
         if mode == "auto" and not found.commits and push.is_created and push.ref.kind == "branch" and not found.partial:
-            return Gathered({**found.as_json(), "repository": {"name": name, "known": is_known}}, ())  # the version is there
+            return Gathered({**found.as_json(), **shown}, (), is_listed=job.is_recollect)  # the version is there
         with reading(self.engine).begin() as connection:
             kept = contributions.kept_contributions(connection, job.target, job.version)
             successor = contributions.find_successor(connection, job, own_key, names) if own_key in kept else None
+        is_listed = False
+        if successor is not None:  # its commits are in the release: an older job that ends after it must not take them back
+            why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
+            if job.is_recollect:
+                raise NotRecollected(why)
+            found, complete_at = replace(found, commits=kept[own_key].commits, partial=why, is_proven=False), None
+        elif job.is_recollect and job.range is not None:
+            again = judge_again(job.range, kept[own_key].commits if own_key in kept else None, found)
+            if isinstance(again, Keep):
+                raise NotRecollected(again.why)
+            found, is_listed = again.range, again.is_listed
+            shown["recollected"] = job.range.get("recollected") if is_listed else again.changes
         if successor is None:
             own = replace(own, commits=found.commits)
-        else:  # its commits are in the release: an older job that ends after it must not take them back
-            why = f"{push.ref.name} has moved to {successor[:12]}, whose commits the release lists"
-            found, complete_at = replace(found, commits=kept[own_key].commits, partial=why, is_proven=False), None
         listed = [Listed(name, found.commits)]
         for key, (full_name, commits) in kept.items():
             if key != own_key:
                 configured = f"{key.partition(':')[0]}:{full_name}"
                 listed.append(Listed(self._name(configured, full_name, target, sentry)[0], commits))
-        summary = {**found.as_json(), "repository": {"name": name, "known": is_known}}
-        return Gathered(summary, tuple(listed), complete_at, own, is_new=not kept)
+        summary = {**found.as_json(), **{key: value for key, value in shown.items() if value is not None}}
+        return Gathered(summary, tuple(listed), complete_at, own, is_new=not kept, is_listed=is_listed)
 
     def _locate(self, job: Claimed, push: Push) -> tuple[Push, tuple[str, ...]]:
         """The push, with what the rows of its repository refer to; and all that the repository was ever called."""
@@ -159,9 +174,10 @@ class Gatherer:
             self._await_branch(job, push, now, asked_at)
             return self._without_forge(job, push, now, asked_at)
         try:
-            respect(self.engine, forge, push.repository, now)
+            respect(self.engine, forge, push.repository, now, asked_at if job.is_recollect else None)
             push = _peeled(push, forge, deadline)
-            found = self._collector(job, push, forge, deadline, now).collect(lists_anyway=not self._is_listed(job, push))
+            lists_anyway = not self._is_listed(job, push)
+            found = self._collector(job, push, forge, deadline, now, asked_at).collect(lists_anyway=lists_anyway)
         except NoCommit:
             raise
         except (TransientError, PermanentError) as problem:
@@ -176,7 +192,9 @@ class Gatherer:
     def _without_forge(self, job: Claimed, push: Push, now: datetime, asked_at: datetime) -> tuple[Range, datetime | None]:
         """What the log and the payload say. A forge that was of no use lately is asked again for the rest. Raises Wait."""
         deadline = Deadline(COLLECT_SECONDS, self.stopping)
-        found = self._collector(job, push, None, deadline, now).collect(lists_anyway=not self._is_listed(job, push))
+        found = self._collector(job, push, None, deadline, now, asked_at).collect(lists_anyway=not self._is_listed(job, push))
+        if job.is_recollect:
+            return found, None
         later = None if self.forges.is_off(push.repository.provider) else complete_later(asked_at, now)
         if found.partial is None or later is None:
             return found, None
@@ -202,15 +220,18 @@ class Gatherer:
         *,
         is_continuing: bool,
     ) -> tuple[Range, datetime | None]:
-        """What is known without the forge, and when to ask again for the rest. Raises Wait."""
+        """What is known without the forge, and when to ask again for the rest. Raises Wait, NotRecollected."""
         was_sent, is_named = job.release_url is not None, self.forges.is_named(push.repository.provider)
         if is_named or isinstance(problem, RateLimited):
             note(self.engine, problem, push.repository, now)
+        if job.is_recollect:
+            end = decide_recollect(problem, now=now, is_continuing=is_continuing)
+            raise Wait(end) if isinstance(end, Snooze) else end
         if not is_named:
             self.forges.leave_alone(push.repository, problem)
             if not isinstance(problem, RateLimited | Missing):
                 self._await_branch(job, push, now, asked_at)
-        collector = self._collector(job, push, None, Deadline(COLLECT_SECONDS, self.stopping), now)
+        collector = self._collector(job, push, None, Deadline(COLLECT_SECONDS, self.stopping), now, asked_at)
         known = collector.collect(lists_anyway=not self._is_listed(job, push))
         decision = decide_wait(
             problem,
@@ -246,8 +267,7 @@ class Gatherer:
         return replace(payload_range(push), partial=why, is_proven=False), now + COMPLETE_AGAIN
 
     def _await_branch(self, job: Claimed, push: Push, now: datetime, asked_at: datetime) -> None:
-        """Without an API the log is all there is: a tag's webhook may come before that of the branch pushed with it. Raises
-        Wait."""
+        """Without an API the log is all there is, and a tag's webhook may come before its branch's. Raises Wait."""
         waited = now - asked_at
         if push.ref.kind != "tag" or push.sha is None or job.release_url is not None or job.delivery_id is None:
             return
@@ -260,13 +280,17 @@ class Gatherer:
         raise Wait(snooze(at, Reason.PUSH_BEHIND, f"the push that brought {push.sha[:12]} to a branch has not arrived yet"))
 
     def _is_listed(self, job: Claimed, push: Push) -> bool:
-        """Whether the release lists commits of this repository already."""
+        """Whether the release lists commits of this repository that another job has put there."""
         with reading(self.engine).begin() as connection:
-            return push.repository.log_key in contributions.kept_contributions(connection, job.target, job.version)
+            if push.repository.log_key not in contributions.kept_contributions(connection, job.target, job.version):
+                return False
+            return job.release_url is None or contributions.has_other_job(connection, job)
 
-    def _collector(self, job: Claimed, push: Push, forge: Forge | None, deadline: Deadline, now: datetime) -> Collector:
-        lists = self.forges.tag_lists
-        return Collector(self.engine, push, forge, self.rules, deadline, now, lists, job.created_at)
+    def _collector(
+        self, job: Claimed, push: Push, forge: Forge | None, deadline: Deadline, now: datetime, asked_at: datetime
+    ) -> Collector:
+        lists, since = self.forges.tag_lists, asked_at if job.is_recollect else job.created_at
+        return Collector(self.engine, push, forge, self.rules, deadline, now, lists, since, is_recollect=job.is_recollect)
 
 
 def _peeled(push: Push, forge: Forge, deadline: Deadline) -> Push:

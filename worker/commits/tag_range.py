@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from shared.domain.commit_range import Range, payload_range
 from shared.domain.earlier_releases import allowed, allowed_prereleases, find_earlier
 from shared.domain.push import Push
-from shared.domain.release_question import Earlier, Newest, Question, Release, is_younger
+from shared.domain.release_question import MOST_MORE, MOST_MORE_AGAIN, Earlier, Newest, Question, Release, is_younger
 from shared.domain.rules import CommitRules, NamingRules
 from shared.domain.tag_names import line_prefix, read_tag
 from shared.domain.tag_order import Line, TagName
@@ -35,11 +35,12 @@ class TagRange:
     log: PushLog
     history: ForgeHistory | None
     rules: CommitRules
+    is_recollect: bool = False
 
     def collect(self) -> Range:
         """The range. Raises what the forge raises."""
         known = self._without_forge()
-        if self.history is None or known.is_whole:
+        if self.history is None or (known.is_whole and not self.is_recollect):
             return known  # the pushes received give the whole range back to a release that was announced
         prefix = self._prefix()
         releases = self._forge_releases(self.history, prefix)
@@ -163,6 +164,7 @@ class TagRange:
             at=next((release.at for release in releases if release.sha == self._head), None),
             compare=history.difference if history else lambda _: None,
             newest=history.newest if history else lambda: Newest((), True),
+            most_more=MOST_MORE_AGAIN if self.is_recollect else MOST_MORE,
             times=history.times if history else lambda _: {},
             counts_prereleases=self._naming.counts_prereleases,
             fixed=tuple(self._fixed(releases, history)),

@@ -22,7 +22,8 @@ from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.sentry_client import Sent, SentryClient
-from worker.commits.release_commits import COLLECT_SECONDS, Gathered, Gatherer
+from worker.commits.event_times import find_event_at
+from worker.commits.release_commits import COLLECT_SECONDS, Gatherer
 from worker.jobs.deploy_order import check_order
 from worker.jobs.deploys import Note, record_deploy
 from worker.jobs.sending import Sender
@@ -35,16 +36,23 @@ LONGEST_ATTEMPT_SECONDS = COLLECT_SECONDS + SEND_SECONDS
 class Done:
     """The release is there. `range` is the contract's JSON, None when we sent no commits by intent.
 
-    `complete_at`: the list is partial and the forge may give the rest then. `own`: to be remembered with the outcome.
-    `warnings`: how the release differs from what was asked. `deployed_at`: the time of its newest deploy, if any.
+    `sent` is None where a recollect found the list that the release has. `complete_at`: the list is partial and the forge may
+    give the rest then. `own`: to be remembered with the outcome. `event_at`: the release's own date, of a job that no webhook
+    made. `warnings`: how the release differs from what was asked. `deployed_at`: the time of its newest deploy, if any.
     """
 
-    sent: Sent
+    sent: Sent | None
     range: Mapping[str, Any] | None
     complete_at: datetime | None = None
     own: Contribution | None = None
+    event_at: datetime | None = None
     warnings: tuple[JobWarning, ...] = ()
     deployed_at: datetime | None = None
+
+    @property
+    def changes(self) -> Mapping[str, int] | None:
+        """What a recollect has done to the list: {"added", "removed"}."""
+        return self.range.get("recollected") if self.range is not None and self.sent is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,9 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     sentry = _open(target, tools, kept)
     push = read_push(job)
     gathered = tools.gatherer.gather(job, push, target, sentry, datetime.now(UTC))
-    event_at = _event_at(job, gathered)
+    if gathered.is_listed:
+        return Done(None, gathered.range)
+    event_at = find_event_at(tools.gatherer.engine, job, gathered, tools.gatherer.in_force.sources)
     body = plan_release(push, version=job.version, spec=job.spec, received_at=event_at, listed=gathered.listed)
     deadline = Deadline(SEND_SECONDS)
     released = Sender(tools.gatherer.engine, sentry, job, gathered.is_new).release(body, deadline)
@@ -76,21 +86,14 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
         why = f"no integration stands behind the repository {name!r} at the target, so it finds no commits"
         warnings += (JobWarning(WarningCode.REPOSITORY_UNLINKED, why),)
     deployed_at = None
-    if job.spec["environment"] is not None:
+    if job.spec["environment"] is not None and not job.is_recollect:
         tools.gatherer.keep(gathered.own)  # whatever becomes of the deploy, the release lists these commits now
         if warnings:
             note(warnings=as_json(warnings))
         deployed_at, refused = record_deploy(job, sentry, note, deadline, target.deploy_wait, job.deploy_at or event_at)
         warnings += refused or check_order(tools.gatherer.engine, job, deployed_at)
     found = _with_left_out(gathered.range, released.left_out)
-    return Done(sent, found, gathered.complete_at, gathered.own, warnings, deployed_at)
-
-
-def _event_at(job: Claimed, gathered: Gathered) -> datetime:
-    """When the delivery came; of a tag without one its commit's time, where that is known."""
-    commits = (commit for part in gathered.listed for commit in part.commits if commit.id == job.sha)
-    known = job.event_at or next((commit.timestamp for commit in commits if commit.timestamp is not None), job.created_at)
-    return min(known, job.created_at)
+    return Done(sent, found, gathered.complete_at, gathered.own, event_at, warnings, deployed_at)
 
 
 def is_answering(job: Claimed, tools: Tools, kept: Exchanges) -> bool:
@@ -125,10 +128,14 @@ def _open(target: Target, tools: Tools, kept: Exchanges) -> SentryClient:
 
 
 def read_push(job: Claimed) -> Push:
-    """The push of the stored payload, read again as the door read it. A tag needs none: its row says all there is."""
-    ref = Ref(job.ref)
+    """The push of the stored payload, read again as the door read it. A tag needs none: its row says all there is; and so
+    does that of a branch whose list was collected before."""
+    ref, repository = Ref(job.ref), Repository(job.provider, job.repository, id=job.repository_id)
     if job.body is None and ref.kind == "tag":  # made by reconcile or backfill, or older than payloads are kept
-        return tag_push(Repository(job.provider, job.repository, id=job.repository_id), ref.name, job.sha)
+        return tag_push(repository, ref.name, job.sha)
+    if job.body is None and job.is_recollect and job.range is not None:
+        before = job.range["base"] or "0" * len(job.sha)
+        return Push(repository=repository, ref=ref, before=before, after=job.sha, sha=job.sha)
     if job.body is None or job.headers is None:
         raise PermanentError("the payload of this delivery has expired; push again or backfill", reason=Reason.MISSED_WEBHOOK)
     try:

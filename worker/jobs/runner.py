@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.job_warnings import as_json
 from shared.domain.reasons import Reason
-from shared.domain.rules import Rules
 from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
@@ -27,6 +26,7 @@ from worker.commits.history_writer import log_few
 from worker.commits.release_commits import Wait
 from worker.jobs.attempt import Done, Tools, is_answering, process
 from worker.jobs.deploys import LostLease
+from worker.jobs.recollect_end import completing, giving_up
 from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -94,7 +94,8 @@ class Runner:
             if job is None:
                 return None, 0.0
             if job.spec["set_commits"] == "auto":
-                _log_pushes(connection, job, self._tools.rules)
+                # With the claim, which saves a transaction of its own.
+                log_few(connection, provider=job.provider, repository=job.repository, rules=self._tools.rules)
             target = self._tools.rules.targets.get(job.target)
             wait = target_states.take_turn(
                 connection,
@@ -194,29 +195,34 @@ class Runner:
             logger.info("job.waiting", **wait.waiting)
 
     def _record_success(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
+        if job.is_recollect or (sent := done.sent) is None:
+            self._record_recollect(job, done, kept)
+            return
+        dated = {"event_at": done.event_at} if job.delivery_id is None and job.release_url is None else {}
         if done.complete_at is not None:
             facts = {
+                **dated,
                 "range": done.range,
-                "release_url": done.sent.url,
-                "outcome": done.sent.outcome,
+                "release_url": sent.url,
+                "outcome": sent.outcome,
                 "reason": job_transitions.PARTIAL,
                 "error": None,
                 "warnings": as_json(done.warnings),
             }
-            why = str(done.range["partial"]) if done.range else ""
-            self._record_wait(
-                job, snooze(done.complete_at, job_transitions.PARTIAL, why), facts, Seen(Sign.WELL), kept, done.own
-            )
+            wait = snooze(done.complete_at, Reason.COMMITS_PARTIAL, str(done.range["partial"]) if done.range else "")
+            self._record_wait(job, wait, facts, Seen(Sign.WELL), kept, done.own)
             return
 
         def write(connection: Connection, now: datetime) -> bool:
+            if dated and not job_transitions.note(connection, job.id, job.number, **dated):
+                return False
             is_ours = job_transitions.succeed(
                 connection,
                 job.id,
                 job.number,
-                outcome=done.sent.outcome,
-                http_status=done.sent.http_status,
-                release_url=done.sent.url,
+                outcome=sent.outcome,
+                http_status=sent.http_status,
+                release_url=sent.url,
                 found=done.range,
                 warnings=done.warnings,
                 now=now,
@@ -228,9 +234,20 @@ class Runner:
                 job_transitions.return_for_deploy(connection, job.id, done.deployed_at, now=now)
             return is_ours
 
-        is_ours = self._close(job, Seen(Sign.WELL), write)
-        if is_ours:
-            logger.info("job.succeeded", outcome=done.sent.outcome, status=done.sent.http_status, **_warned(done))
+        if self._close(job, Seen(Sign.WELL), write):
+            logger.info("job.succeeded", outcome=sent.outcome, status=sent.http_status, **_warned(done))
+
+    def _record_recollect(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
+        if self._close(job, Seen(Sign.WELL if done.sent else Sign.NONE), completing(job, done, kept)):
+            logger.info("job.recollected", is_sent=done.sent is not None, **(done.changes or {}))
+
+    def _record_not_recollected(self, job: claims.Claimed, problem: Exception, seen: Seen, kept: Exchanges) -> None:
+        """A target that limits us only lets it wait."""
+        if isinstance(problem, TransientError) and problem.status == 429:
+            at = datetime.now(UTC) + (problem.retry_after or timedelta(minutes=1))
+            self._record_wait(job, snooze(at, Reason.RATE_LIMITED, str(problem)), {}, seen, kept)
+        elif self._close(job, seen, giving_up(job, problem, kept)):
+            logger.warning("job.not_recollected", error=str(problem))
 
     def _judge(self, job: claims.Claimed, seen: Seen, kept: Exchanges) -> Seen:
         """Ask the target whether it is there, before releases that it never takes pause it for all others."""
@@ -247,6 +264,9 @@ class Runner:
         if not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
         seen = self._judge(job, replace(read_sign(problem), release=job.version), kept)
+        if job.is_recollect:
+            self._record_not_recollected(job, problem, seen, kept)
+            return
         if seen.sign is Sign.BARRED:  # the target pauses; every job for it waits, and goes on when someone resumes it
             waiting = Snooze(datetime.now(UTC), {"code": Reason.TARGET_AUTH, "detail": str(problem), "until": None})
             self._record_wait(job, waiting, {}, seen, kept)
@@ -278,15 +298,3 @@ class Runner:
 
 def _warned(done: Done) -> dict[str, list[str]]:
     return {"warnings": [warning.code for warning in done.warnings]} if done.warnings else {}
-
-
-def _log_pushes(connection: Connection, job: claims.Claimed, rules: Rules) -> None:
-    """What this repository pushed comes into the commit log with the claim, which saves a transaction of its own.
-
-    A fault here is none of the claim's: the attempt meets it again, and counts it.
-    """
-    try:
-        with connection.begin_nested():
-            log_few(connection, provider=job.provider, repository=job.repository, rules=rules)
-    except SQLAlchemyError as problem:
-        logger.warning("commits.unlogged", error=type(problem).__name__)

@@ -16,8 +16,8 @@ from shared.errors import PermanentError, TransientError
 from shared.forges.api import Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.forges.client import ForgeClient
 from shared.forges.errors import Missing, NoCommit
-from shared.forges.forge import Comparison, ForgeAccess, Tag, Unrelated
-from shared.forges.github.graphql import NotAnswered, ask_tags, ask_times, read_times
+from shared.forges.forge import Comparison, ForgeAccess, Tag, TagDates, Unrelated
+from shared.forges.github.graphql import NotAnswered, ask_dates, ask_tags, ask_times, read_dates, read_times
 from shared.forges.github.graphql import read_tags as read_tags_by_prefix
 from shared.forges.github.responses import (
     ComparePage,
@@ -156,6 +156,16 @@ class GitHubForge(ForgeClient):
                 told = read_times(self._api.post(_GRAPHQL, asked, deadline))
                 self._times.keep(told)
                 found.update(told)
+        return found
+
+    def dates(self, repository: str, tags: Sequence[Tag], deadline: Deadline) -> Mapping[str, TagDates]:
+        """By GraphQL, which needs a token: over REST each tag would cost two calls."""
+        found: dict[str, TagDates] = {}
+        names = [check_tag_name(tag.name) for tag in tags] if self._has_token else []
+        with suppress(NotAnswered):
+            for start in range(0, len(names), PAGE):
+                asked = ask_dates(check_full_name(repository), names[start : start + PAGE])
+                found.update(read_dates(self._api.post(_GRAPHQL, asked, deadline)))
         return found
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:

@@ -1,4 +1,4 @@
-"""The two questions that GitHub's REST API cannot answer in one call: tags by prefix, and the times of many commits.
+"""Questions that GitHub's REST API cannot answer in one call: tags by prefix, the times of many commits, when tags were made.
 
 https://docs.github.com/en/graphql/reference/objects#repository . GraphQL needs a token, and counts calls apart from REST.
 """
@@ -6,16 +6,20 @@ https://docs.github.com/en/graphql/reference/objects#repository . GraphQL needs 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 from shared.domain.push import is_valid_ref
 from shared.errors import BadPayload, TransientError
-from shared.forges.forge import Tag
+from shared.forges.forge import Tag, TagDates
 from shared.forges.json_fields import Fields
 from shared.forges.pagination import PAGE
 from shared.forges.responses import read_object, read_time
 from shared.infra.http_client import Answer
+
+T = TypeVar("T")
 
 # A tag of a tag of a tag of a commit at most: each level must be spelled out. The odd one beyond has no commit and is left out.
 _COMMIT = "... on Commit { oid committedDate }"
@@ -27,6 +31,9 @@ _TAGS = (
     f' refs(refPrefix: "refs/tags/", query: $begin, first: {PAGE}, after: $after) {{'
     f" nodes {{ name target {{ {_TARGET} }} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
 )
+
+
+_MADE = f"target {{ __typename ... on Tag {{ tagger {{ date }} target {{ {_TARGET} }} }} {_COMMIT} }}"
 
 
 class NotAnswered(Exception):
@@ -46,6 +53,27 @@ def ask_times(full_name: str, shas: Sequence[str]) -> bytes:
     )
 
 
+def ask_dates(full_name: str, names: Sequence[str]) -> bytes:
+    """The body that asks when these tags were made, PAGE at most."""
+    given = {f"t{number}": f"refs/tags/{name}" for number, name in enumerate(names)}
+    declared = "".join(f", ${alias}: String!" for alias in given)
+    asked = " ".join(f"{alias}: ref(qualifiedName: ${alias}) {{ name {_MADE} }}" for alias in given)
+    query = f"query($owner: String!, $name: String!{declared}) {{ repository(owner: $owner, name: $name) {{ {asked} }} }}"
+    return _body(query, full_name, **given)
+
+
+def read_dates(answer: Answer) -> dict[str, TagDates]:
+    """{tag: when it was made} of those that are known. Raises NotAnswered."""
+    return dict(_read_each(answer, _read_dates))
+
+
+def _read_dates(node: Fields) -> tuple[str, TagDates] | None:
+    made, (_, at) = node.optional_object("target"), _peel(node) or (None, None)
+    tagger = None if made is None else made.optional_object("tagger")
+    tagged_at = None if tagger is None else read_time(tagger, "date")
+    return None if at is None else (node.text("name", 1_024), TagDates(at, tagged_at or at))
+
+
 def read_tags(answer: Answer) -> tuple[list[Tag], str | None]:
     """A page, and the cursor of the next one. Raises NotAnswered."""
     repository = _read_repository(answer)
@@ -62,16 +90,22 @@ def read_tags(answer: Answer) -> tuple[list[Tag], str | None]:
 
 def read_times(answer: Answer) -> dict[str, datetime]:
     """{sha: time of the commit} of those that are known. Raises NotAnswered."""
+    return dict(_read_each(answer, _read_time))
+
+
+def _read_time(commit: Fields) -> tuple[str, datetime] | None:
+    at = read_time(commit, "committedDate")
+    return None if at is None else (commit.sha("oid"), at)
+
+
+def _read_each(answer: Answer, read: Callable[[Fields], tuple[str, T] | None]) -> Iterator[tuple[str, T]]:
+    """What `read` makes of each object that was asked for by an alias. What cannot be read is unknown."""
     repository = _read_repository(answer)
-    times: dict[str, datetime] = {}
-    for name in repository.values:
-        try:
-            commit = repository.optional_object(name)
-            if commit is not None and (at := read_time(commit, "committedDate")) is not None:
-                times[commit.sha("oid")] = at
-        except BadPayload:
-            continue
-    return times
+    for alias in repository.values:
+        with suppress(BadPayload):
+            found = repository.optional_object(alias)
+            if found is not None and (told := read(found)) is not None:
+                yield told
 
 
 def _body(query: str, full_name: str, **variables: str | None) -> bytes:

@@ -16,7 +16,7 @@ from shared.errors import PermanentError
 from shared.forges.api import Dialect, Query, check_full_name, check_sha, check_tag_name
 from shared.forges.client import ForgeClient
 from shared.forges.errors import Missing
-from shared.forges.forge import Comparison, ForgeAccess, Tag, Unrelated
+from shared.forges.forge import Comparison, ForgeAccess, Tag, TagDates, Unrelated
 from shared.forges.gitlab.responses import (
     has_more,
     held_until,
@@ -121,6 +121,10 @@ class GitLabForge(ForgeClient):
     def times(self, repository: str, shas: Sequence[str], deadline: Deadline) -> Mapping[str, datetime]:
         """None: the list of tags carries them."""
         return {}
+
+    def dates(self, repository: str, tags: Sequence[Tag], deadline: Deadline) -> Mapping[str, TagDates]:
+        """The list of tags has them: of annotated tags from GitLab 16.11 on, of commits always."""
+        return {tag.name: TagDates(tag.at, tag.tagged_at or tag.at) for tag in tags if tag.at is not None}
 
     def tag(self, repository: str, name: str, deadline: Deadline) -> Tag:
         """`target` is the tag object of an annotated tag, `commit` what it leads to."""

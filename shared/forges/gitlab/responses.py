@@ -62,7 +62,10 @@ def read_tags(answer: Answer) -> tuple[list[Tag], bool]:
 
 def _read_tag(fields: Fields) -> Tag | None:
     commit = fields.optional_object("commit")
-    return None if commit is None else Tag(fields.text("name", 1_024), commit.sha("id"), read_time(commit, "committed_date"))
+    if commit is None:
+        return None
+    at, tagged_at = read_time(commit, "committed_date"), read_time(fields, "created_at")  # null of a lightweight tag
+    return Tag(fields.text("name", 1_024), commit.sha("id"), at, tagged_at)
 
 
 def read_tag_commit(fields: Fields) -> str | None:

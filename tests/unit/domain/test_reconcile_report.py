@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from shared.domain.push import Repository
-from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
+from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport, oldest_first
 from shared.domain.rules import Work
 
 SHA = "a" * 40
@@ -17,6 +19,15 @@ REPORT = ReconcileReport(Repository("github", "acme/shop"), 9, (THERE, MISSED, U
 def test_a_release_that_is_not_there_is_missing_a_tag_without_one_is_not() -> None:
     assert REPORT.missing == (MISSED,)
     assert REPORT.refused == (UNWANTED,)
+
+
+def test_what_is_missing_is_made_in_the_order_of_the_commits() -> None:
+    def entry(tag: str, day: int | None) -> ReconcileEntry:
+        at = None if day is None else datetime(2026, 1, day, tzinfo=UTC)
+        return ReconcileEntry(tag=tag, sha=SHA, work=WORK, why="missed_webhook", at=at)
+
+    by_version = [entry("v0", None), entry("v1.0", 1), entry("v1.1", 9), entry("v2.0", 5), entry("v2.1", None)]
+    assert [one.tag for one in oldest_first(by_version)] == ["v0", "v1.0", "v2.0", "v2.1", "v1.1"]
 
 
 def test_an_entry_as_json_says_the_release_or_why_there_is_none() -> None:

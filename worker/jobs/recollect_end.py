@@ -1,0 +1,64 @@
+"""How a recollect ends, as what is to be written. Takes a connection, never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from shared.domain.job_warnings import JobWarning, WarningCode, from_json
+from shared.errors import PermanentError, TransientError
+from shared.ledger import claims, recollects
+from shared.ledger.contributions import contribute
+from shared.targets.http_exchanges import Exchanges
+from worker.jobs.attempt import Done
+
+Write = Callable[[Connection, datetime], bool]  # False when the job is no longer ours
+
+
+def completing(job: claims.Claimed, done: Done, kept: Exchanges) -> Write:
+    """The release lists what was found, or did so before."""
+
+    def write(connection: Connection, now: datetime) -> bool:
+        is_ours = recollects.complete(
+            connection,
+            job.id,
+            job.number,
+            before=str(job.before_status),
+            found=done.range,
+            warnings=None if done.sent is None else (*_of_deploy(job), *done.warnings),
+            http_status=done.sent.http_status if done.sent else None,
+            now=now,
+            exchanges=kept.as_json(),
+        )
+        if is_ours and done.own is not None:
+            contribute(connection, done.own, now)
+        return is_ours
+
+    return write
+
+
+def _of_deploy(job: claims.Claimed) -> list[JobWarning]:
+    """Warnings that stay, since no deploy is sent."""
+    return [warning for warning in from_json(job.warnings) if warning.code == WarningCode.DEPLOY_REFUSED]
+
+
+def giving_up(job: claims.Claimed, problem: Exception, kept: Exchanges) -> Write:
+    """Release, list and state are as they were; the attempt says why."""
+    is_known = isinstance(problem, (TransientError, PermanentError))
+    error = str(problem) if is_known else f"unexpected {type(problem).__name__}; the log has its trace"
+
+    def write(connection: Connection, now: datetime) -> bool:
+        return recollects.give_up(
+            connection,
+            job.id,
+            job.number,
+            before=str(job.before_status),
+            error=error,
+            http_status=problem.status if isinstance(problem, (TransientError, PermanentError)) else None,
+            now=now,
+            exchanges=kept.as_json(),
+        )
+
+    return write
