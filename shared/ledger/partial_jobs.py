@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from shared.domain.ids import first_id
 from shared.domain.job_states import JobState
 from shared.domain.push import Repository
+from shared.ledger import identities, push_history, recollects
 from shared.ledger.job_transitions import PARTIAL
 from shared.ledger.tables import jobs
 
@@ -35,23 +36,33 @@ def wake(connection: Connection, *, now: datetime, provider: str | None = None, 
 def complete_reached(connection: Connection, repository: Repository, shas: Collection[str], *, now: datetime) -> None:
     """Branch pushes lead to these commits: what the log could not give the releases of their tags, it may give now.
 
-    Releases of the last day, `_MOST` at most.
+    Releases of the last day, `_MOST` at most. A job that runs meanwhile looks again when it ends (`complete_if_reached`).
     """
-    found = sa.select(jobs.c.id, jobs.c.repository, jobs.c.repository_id).where(
+    found = sa.select(jobs.c.id, jobs.c.status, jobs.c.repository, jobs.c.repository_id).where(
         jobs.c.reason == PARTIAL,
         jobs.c.id > first_id(now - _LOOK_BACK),
         jobs.c.provider == repository.provider,
         jobs.c.sha.in_(shas),
         jobs.c.ref.like("refs/tags/%"),
-        jobs.c.status == JobState.RETRYING,
+        jobs.c.status.in_((JobState.RETRYING, JobState.SUCCEEDED)),
     )
     if connection.dialect.name == "postgresql":  # one that is claimed in this moment reads the log itself
         found = found.with_for_update(skip_locked=True)
     names = {repository.full_name.lower(), repository.forge_name.lower()}
     rows = connection.execute(found.limit(_MOST)).all()
-    own = [row.id for row in rows if row.repository.lower() in names or row.repository_id == repository.id is not None]
-    if own:
-        _wake(connection, own, now)
+    own = [row for row in rows if row.repository.lower() in names or row.repository_id == repository.id is not None]
+    if waiting := [row.id for row in own if row.status == JobState.RETRYING]:
+        _wake(connection, waiting, now)
+    if done := [row.id for row in own if row.status == JobState.SUCCEEDED]:
+        recollects.begin_all(connection, done, now=now)
+
+
+def complete_if_reached(connection: Connection, repository: Repository, sha: str, *, now: datetime) -> None:
+    """The same for a job that has just ended, if a push to its commit was logged while it ran."""
+    located = identities.locate(connection, repository)
+    push_history.lock(connection, located.log_key)
+    if push_history.branch_pushes_to(connection, located.log_key, sha):
+        complete_reached(connection, located, (sha,), now=now)
 
 
 def _wake(connection: Connection, ids: sa.Select[tuple[str]] | list[str], now: datetime) -> int:

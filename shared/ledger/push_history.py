@@ -59,7 +59,7 @@ def _known(dialect: str) -> Any:
 
 def save_push(connection: Connection, seq: int, push: Push, listed: Iterable[Commit], at: datetime) -> None:
     """Keep a push and the commits that it lists. `seq`: its delivery's. What is there already stays as it is."""
-    _lock(connection, push.repository.log_key)
+    lock(connection, push.repository.log_key)
     connection.execute(_new_pushes(connection.dialect.name), push_values(seq, push, at))
     _save(connection, push.repository.log_key, listed, at)
 
@@ -89,7 +89,7 @@ def listed_commits(push: Push) -> Iterable[Commit]:
 
 def save_commits(connection: Connection, repository_key: str, found: Iterable[Commit], at: datetime) -> None:
     """Keep commits; one that is known already gains its file list if it had none."""
-    _lock(connection, repository_key)
+    lock(connection, repository_key)
     _save(connection, repository_key, found, at)
 
 
@@ -212,7 +212,7 @@ def forget(connection: Connection, *, before: datetime, limit: int = 500) -> int
     return dropped
 
 
-def _lock(connection: Connection, repository_key: str) -> None:
+def lock(connection: Connection, repository_key: str) -> None:
     """One writer a repository: two that insert the same commits in another order would lock each other out."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"commits {repository_key}"))))

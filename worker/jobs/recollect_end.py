@@ -1,15 +1,17 @@
-"""How a recollect ends, as what is to be written. Takes a connection, never commits."""
+"""How a recollect ends, and when one begins by itself, as what is to be written. Takes a connection, never commits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_warnings import JobWarning, WarningCode, from_json
+from shared.domain.push import Repository
 from shared.errors import PermanentError, TransientError
-from shared.ledger import claims, recollects
+from shared.ledger import claims, partial_jobs, recollects
 from shared.ledger.contributions import contribute
 from shared.targets.http_exchanges import Exchanges
 from worker.jobs.attempt import Done
@@ -62,3 +64,19 @@ def giving_up(job: claims.Claimed, problem: Exception, kept: Exchanges) -> Write
         )
 
     return write
+
+
+def begun_if_reached(job: claims.Claimed, found: Mapping[str, Any] | None, write: Write) -> Write:
+    """`write`, and then: a release of which only the payload's commits were known is completed at once if the push of its
+    branch was logged meanwhile."""
+    if found is None or not found["partial"] or found["source"] not in ("payload", "none"):
+        return write
+
+    def both(connection: Connection, now: datetime) -> bool:
+        is_ours = write(connection, now)
+        if is_ours:
+            repository = Repository(job.provider, job.repository, id=job.repository_id)
+            partial_jobs.complete_if_reached(connection, repository, job.sha, now=now)
+        return is_ours
+
+    return both

@@ -26,7 +26,7 @@ from worker.commits.history_writer import log_few
 from worker.commits.release_commits import Wait
 from worker.jobs.attempt import Done, Tools, is_answering, process
 from worker.jobs.deploys import LostLease
-from worker.jobs.recollect_end import completing, giving_up
+from worker.jobs.recollect_end import begun_if_reached, completing, giving_up
 from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -191,7 +191,7 @@ class Runner:
                 connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=kept.as_json()
             )
 
-        if self._close(job, seen, write):
+        if self._close(job, seen, begun_if_reached(job, facts.get("range"), write)):
             logger.info("job.waiting", **wait.waiting)
 
     def _record_success(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
@@ -234,7 +234,7 @@ class Runner:
                 job_transitions.return_for_deploy(connection, job.id, done.deployed_at, now=now)
             return is_ours
 
-        if self._close(job, Seen(Sign.WELL), write):
+        if self._close(job, Seen(Sign.WELL), begun_if_reached(job, done.range, write)):
             logger.info("job.succeeded", outcome=sent.outcome, status=sent.http_status, **_warned(done))
 
     def _record_recollect(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
