@@ -252,6 +252,7 @@ def test_what_waits_for_the_log_is_found_by_its_own_index(tmp_path: Path) -> Non
         plans = [
             str([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])  # type: ignore[arg-type]
             for statement, parameters in asked
+            if "SAVEPOINT" not in statement
         ]
     assert len(plans) == 4
     assert all("ix_deliveries_to_log" in plan for plan in plans), plans
