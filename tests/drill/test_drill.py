@@ -6,7 +6,7 @@ import pytest
 
 from tests.drill.drill import Plan, run, table
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.world
 
 
 def test_a_short_drill_loses_nothing_and_does_nothing_twice() -> None:

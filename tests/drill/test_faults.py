@@ -21,7 +21,7 @@ from tests.drill.drill import Drill, Plan
 from tests.e2e.running import descendants, wait_until
 from worker.sweeper.loop import INTERVAL, UNHEARD_AFTER, WINDOW
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.world
 
 SLACK_SECONDS = 1.0  # for the log line of a sweep to come here
 CONCURRENCY = 8  # of a drill's worker

