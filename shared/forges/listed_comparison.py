@@ -58,8 +58,13 @@ def compare_by_lists(page: Page, base: str, head: str, size: int = PAGE) -> Comp
                 walk.add(listing.read())
                 is_read = True
         found = walk.settle(heads, bases)
-        if found is not None or walk.is_blind or not is_read:
+        if found is not None or walk.is_blind:
             return found
+        if not is_read:  # where times are equal neither list tells which of them holds the rest
+            rest = next((listing for listing in (bases, heads) if not listing.is_ended), None)
+            if rest is None:
+                return None
+            walk.add(rest.read())
 
 
 class _List:
