@@ -48,6 +48,7 @@ class Stack:
         with make_client() as client:
             gatherer = Gatherer(self.engine, Forges(client, {}), RepositoryNames(), self.rules.commits)
             tools = Tools(client=client, rules=self.rules, token=lambda _: "t", gatherer=gatherer)
-            with self.engine.begin() as connection:
-                ids = list(connection.execute(sa.select(job_table.c.id).where(job_table.c.status == "queued")).scalars())
-            Runner(self.engine, tools).run(ids)
+            for _ in range(3):  # a partial release whose commits came meanwhile is queued once more as it ends
+                with self.engine.begin() as connection:
+                    ids = list(connection.execute(sa.select(job_table.c.id).where(job_table.c.status == "queued")).scalars())
+                Runner(self.engine, tools).run(ids)
