@@ -66,6 +66,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         "OPS_TOKEN": OPERATOR,
         "OPS_READ_TOKEN": VIEWER,
         "SENTRY_AUTH_TOKEN": "t",
+        "SENTRY_ORG": "acme",
+        "SENTRY_PROJECT": "app",
         "SENTRY_URL": target.url,
     }
     config = tmp_path / "tagship.toml"
