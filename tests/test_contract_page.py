@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from releases.cli import main as releases_main
 from shared.config import schema
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.job_warnings import WarningCode
@@ -52,11 +51,8 @@ def test_each_command_of_the_worker_is_named(command: str) -> None:
 
 
 def test_each_noun_of_the_endpoints_command_line_is_named() -> None:
-    command = [sys.executable, "-m", "releases", "--help"]
-    shown = subprocess.run(command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=True).stdout
-    nouns = re.findall(r"^ +(\w+) ", shown.partition("Commands:")[2], re.MULTILINE)
-    assert {"serve", "org", "token"} <= set(nouns)
-    assert [noun for noun in nouns if f"`{noun}`" not in SECTIONS["6"]] == []
+    assert {"serve", "org", "token"} <= set(releases_main.commands)
+    assert [noun for noun in releases_main.commands if f"`{noun}`" not in SECTIONS["6"]] == []
 
 
 def test_each_setting_is_named() -> None:

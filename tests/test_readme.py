@@ -12,6 +12,7 @@ import pytest
 from shared.config.rules_file import load
 from shared.config.settings import Settings
 from shared.domain.providers import APIS, PROVIDER_NAMES, secret_variable
+from tests.cli_run import run
 from tests.e2e.running import descendants
 from webhook.local.stack import read_procfile
 
@@ -58,9 +59,7 @@ def test_the_sample_rules_load(tmp_path: Path) -> None:
 
 def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
     environ = {"TAGSHIP_CONFIG": str(sample_rules(tmp_path)), "ACME_SENTRY_TOKEN": "t", "ACME_WEBHOOK_SECRET": "s", "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-m", "webhook", "config", "check"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
+    done = run(environ, "config", "check")
     assert (done.returncode, done.stdout) == (0, f"fine; rules: 1, targets: 1, sources: 1 ({tmp_path / 'tagship.toml'})\n")
 
 

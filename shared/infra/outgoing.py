@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -61,8 +62,14 @@ def read_outgoing(environ: Mapping[str, str]) -> tuple[Outgoing, list[str]]:
 def make_tls_context(outgoing: Outgoing) -> ssl.SSLContext:
     """Raises OSError for certificates that cannot be read; `read_outgoing` has named that fault before."""
     if outgoing.ca_file is None and outgoing.ca_folder is None:
-        return httpx2.create_ssl_context(trust_env=False)
+        return _usual_context()
     return ssl.create_default_context(cafile=outgoing.ca_file, capath=outgoing.ca_folder)
+
+
+@cache
+def _usual_context() -> ssl.SSLContext:
+    """Shared by all clients: reading the certificates takes 40 ms."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _is_proxy(url: str) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,9 @@ from sqlalchemy.engine import Engine
 
 from shared.ledger import audit
 from shared.ledger.tables import jobs, target_states
+from tests import cli_run
 from tests.dashboard import ledger
 from tests.dashboard.ledger import Filled
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def job(engine: Engine, job_id: str) -> Any:
@@ -128,7 +124,7 @@ def test_the_audit_log_has_acts_of_the_api_and_a_repeated_request_once(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_audit_log_has_acts_of_the_command_line(engine: Engine, filled: Filled, tmp_path: Path) -> None:
-    environ = {**os.environ, "DATABASE_URL": engine.url.render_as_string(hide_password=False), "PYTHONPATH": str(ROOT)}
+    environ = {"DATABASE_URL": engine.url.render_as_string(hide_password=False), "DATA_DIR": str(tmp_path)}
     for words in (
         ["jobs", "replay", filled.failed],
         ["jobs", "cancel", filled.queued],
@@ -136,8 +132,7 @@ def test_the_audit_log_has_acts_of_the_command_line(engine: Engine, filled: Fill
         ["jobs", "replay", "--status", "cancelled"],
         ["targets", "resume", "default"],
     ):
-        command = [sys.executable, "-m", "webhook", *words]
-        subprocess.run(command, env=environ, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        cli_run.call(environ, *words)
     with engine.begin() as connection:
         found = [(row.door, row.action) for row in audit.list_entries(connection, before=None, limit=9)]
     assert found == [("cli", action) for action in ("target_resume", "jobs_replay", "job_cancel", "job_replay")]

@@ -138,6 +138,7 @@ def test_a_list_that_was_cut_says_so_and_goes_on(engine: Engine, environ: dict[s
         (("jobs", "fly"), 2),
     ],
 )
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_exit_codes_tell_wrong_use_from_nothing_matched(environ: dict[str, str], arguments: tuple[str, ...], code: int) -> None:
     assert call(environ, *arguments, code=code).stderr
 

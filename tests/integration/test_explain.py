@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from shared.config import rules_file
 from shared.config.settings import Settings
+from tests import cli_run
 from tests.migrated import migrate
 from webhook.ops.explain import explain
 
@@ -59,15 +58,8 @@ def test_the_verdict_is_the_receivers(sample: Path, tmp_path: Path) -> None:
     engine.dispose()
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "webhook", "explain", *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run(*arguments: str) -> cli_run.Done:
+    return cli_run.run({"PATH": os.environ["PATH"]}, "explain", *arguments)
 
 
 def test_the_command_prints_the_exact_body_and_the_rule_that_decided() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +22,7 @@ from shared.errors import BadParameter, Conflict, NotFound
 from shared.ledger import audit, bulk_acts, reconcile_runs, target_states
 from shared.ledger.tables import jobs
 from shared.reconcile import RECENT_TAGS
+from tests.cli_run import run
 from tests.dashboard import ledger
 from tests.dashboard.ledger import Filled
 from webhook.app import create_app
@@ -154,14 +153,8 @@ def of_cli(engine: Engine, folder: Path) -> Interface:
     }
 
     def do(act: str, *words: str) -> list[dict[str, Any]]:
-        command = [sys.executable, "-m", "webhook", *commands[act](*words)]
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-        asks_others = act.partition(" ")[0] in (
-            "compare",
-            "reconcile",
-            "backfill",
-            "check",
-        )
+        done = run(environ, *commands[act](*words))
+        asks_others = act.partition(" ")[0] in ("compare", "reconcile", "backfill", "check")  # and nobody answers
         assert done.returncode == (1 if asks_others else 0), done.stderr
         return [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
 
