@@ -28,6 +28,7 @@ RUN_BY = {
     "make test-world": ".ci/run",
     "make fuzz": "tests/fuzz/test_fuzz.py",
     "make audit": "tests/audit/test_audit.py",
+    ".venv/bin/python -m webhook send --sample tag": "tests/integration/test_send.py",
     ".venv/bin/python -m webhook config check": "test_the_config_command_checks_the_sample_rules",
 }
 

@@ -22,6 +22,7 @@ from webhook.cli import GROUPS
 from webhook.cli.common import read_settings
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
 from webhook.cli.output import printable
+from webhook.cli.send import send
 from webhook.intake.keyring import check_config, make_keyrings, token_in_the_clear
 from webhook.ops.renames import list_left_behind
 
@@ -98,7 +99,7 @@ def check(as_json: bool) -> None:
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)}{sources} ({where})")
 
 
-for command in (*GROUPS, explain, what_if, reconcile, backfill):
+for command in (*GROUPS, send, explain, what_if, reconcile, backfill):
     main.add_command(command)
 
 

@@ -51,8 +51,14 @@ class Keyring:
         """
         if not self.is_bound or full_name is None:
             return True
-        claiming = [bound.secrets for bound in self._bound if names_repository(bound.patterns, full_name)] or [self._plain]
-        return any(secret in secrets for secret in vouching for secrets in claiming)
+        return any(secret in secrets for secret in vouching for secrets in self._claiming(full_name))
+
+    def secret_for(self, full_name: str | None) -> str | None:
+        """The first secret that speaks for this repository; None where there is none."""
+        return next((secret for secret in self.secrets if self.speaks_for((secret,), full_name)), None)
+
+    def _claiming(self, full_name: str) -> list[frozenset[str]]:
+        return [bound.secrets for bound in self._bound if names_repository(bound.patterns, full_name)] or [self._plain]
 
 
 def make_keyrings(settings: Settings, sources: Sequence[Source]) -> Mapping[str, Keyring]:
