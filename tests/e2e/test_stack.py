@@ -177,3 +177,10 @@ def test_faulty_settings_stop_it_at_once_with_every_fault_and_no_trace(tmp_path:
     text = "\n".join(own.lines)
     assert all(name in text for name in ("OPS_TOKEN", "SENTRY_URL", "WEB_CONCURRENCY"))
     assert "Traceback" not in text
+
+
+def test_samples_fill_an_empty_ledger_once(tmp_path: Path) -> None:
+    for said in (r"^samples +7 webhooks sent", r"^samples +not sent"):
+        with running(tmp_path, SAMPLES="1") as stack:
+            stack.await_line(said)
+            await_releases(stack, ["v1.4.0", "v1.4.1", "v2.0.0"])

@@ -8,7 +8,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -18,7 +17,7 @@ from urllib.request import Request, urlopen
 from webhook.local.environment import free_port
 from webhook.local.fault_proxy import Fault
 from webhook.local.run import say, stop_on_signals
-from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from webhook.local.sample_steps import Step, steps
 from webhook.local.stack import Stack, build
 from webhook.local.supervisor import StackFailed, Supervisor
 
@@ -39,16 +38,6 @@ repo = "*:acme/*"
 refs = ["refs/tags/*", "refs/heads/{default_branch}"]
 projects = ["app"]
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One webhook and what it must lead to: `status` of the answer, the release's version and deploys, if any."""
-
-    sample: Sample
-    status: str
-    version: str | None = None
-    deploys: int | None = None
 
 
 def demo() -> int:
@@ -164,52 +153,6 @@ class Scenario:
         for commit in commits:
             author = (commit.get("author") or {}).get("name") or "unknown"
             self._lines.append(f"      {commit['id'][:12]}  {author}: {commit['message'].partition(chr(10))[0]}")
-
-
-def steps(github_secret: str, gitlab_secret: str) -> list[Step]:
-    """One of each outcome: a branch, annotated tags at both providers, the unwanted, the repeated, the retried."""
-    work = [
-        SampleCommit("Add the cart", added=["shop/cart.py"], minute=1),
-        SampleCommit("Show prices with tax", modified=["shop/price.py"], author=("Lin Wei", "lin@acme.test"), minute=2),
-        SampleCommit("Drop the old till", removed=["shop/till.py"], minute=3),
-    ]
-    fix = SampleCommit("Round prices to cents", modified=["shop/price.py"], minute=9)
-    api = SampleCommit("Serve stock levels", added=["api/stock.py"], author=("Lin Wei", "lin@acme.test"), minute=5)
-    main = github_push(repository="acme/shop", ref="refs/heads/main", commits=work, before=sha("the commit before"))
-    tag = sign_github(
-        github_push(repository="acme/shop", ref="refs/tags/v1.4.0", head=work[-1], after=sha("tag object 1.4.0")),
-        github_secret,
-        says="GitHub  acme/shop  annotated tag v1.4.0",
-    )
-    gitlab_tag = gitlab_push(
-        repository="acme/backend/api", ref="refs/tags/v2.0.0", commits=[api], after=sha("tag object 2.0.0")
-    )
-    # No rule wants the branch, but its push says what the tag after it holds.
-    branch = github_push(repository="acme/shop", ref="refs/heads/try-it", commits=[fix], before=work[-1].as_json()["id"])
-    retried = github_push(repository="acme/shop", ref="refs/tags/v1.4.1", head=fix, after=sha("tag object 1.4.1"))
-    return [
-        Step(
-            sign_github(main, github_secret, says="GitHub  acme/shop  push of 3 commits to main"),
-            "accepted",
-            main["after"],
-        ),
-        Step(tag, "accepted", "shop@1.4.0", deploys=1),
-        Step(
-            sign_gitlab(
-                gitlab_tag, gitlab_secret, event="Tag Push Hook", says="GitLab  acme/backend/api  annotated tag v2.0.0"
-            ),
-            "accepted",
-            "v2.0.0",
-        ),
-        Step(sign_github(branch, github_secret, says="GitHub  acme/shop  push to the branch try-it"), "ignored"),
-        Step(Sample(tag.provider, tag.headers, tag.body, "GitHub  acme/shop  tag v1.4.0 delivered again"), "duplicate"),
-        Step(
-            sign_github(retried, github_secret, says="GitHub  acme/shop  tag v1.4.1, whose first try meets a 503"),
-            "accepted",
-            "shop@1.4.1",
-            deploys=1,
-        ),
-    ]
 
 
 def _fetch(url: str, headers: Mapping[str, str], body: bytes | None) -> tuple[int, Any]:

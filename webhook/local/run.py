@@ -6,16 +6,19 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 
-from shared.config.env_files import read_env_file
+from shared.config.env_files import is_set, read_env_file
 from shared.infra.shutdown import set_on
-from webhook.local.stack import ROOT, build
+from webhook.local.stack import ROOT, Stack, build
 from webhook.local.supervisor import StackFailed, Supervisor
 
 
 def run() -> int:
     """Start, say so, keep running. The exit code: 0 when a person stopped it, 1 with the reason otherwise."""
     environ = {**read_env_file(ROOT / ".env"), **os.environ}
+    if is_set(environ, "SAMPLES"):  # their repositories exist nowhere: nobody is asked about them
+        environ = {"GITHUB_API_URL": "off", "GITLAB_URL": "off", **environ}
     stack = build(environ, is_terminal=sys.stdout.isatty())
     for note in stack.notes:
         say(note)
@@ -26,6 +29,8 @@ def run() -> int:
         if not supervisor.stopping.is_set():
             host = "127.0.0.1" if stack.settings.host in ("0.0.0.0", "::") else stack.settings.host  # noqa: S104
             say(f"ready: http://{host}:{stack.settings.port}")
+            if is_set(environ, "SAMPLES"):
+                _send_samples(stack, f"http://{host}:{stack.settings.port}", supervisor)
         supervisor.watch()
     except StackFailed as problem:
         say(f"tagship: stopping everything: {problem}")
@@ -34,6 +39,12 @@ def run() -> int:
         supervisor.stop()
     say("stopped")
     return 0
+
+
+def _send_samples(stack: Stack, url: str, supervisor: Supervisor) -> None:
+    from webhook.local.sample_steps import send_samples  # a stack without samples needs no HTTP client
+
+    threading.Thread(target=send_samples, args=(stack, url, say, supervisor.stopping), daemon=True).start()
 
 
 def stop_on_signals(supervisor: Supervisor) -> None:
