@@ -29,7 +29,8 @@ class Provider:
     `event_header` and `id_header` name the event and the delivery, in lower case; `events` are the words that people use for
     an event that the header spells otherwise. `guess_event(body)` is the event's word when nobody said it, None where the body
     does not tell. `proofs` are the ways of showing who sends, as OpenAPI's security schemes.
-    `media_types` are the content types it sends. `hint` tells a person how to set the hook up.
+    `media_types` are the content types it sends. `hint` tells a person how to set the hook up; `hook_form` is each field of the
+    provider's own form and what to put there, with `{url}` and `{secret}` for ours.
     `open_forge(access)` is its API, to be opened anew for each job: it counts that job's calls.
     """
 
@@ -42,6 +43,7 @@ class Provider:
     id_header: str
     proofs: Mapping[str, Mapping[str, str]]
     hint: str
+    hook_form: tuple[tuple[str, str], ...]
     open_forge: Callable[[ForgeAccess], Forge]
     events: Mapping[str, str] = field(default_factory=dict)
     guess_event: Callable[[bytes], str | None] = lambda _: "push"

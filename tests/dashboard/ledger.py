@@ -248,5 +248,6 @@ def addresses(filled: Filled) -> list[str]:
         "/rules",
         "/rules/try",
         f"/rules/try?delivery={filled.delivery}",
+        "/connect",
         "/audit",
     ]

@@ -127,8 +127,8 @@ def test_what_is_not_there_is_a_404_page(operator: FlaskClient, address: str) ->
 
 def test_an_empty_ledger_says_the_next_step_on_every_page(operator: FlaskClient) -> None:
     for address, hint in (
-        ("/", "webhooks/github"),
-        ("/deliveries", "push a tag"),
+        ("/", "Connect a repository"),
+        ("/deliveries", "send --sample tag"),
         ("/jobs", "See the rules"),
         ("/releases", "Push a tag"),
         ("/repositories", "None has pushed yet"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from shared.domain.times import rfc3339
-from webhook.dashboard import actions, api_reference, formatting, playground, repository, sign_in, views
+from webhook.dashboard import actions, api_reference, connect, formatting, playground, repository, sign_in, views
 from webhook.dashboard.blueprint import Gate, blueprint, services
 from webhook.dashboard.chart_cache import Figures
 from webhook.dashboard.sessions import Sessions
@@ -18,6 +18,7 @@ _ROUTES = (
     repository,
     sign_in,
     playground,
+    connect,
 )  # importing them is what adds their addresses to the blueprint
 _FILTERS = (
     formatting.span,

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import Trigger
+from shared.domain.providers import PROVIDER_NAMES, secret_variable
 from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
@@ -131,6 +132,25 @@ def check_target(services: Services, actor: Actor, name: str, *, writes: bool) -
     answer = {"target": name, "usable": usable, "wrote": writes, "checks": check_rows.as_json(rows)}
     detail = {"usable": usable, "wrote": writes}
     return _perform(services, actor, "target_check", name, lambda _, __: _Done(answer, detail))
+
+
+def show_secret(services: Services, actor: Actor, provider: str, source: str | None) -> Json:
+    """The secrets that a webhook of this provider is signed with, or of one source of it; the newest stands last.
+
+    `{"provider", "source", "variable", "secrets": [...]}`: the one answer that carries a secret, so it is audited. Raises
+    NotFound where none is set.
+    """
+    variable = secret_variable(provider) if provider in PROVIDER_NAMES else ""
+    secrets: Sequence[str] = services.settings.webhook_secrets.get(provider, ())
+    if source is not None:
+        named = [one for one in services.rules.sources if (one.provider, one.name) == (provider, source)]
+        variable = named[0].secret_env if named else ""
+        secrets = services.settings.secrets(variable)[0] if named else ()
+    if not secrets:
+        raise NotFound(f"no webhook secret of {provider}{f' for {source}' if source else ''} is set")
+    answer = {"provider": provider, "source": source, "variable": variable, "secrets": list(secrets)}
+    detail = {"source": source, "variable": variable}
+    return _perform(services, actor, "secret_show", provider, lambda _, __: _Done(answer, detail))
 
 
 def reconcile(

@@ -30,5 +30,14 @@ PROVIDER = Provider(
     proofs={
         "githubSignature": proof("X-Hub-Signature-256", "sha256= and the HMAC of the body with GITHUB_WEBHOOK_SECRET"),
     },
+    hook_form=(
+        ("Where", "the repository's, organization's or App's Settings > Webhooks > Add webhook"),
+        ("Payload URL", "{url}"),
+        ("Content type", "application/json"),
+        ("Secret", "{secret}"),
+        ("SSL verification", "Enable SSL verification"),
+        ("Which events would you like to trigger this webhook?", "Just the push event (tags are pushes, too)"),
+        ("Active", "ticked"),
+    ),
     hint="GitHub: Settings > Webhooks > Add webhook, content type application/json, this URL, the secret, event: push",
 )

@@ -35,5 +35,12 @@ PROVIDER = Provider(
             "Standard Webhooks (a GITLAB_WEBHOOK_SECRET of whsec_...), with webhook-id and webhook-timestamp",
         ),
     },
+    hook_form=(
+        ("Where", "the project's or group's Settings > Webhooks > Add new webhook"),
+        ("URL", "{url}"),
+        ("Secret token (a whsec_ value: Signing token)", "{secret}"),
+        ("Trigger", "Push events (All branches) and Tag push events"),
+        ("SSL verification", "Enable SSL verification"),
+    ),
     hint="GitLab: Settings > Webhooks > Add new webhook, this URL, the secret token, triggers: push and tag push events",
 )
