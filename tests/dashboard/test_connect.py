@@ -31,7 +31,7 @@ def test_the_page_names_url_and_every_field_and_no_secret(engine: Engine) -> Non
     client = made(engine, secrets={"github": ("old-one", "new-one"), "gitlab": ("gitlab-one",)})
     sign_in(client, OPERATOR)
     shown = client.get("/connect").text
-    for name, provider in PROVIDERS.items():
+    for provider in PROVIDERS.values():
         assert f"Waiting for the first webhook of {provider.hint.partition(':')[0]}" in shown
         for field, value in provider.hook_form:
             assert str(escape(field)) in shown
