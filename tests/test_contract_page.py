@@ -22,6 +22,7 @@ from tests.builders import NOW, rule, rules, settings
 from tests.migrated import migrate
 from webhook.__main__ import main as webhook_main
 from webhook.app import create_app
+from webhook.http.problem_codes import PROBLEMS, ProblemCode, of_status
 from webhook.monitoring import metrics
 from webhook.openapi.components import COMPONENTS
 from worker.__main__ import main as worker_main
@@ -75,6 +76,16 @@ def test_each_setting_is_named() -> None:
 def test_each_key_of_the_rules_file_is_in_the_example(table: type[schema._Strict]) -> None:
     for name, field in table.model_fields.items():
         assert re.search(rf"^{field.alias or name} = |\.{name}\]", SECTIONS["2"], re.MULTILINE), name
+
+
+def test_each_problem_is_told_with_its_status_and_has_a_place_on_the_page() -> None:
+    known = settings(database_url="sqlite:///unused.sqlite3", ops_token="0123456789abcdef-token")
+    page = create_app(known, rules(rule())).test_client().get("/reference/problems").text
+    for code, told in PROBLEMS.items():
+        assert f"| `{code}` | {told.status} | {told.meaning} |" in PAGE
+        assert f'<tr id="{code}">' in page
+        assert of_status(told.status) in PROBLEMS
+    assert set(PROBLEMS) == set(ProblemCode)
 
 
 def test_each_address_of_the_api_is_named() -> None:

@@ -33,7 +33,7 @@ def test_axe_finds_no_fault_on_any_page(stack: Stack, browser: Any, scheme: str)
     visit = Visit(browser, stack.url, scheme=scheme)
     assert faults(visit.open("/sign-in")) == []
     visit.sign_in(OPERATOR)
-    for address in [*ledger.addresses(filled), "/reference"]:
+    for address in [*ledger.addresses(filled), "/reference", "/reference/problems"]:
         page = visit.open(address)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert faults(page) == [], address

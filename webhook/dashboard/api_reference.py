@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, current_app
 
 from webhook.dashboard.blueprint import blueprint, page
+from webhook.http.problem_codes import PROBLEMS
 
 Json = dict[str, Any]
 
@@ -34,6 +35,12 @@ def show_reference() -> Response:
         schemas=schemas,
         schemes=document["components"]["securitySchemes"],
     )
+
+
+@blueprint.get("/reference/problems")
+def show_problems() -> Response:
+    """What each `code` of a problem means; its `type` leads here."""
+    return page("problems.html", problems=PROBLEMS)
 
 
 def grouped(paths: Json) -> dict[str, list[Json]]:

@@ -28,7 +28,10 @@ blueprint = Blueprint(
     "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/dashboard-static"
 )
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-_OPEN = ("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in", "dashboard.show_reference")
+_OPEN = (
+    *("dashboard.static", "dashboard.show_sign_in", "dashboard.sign_in"),
+    *("dashboard.show_reference", "dashboard.show_problems"),
+)
 _LONGEST_TRIED = 1_000_000  # bytes of a payload in the playground's form; any other form is short
 _FOR_ALL_ROLES = ("dashboard.sign_out",)
 

@@ -24,16 +24,17 @@ from shared.errors import (
 )
 from shared.infra import logs
 from shared.infra.asgi import Answer, Refusal
+from webhook.http.problem_codes import PROBLEMS, ProblemCode, of_status
 
 MEDIA_TYPE = "application/problem+json"
-_STATUS: dict[type[TagshipError], int] = {
-    UnknownProvider: 404,
-    BadSignature: 401,
-    BadPayload: 400,
-    BadParameter: 400,
-    UnsupportedBody: 415,
-    NotFound: 404,
-    Conflict: 409,
+_CODES: dict[type[TagshipError], ProblemCode] = {
+    UnknownProvider: ProblemCode.UNKNOWN_PROVIDER,
+    BadSignature: ProblemCode.BAD_SIGNATURE,
+    BadPayload: ProblemCode.BAD_PAYLOAD,
+    BadParameter: ProblemCode.BAD_PARAMETER,
+    UnsupportedBody: ProblemCode.UNSUPPORTED_BODY,
+    NotFound: ProblemCode.NOT_FOUND,
+    Conflict: ProblemCode.CONFLICT,
 }
 # One text for missing and wrong alike: which of the two it was stands in the log and in the list of refused deliveries.
 _UNSIGNED = "the signature or token is missing or wrong"
@@ -43,14 +44,15 @@ _TRY_AGAIN = "the delivery could not be stored; send it again"
 logger = logs.get(__name__)
 
 
-def render(status: int, detail: str) -> bytes:
-    """The problem's JSON: {"type", "title", "status", "detail"}."""
-    title = HTTPStatus(status).phrase
-    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+def render(status: int, detail: str, code: ProblemCode | None = None) -> bytes:
+    """The problem's JSON: {"type", "title", "status", "detail", "code"}. Without a code, the usual one of the status."""
+    title, code = HTTPStatus(status).phrase, code or of_status(status)
+    told = {"type": f"/reference/problems#{code}", "title": title, "status": status, "detail": detail, "code": code}
+    return json.dumps(told).encode()
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(render(status, detail), status=status, content_type=MEDIA_TYPE, headers=dict(headers or {}))
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, code: ProblemCode | None = None) -> Response:
+    return Response(render(status, detail, code), status=status, content_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
 def refuse_body(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
@@ -69,9 +71,10 @@ def answer_to(error: Exception) -> Response:
     if isinstance(error, TooManyRefusals):
         return problem(429, str(error), {"Retry-After": str(error.retry_after)})
     if isinstance(error, TagshipError):
-        for kind, status in _STATUS.items():
+        for kind, code in _CODES.items():
             if isinstance(error, kind):
-                return problem(status, _UNSIGNED if status == 401 else str(error))
+                status = PROBLEMS[code].status
+                return problem(status, _UNSIGNED if status == 401 else str(error), code=code)
     if isinstance(error, HTTPException):
         allow = {"Allow": ", ".join(sorted(methods))} if (methods := getattr(error, "valid_methods", None)) else {}
         return problem(error.code or 500, _DETAILS.get(error.code or 500) or error.description or error.name, allow)

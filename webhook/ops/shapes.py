@@ -19,6 +19,7 @@ from shared.domain.reasons import Reason
 from shared.domain.target_health import TargetState
 from shared.targets import http_exchanges
 from shared.targets.check_rows import CHECKS, STATES
+from webhook.http.problem_codes import ProblemCode
 
 Json = dict[str, Any]
 
@@ -41,10 +42,11 @@ SetCommits = Annotated[str, one_of(("auto", "payload", "refs", "skip"))]
 
 
 class Problem(TypedDict):
-    type: Annotated[str, about("always about:blank")]
+    type: Annotated[str, about("path of this server's page that explains the code")]
     title: Annotated[str, about("the status in words")]
     status: Annotated[int, about("the HTTP status")]
     detail: Annotated[str, about("one sentence; names the field at fault")]
+    code: Annotated[str, one_of(ProblemCode), about("which kind of refusal it is, for programs")]
 
 
 class Range(TypedDict):
