@@ -12,13 +12,13 @@ from sqlalchemy.engine import Engine
 from werkzeug.exceptions import HTTPException
 
 from releases.artifacts import service as artifacts
-from releases.artifacts.blobs import Blobs
+from releases.artifacts.blobs import Blobs, is_full
 from releases.artifacts.bounds import Bounds
 from releases.artifacts.sweep import Sweeper
-from releases.errors import Refused, busy, missing
+from releases.errors import Refused, full, missing
 from releases.http import headers, routing
 from releases.http.rate_limit import install as install_rate_limit
-from releases.http.request import Server, answer
+from releases.http.request import Server, answer, unavailable
 from releases.pages import routes as pages
 from releases.refs_resolver.resolver import Finder
 from releases.routes import (
@@ -119,7 +119,8 @@ def _limit_lock_waits(connection: sa.engine.interfaces.DBAPIConnection, _: objec
 def _handle_errors(app: Flask) -> None:
     app.register_error_handler(Refused, _render_refused)
     app.register_error_handler(HTTPException, _render_http)
-    app.register_error_handler(sa.exc.OperationalError, _render_busy)
+    app.register_error_handler(sa.exc.OperationalError, _render_unavailable)
+    app.register_error_handler(OSError, _render_disk)
     app.register_error_handler(Exception, _render_unplanned)
 
 
@@ -141,9 +142,14 @@ def _render_http(problem: HTTPException) -> Response:
     return answer({"detail": problem.description or problem.name}, problem.code or 500)
 
 
-def _render_busy(problem: sa.exc.OperationalError) -> Response:
+def _render_unavailable(problem: sa.exc.OperationalError) -> Response:
     logs.get(__name__).warning("releases.database_unavailable", error=str(problem.orig))
-    return _render_refused(busy())
+    return _render_refused(unavailable(problem))
+
+
+def _render_disk(problem: OSError) -> Response:
+    """Files of a form are written while Flask reads it, so that a full disk is met anywhere."""
+    return _render_refused(full("the disk")) if is_full(problem) else _render_unplanned(problem)
 
 
 def _render_unplanned(problem: Exception) -> Response:

@@ -6,6 +6,8 @@ from typing import Any
 
 from shared.errors import TagshipError
 
+BUSY = 503  # also where a connection was lost, perhaps after the database had done what was asked
+
 
 class Refused(TagshipError):
     """Ends a request with this status and JSON body; a transaction around it is rolled back."""
@@ -45,5 +47,10 @@ def conflicts() -> Refused:
     return Refused(409, {"detail": "Could not create the release it conflicts with existing data"})
 
 
+def full(what: str) -> Refused:
+    """Also where clients try again: someone may make room."""
+    return Refused(507, {"detail": f"{what} is full"})
+
+
 def busy() -> Refused:
-    return Refused(503, {"detail": "The database is busy; try again"}, {"Retry-After": "1"})
+    return Refused(BUSY, {"detail": "The database is busy; try again"}, {"Retry-After": "1"})

@@ -19,7 +19,6 @@ from releases.artifacts.bounds import Bounds
 from shared.errors import TagshipError
 
 PIECE = 2**18
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 TEMPORARY = "tmp"
 
 
@@ -130,6 +129,11 @@ def full_disks() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno in _FULL:
+        if is_full(problem):
             raise Full("the disk is full") from problem
         raise
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether a disk or its quota is what is used up."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from flask import Request, current_app
 
@@ -30,6 +31,17 @@ def is_on() -> bool:
 class SpoolingRequest(Request):
     """Files of a form are written into the folder of artifacts while they are read: never all of them into memory."""
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._spooled: list[IO[bytes]] = []
+
+    def close(self) -> None:
+        """Also the files of a form whose reading a fault has ended."""
+        super().close()
+        for file in self._spooled:
+            with suppress(OSError):  # what could not be written cannot be written now, either
+                file.close()
+
     def _get_file_stream(
         self,
         total_content_length: int | None,
@@ -37,4 +49,5 @@ class SpoolingRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        return service().blobs.temporary()
+        self._spooled.append(service().blobs.temporary())
+        return self._spooled[-1]

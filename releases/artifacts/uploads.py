@@ -14,7 +14,8 @@ from typing import IO
 from sqlalchemy.engine import Connection, RowMapping
 
 from releases.artifacts.archives import Archive, BadArchive, Entry
-from releases.artifacts.blobs import PIECE, Blobs, Content, Full, Readable, TooLarge
+from releases.artifacts.blobs import PIECE, Blobs, Content, Full, Readable, TooLarge, full_disks
+from releases.errors import BUSY, Refused
 from releases.http.request import Call, server, write
 from releases.store import artifacts as store
 from releases.store import blobs as blob_store
@@ -83,9 +84,10 @@ class _Keeping:
     def drop_unused(self) -> None:
         self._blobs.drop(*(content.place for content in self._taken if content.place not in self._used))
 
-    def drop_unwritten(self) -> None:
-        """After a failure: if it came while rows were written, the sweep finds out which files they name."""
-        if not self._is_written:
+    def drop_unwritten(self, problem: BaseException) -> None:
+        """After a failure. If rows may have been written for all that is known, the sweep finds out which files they name."""
+        is_in_doubt = not isinstance(problem, Refused) or problem.status == BUSY
+        if not (self._is_written and is_in_doubt):
             self._blobs.drop(*(content.place for content in self._taken))
 
 
@@ -94,8 +96,8 @@ def _keeping(blobs: Blobs) -> Iterator[_Keeping]:
     kept = _Keeping(blobs)
     try:
         yield kept
-    except BaseException:
-        kept.drop_unwritten()
+    except BaseException as problem:
+        kept.drop_unwritten(problem)
         raise
     kept.drop_unused()
 
@@ -162,7 +164,7 @@ def assemble(blobs: Blobs, call: Call, wanted: Wanted) -> State:
     if missing or not wanted.chunks:
         return State(NOT_FOUND, missing=missing)
     try:
-        with blobs.temporary() as file:
+        with full_disks(), blobs.temporary() as file:  # to close it may write what is left
             _join(blobs, file, [owned[one] for one in wanted.chunks], wanted.checksum)
             archive = Archive(file, blobs.bounds)
             _check_manifest(archive, call, wanted)

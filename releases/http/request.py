@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from flask import Response, current_app, request
 from sqlalchemy.engine import Connection, Engine
 
-from releases.errors import Refused, bad_request, busy, commits_are_locked, conflicts, invalid
+from releases.errors import Refused, bad_request, busy, commits_are_locked, conflicts, full, invalid
 from releases.http.pagination import Cursor, Turn, parse_cursor, parse_page_size, render_link, turn_by_number
 from releases.tenancy import authentication
 from releases.tenancy.authentication import Caller, Organization
@@ -23,7 +24,7 @@ from releases.validation.fields import Fault
 T = TypeVar("T")
 _TRIES = 4
 _RUN_AGAIN = ("40P01", "40001")  # PostgreSQL: deadlock, serialization failure
-_LOCKED = "55P03"
+_LOCKED, _DISK_FULL = "55P03", "53100"
 _JSON = ("application/json", "*/*")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -86,7 +87,7 @@ def authorised(org: str, scopes: Sequence[str]) -> Call:
 
 
 def write(work: Callable[[Connection], T]) -> T:
-    """Run `work` in one transaction, again where the database broke a tie. Raises Refused: 409 or 503 when it is busy."""
+    """Run `work` in one transaction, again where the database broke a tie. Raises Refused: 409 or 503 when it is busy, 507."""
     for left in range(_TRIES - 1, -1, -1):
         try:
             with server().engine.begin() as connection:
@@ -96,10 +97,17 @@ def write(work: Callable[[Connection], T]) -> T:
             if state == _LOCKED:
                 raise commits_are_locked() from problem
             if state not in _RUN_AGAIN or not left:
-                raise busy() from problem
+                raise unavailable(problem) from problem
         except sa.exc.IntegrityError as problem:
             raise conflicts() from problem
     raise AssertionError("unreachable")
+
+
+def unavailable(problem: sa.exc.OperationalError) -> Refused:
+    """What a database that cannot do its work is answered with."""
+    code = getattr(problem.orig, "sqlite_errorcode", None)
+    is_full = code == sqlite3.SQLITE_FULL or getattr(problem.orig, "sqlstate", None) == _DISK_FULL
+    return full("the disk of the database") if is_full else busy()
 
 
 def json_body(read: Callable[[object], T]) -> T:
