@@ -91,11 +91,11 @@ class _Search:
             how = "configured" if is_fixed else "ancestor" if is_ancestor else "beside"
         return replace(found, how=how)
 
-    def _with_times(self, releases: Sequence[Release]) -> Sequence[Release]:
-        """The same with the times of those that may stand beside the tag. One alone is compared anyhow."""
-        lower = [release for release in releases if release.at is None and self._is_lower(release)]
-        lower.sort(key=lambda release: release.tag.order, reverse=True)
-        shas = list(dict.fromkeys(release.sha for release in lower))[:MOST_TIMES]
+    def _with_times(self, releases: Sequence[Release], *, only_lower: bool = True) -> Sequence[Release]:
+        """The same with their times, or those that may stand beside the tag. One alone is compared anyhow."""
+        unknown = [release for release in releases if release.at is None and (self._is_lower(release) or not only_lower)]
+        unknown.sort(key=lambda release: release.tag.order, reverse=True)
+        shas = list(dict.fromkeys(release.sha for release in unknown))[:MOST_TIMES]
         if len(shas) < 2:
             return releases
         times = self._question.times(shas if self._at else [self._question.sha, *shas])
@@ -121,7 +121,8 @@ class _Search:
             return self._prefer_whole(known[near], difference, releases)
         if newest.is_whole:
             return None
-        rest = [release for release in highest if release.sha not in asked and not is_younger(release.at, self._at)]
+        timed = self._with_times(highest, only_lower=False)
+        rest = [release for release in timed if release.sha not in asked and not is_younger(release.at, self._at)]
         for release in rest:
             if (difference := self._try(release, asked, may_stand_beside=False)) is not None:
                 return self._prefer_whole(release, difference, releases)

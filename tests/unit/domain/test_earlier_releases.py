@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -303,6 +304,16 @@ def test_a_release_of_a_higher_number_behind_the_newest_commits_is_found_by_aski
     found = find_earlier(asked.question("1.0", "h", most_newest=2), asked.releases({"3.0": "b", "1.0": "h"}))
     assert isinstance(found, Earlier)
     assert ([base.tag.name for base in found.bases], found.how) == (["3.0"], "ancestor")
+
+
+def test_releases_that_were_made_later_are_told_by_their_times_and_not_compared() -> None:
+    later = {f"v{n}": (f"v{n - 1}" if n else "h",) for n in range(2 * MOST_TRIES)}
+    asked = Asked({**read_history(OLD_NAME), **later})
+    tags = asked.releases({"shop-1.0": "a", "2.0": "h", **{f"3.{n}": f"v{n}" for n in range(2 * MOST_TRIES)}}, timed=False)
+    question = replace(asked.question("2.0", "h", most_newest=2), times=lambda shas: {sha: asked.at[sha] for sha in shas})
+    found = find_earlier(question, tags)
+    assert isinstance(found, Earlier)
+    assert (found.how, found.undecided, asked.compared) == ("other_line", 0, ["a"])
 
 
 def test_an_ancestor_that_forked_off_before_the_first_takes_away_also_where_nothing_more_may_be_asked() -> None:
