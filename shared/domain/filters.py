@@ -80,7 +80,7 @@ def read_page(words: Mapping[str, str], kind: str) -> Page:
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST):
         raise BadParameter(f"limit must be a whole number from 1 to {MOST}")
     cursor = words.get("cursor")
-    return Page(int(limit), _read_cursor(cursor, kind) if cursor else None)
+    return Page(int(limit), read_cursor(cursor, kind) if cursor else None)
 
 
 def check_known(words: Mapping[str, object], known: tuple[str, ...], what: str) -> None:
@@ -108,7 +108,8 @@ def write_cursor(kind: str, key: str) -> str:
     return base64.urlsafe_b64encode(f"{kind}:{key}".encode()).decode().rstrip("=")
 
 
-def _read_cursor(value: str, kind: str) -> str:
+def read_cursor(value: str, kind: str) -> str:
+    """The key. Raises BadParameter."""
     try:
         text = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (ValueError, binascii.Error):

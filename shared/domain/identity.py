@@ -33,6 +33,10 @@ class Known(NamedTuple):
         """All that it was ever called, as far as it is remembered, the present name first."""
         return tuple(dict.fromkeys((self.name, *(former.name for former in self.former))))
 
+    def had(self, names: Collection[str]) -> bool:
+        """Whether it has or had one of these names, given in lower case."""
+        return any(name.lower() in names for name in self.names)
+
 
 class Identity(NamedTuple):
     """`row` is None for a repository that nobody knows yet. `is_claimed`: the row had no number and gets the push's; `twins`
@@ -42,6 +46,29 @@ class Identity(NamedTuple):
     is_claimed: bool = False
     is_news: bool = False
     twins: tuple[Known, ...] = ()
+
+
+class OwnRows(NamedTuple):
+    """Rows of a repository that somebody names: those of its `names` and, where others had one of these too, of its `numbers`.
+    A number of None: rows that say none."""
+
+    names: tuple[str, ...]
+    numbers: frozenset[int | None] | None = None
+
+
+def own_rows(name: str, known: Sequence[Known]) -> OwnRows:
+    """What a filter finds by a name in any case: whoever is called so now, under all its names, else whoever was.
+
+    `known` are at least the repositories of one provider that have or had any of these names.
+    """
+    now = sorted((row for row in known if row.name.lower() == name.lower()), key=lambda row: row.named_at or _NEVER)
+    mine = [row for row in now if row.id is None or row == now[-1]] or [row for row in known if row.had({name.lower()})]
+    names = tuple(dict.fromkeys((name, *(each for row in mine for each in row.names))))
+    lower = {each.lower() for each in names}
+    if not any(row.had(lower) for row in known if row not in mine):
+        return OwnRows(names)
+    owns_unnumbered = any("#" not in row.key for row in mine)
+    return OwnRows(names, frozenset([row.id for row in mine] + ([None] if owns_unnumbered else [])))
 
 
 def identify(repository: Repository, known: Sequence[Known], at: datetime, sources: Sequence[Source] = ()) -> Identity:

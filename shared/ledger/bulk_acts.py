@@ -57,7 +57,7 @@ def begin(connection: Connection, seq: int, verb: Verb, wanted: Mapping[str, Any
 
 def count(connection: Connection, verb: Verb, wanted: Mapping[str, Any], *, now: datetime) -> int:
     """How many jobs an act that begins now would move. Raises BadParameter for a faulty filter."""
-    statement = sa.select(sa.func.count()).select_from(jobs).where(*_conditions(verb, wanted, now))
+    statement = sa.select(sa.func.count()).select_from(jobs).where(*_conditions(connection, verb, wanted, now))
     return int(connection.execute(statement).scalar_one())
 
 
@@ -68,7 +68,7 @@ def step(connection: Connection, seq: int, *, now: datetime, limit: int = STEP) 
     if row is None:
         return None
     act = BulkAct(**row._mapping)
-    conditions = [*_conditions(act.verb, act.wanted, act.started_at), jobs.c.id > act.after_id]
+    conditions = [*_conditions(connection, act.verb, act.wanted, act.started_at), jobs.c.id > act.after_id]
     ids = list(connection.execute(sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.id).limit(limit)).scalars())
     values: dict[str, Any] = {"handled": act.handled + (_move(connection, act, ids, now) if ids else 0)}
     values |= {"after_id": ids[-1]} if ids else {}
@@ -110,7 +110,9 @@ def _stop(connection: Connection, seq: int, now: datetime) -> None:
         audit.complete(connection, seq, _outcome(row.verb, row.handled))
 
 
-def _conditions(verb: Verb, wanted: Mapping[str, Any], started_at: datetime) -> list[sa.ColumnElement[bool]]:
+def _conditions(
+    connection: Connection, verb: Verb, wanted: Mapping[str, Any], started_at: datetime
+) -> list[sa.ColumnElement[bool]]:
     """Jobs that came after the act began are none of its own: one that fails again is not replayed twice."""
     if verb == "cancel":
         # A job whose list was collected again and is still partial waits as it did before.
@@ -118,7 +120,7 @@ def _conditions(verb: Verb, wanted: Mapping[str, Any], started_at: datetime) -> 
         return [jobs.c.replay_seq == wanted["replay"], jobs.c.status.in_(WAITING), *is_left]
     before = jobs.c.id < first_id(started_at + timedelta(milliseconds=1))
     allowed = recollects.possible() if verb == "recollect" else [jobs.c.status.in_(sorted(TRANSITIONS["replay"][0]))]
-    return [*allowed, *job_conditions(read_job_filter(wanted, started_at)), before]
+    return [*allowed, *job_conditions(connection, read_job_filter(wanted, started_at)), before]
 
 
 def _move(connection: Connection, act: BulkAct, ids: list[str], now: datetime) -> int:

@@ -5,7 +5,7 @@ Takes a connection, never commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.identity import FormerName, Identity, Known, fresh_key, identify, owns_old_rows, renamed
+from shared.domain.identity import (
+    FormerName,
+    Identity,
+    Known,
+    OwnRows,
+    fresh_key,
+    identify,
+    own_rows,
+    owns_old_rows,
+    renamed,
+)
 from shared.domain.push import Repository
 from shared.domain.rules import Source
 from shared.infra.database import upsert
@@ -73,6 +83,30 @@ def locate_with_names(
     if row is not None and is_news:
         row = row._replace(name=repository.full_name)
     return _located(repository, row, known), Names(names, without_number=own)
+
+
+def find_own_rows(connection: Connection, provider: str | None, name: str) -> OwnRows:
+    """Which rows a filter means by a repository's name, of one provider or of all."""
+    of_provider = [known_repositories.c.provider == provider] if provider is not None else []
+    query = sa.select(known_repositories.c.provider, *_ROW).where(*of_provider)
+    # Former names cannot be looked up by an index; renamed repositories are few.
+    known: dict[str, dict[str, Known]] = {}
+    names = {name.lower()}
+    for condition in (known_repositories.c.former_names.is_not(None), _is_called(names), None):
+        if condition is None:  # others that are called what it was called before
+            names = {each.lower() for rows in known.values() for row in rows.values() if row.had(names) for each in row.names}
+            condition = _is_called(names)
+        for row in connection.execute(query.where(condition)):
+            known.setdefault(row.provider, {})[row.key] = known_of(row)
+    by_provider = [list(rows.values()) for rows in known.values()]
+    own = [own_rows(name, rows) for rows in by_provider if any(row.had({name.lower()}) for row in rows)]
+    every = tuple(dict.fromkeys((name, *(each for one in own for each in one.names))))
+    numbers = [one.numbers for one in own if one.numbers is not None]
+    return OwnRows(every, frozenset().union(*numbers) if own and len(numbers) == len(own) else None)
+
+
+def _is_called(names: Collection[str]) -> sa.ColumnElement[bool]:
+    return sa.func.lower(known_repositories.c.repository).in_(names)
 
 
 def settle(connection: Connection, repository: Repository, at: datetime, sources: Sequence[Source] = ()) -> Settled:

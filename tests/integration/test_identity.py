@@ -15,12 +15,14 @@ from sqlalchemy.engine import Engine
 from structlog.testing import capture_logs
 
 from shared.broker import Notifier, make_celery
+from shared.domain.filters import DeliveryFilter, JobFilter, Page, read_cursor
 from shared.domain.job_states import Trigger
 from shared.domain.push import Push, Ref, Repository
 from shared.domain.rules import NO_RULES, Rule, Rules, Source
 from shared.ledger import contributions, deliveries, identities, push_history, repositories, rollups
 from shared.ledger.contributions import Contribution
 from shared.ledger.deliveries import Receipt
+from shared.ledger.queries import listings, lookup
 from shared.ledger.reporting_tables import known_repositories
 from shared.ledger.tables import commits, jobs, pushes
 from tests.cli_run import call
@@ -284,3 +286,41 @@ def test_what_is_known_of_a_repository_follows_it(engine: Engine) -> None:
         rows = connection.execute(sa.select(known_repositories).order_by(known_repositories.c.repository_id)).all()
     assert [(row.repository, row.repository_id, len(row.pushes)) for row in rows] == [("acme/new", 7, 2), ("acme/old", 8, 1)]
     assert [row.former_names and len(row.former_names) for row in rows] == [1, None]
+
+
+def listed(engine: Engine, name: str, *, limit: int = 50, **words: Any) -> tuple[set[str], int]:
+    """(jobs, deliveries) that a filter by this name finds, page by page; a bulk act has to take the same jobs."""
+    with engine.begin() as connection:
+        found, page = [], Page(limit)
+        while True:
+            part = listings.list_jobs(connection, JobFilter(repository=name, **words), page)
+            found += [row.id for row in part.rows]
+            if part.next_cursor is None:
+                break
+            page = Page(limit, read_cursor(part.next_cursor, "job"))
+        assert found == sorted(set(found), reverse=True), "newest first, each once"
+        taken = sa.select(jobs.c.id).where(*lookup.job_conditions(connection, JobFilter(repository=name, **words)))
+        assert set(connection.execute(taken).scalars()) == set(found)
+        return set(found), len(listings.list_deliveries(connection, DeliveryFilter(repository=name), Page()).rows)
+
+
+def test_lists_compare_names_without_case_and_follow_a_rename(engine: Engine) -> None:
+    old = {arrive(engine, "alone", tag("acme/old", 7, digit * 40)) for digit in "abc"}
+    branch_push(engine, "acme/old", 7, "one")
+    log(engine, "acme/old")
+    assert listed(engine, "ACME/Old") == (old, 4)
+    assert listed(engine, "acme/Renamed") == (set(), 0)
+    branch_push(engine, "acme/Renamed", 7, "two", NOW + timedelta(minutes=1))
+    log(engine, "acme/Renamed")
+    new = {arrive(engine, "alone", tag("acme/Renamed", 7, digit * 40)) for digit in "de"}
+    for name in ("acme/renamed", "acme/OLD", "acme/old"):
+        for limit in (1, 2, 3, 50):
+            assert listed(engine, name, limit=limit) == (old | new, 7)
+    assert listed(engine, "acme/renamed", target="default", status="queued", provider="github") == (old | new, 7)
+    assert listed(engine, "acme/renamed", provider="gitlab")[0] == set()
+    branch_push(engine, "acme/Old", 8, "three", NOW + timedelta(minutes=2))
+    log(engine, "acme/Old")
+    other = arrive(engine, "alone", tag("acme/Old", 8, "f" * 40))
+    for limit in (2, 50):
+        assert listed(engine, "acme/old", limit=limit) == ({other}, 2), "whoever has the name now"
+        assert listed(engine, "acme/renamed", limit=limit) == (old | new, 7)

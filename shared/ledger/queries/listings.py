@@ -8,14 +8,14 @@ rows of it. Where that was not enough, the page says so and its cursor goes on b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.filters import DeliveryFilter, JobFilter, Page, write_cursor
+from shared.domain.filters import DeliveryFilter, JobFilter, Page, read_cursor, write_cursor
 from shared.domain.ids import first_id
 from shared.domain.job_states import JobState
 from shared.ledger import due_jobs
@@ -40,18 +40,15 @@ class Found(Generic[T]):
 
 def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found[ListedJob]:
     """Newest first."""
-    drivers = (
-        (jobs.c.status, wanted.status if wanted.status != JobState.SUCCEEDED else None),
-        (jobs.c.reason, wanted.reason),
-        (jobs.c.repository, wanted.repository),
-        (jobs.c.target, wanted.target),
-        (jobs.c.status, wanted.status),
-    )
+    words = lookup.job_words(connection, wanted)
+    given = dict(words)
+    few = {} if wanted.status == JobState.SUCCEEDED else {jobs.c.status: wanted.status}
+    drivers = (*few, jobs.c.reason, jobs.c.repository, jobs.c.target, jobs.c.status)
     # The jobs with any warning are few, and have an index of their own.
     some = jobs.c.warnings.is_not(None) if wanted.warning is not None else None
-    driver = next(((column, value) for column, value in drivers if value is not None and some is None), None)
+    driver = next(((column, given[column]) for column in drivers if column in given and some is None), None)
     low = first_id(wanted.since) if wanted.since is not None else None
-    others = [(column, value) for column, value in lookup.job_words(wanted) if driver is None or column is not driver[0]]
+    others = [(column, value) for column, value in words if driver is None or column is not driver[0]]
     along = Range(connection.dialect.name, jobs.c.id, driver, low, page.after, some)
     return _walk(connection, along, others, page, "job", ListedJob)
 
@@ -59,7 +56,7 @@ def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found[Li
 def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found[ListedDelivery]:
     """Newest first."""
     words = (
-        (deliveries.c.repository, wanted.repository),
+        *lookup.repository_words(connection, deliveries, wanted.provider, wanted.repository),
         (deliveries.c.status, wanted.status),
         (deliveries.c.provider, wanted.provider),
     )
@@ -80,10 +77,29 @@ def _first_since(connection: Connection, moment: datetime) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def _walk(
-    connection: Connection, along: Range, others: Sequence[tuple[sa.Column[Any], Any]], page: Page, kind: str, row: type
+def _walk(connection: Connection, along: Range, others: Sequence[lookup.Word], page: Page, kind: str, row: type) -> Found[Any]:
+    """Rows of the type `row`, newest first. A repository may have had several names: each is a walk, and where one of them
+    ends before the others, what they found behind its end is left to the next page."""
+    if along.driver is None or not isinstance(along.driver[1], tuple):
+        return _walk_one(connection, along, others, page, kind, row)
+    column, names = along.driver
+    walks = [_walk_one(connection, replace(along, driver=(column, name)), others, page, kind, row) for name in names]
+    if len(walks) == 1:
+        return walks[0]
+    key = along.key
+    ends = [key.type.python_type(read_cursor(walk.next_cursor, kind)) for walk in walks if walk.next_cursor is not None]
+    rows = sorted((each for walk in walks for each in walk.rows), key=lambda each: getattr(each, key.name), reverse=True)
+    shown = [each for each in rows if not ends or getattr(each, key.name) >= max(ends)][: page.limit]
+    if len(shown) == page.limit < len(rows):
+        return Found(shown, write_cursor(kind, str(getattr(shown[-1], key.name))))
+    is_cut = any(walk.is_cut for walk in walks)
+    return Found(shown, write_cursor(kind, str(max(ends))) if ends else None, is_cut=is_cut)
+
+
+def _walk_one(
+    connection: Connection, along: Range, others: Sequence[lookup.Word], page: Page, kind: str, row: type
 ) -> Found[Any]:
-    """Rows of the type `row`, with the columns that it names: reading all of them costs more than finding the rows."""
+    """With the columns that `row` names: reading all of them costs more than finding the rows."""
     listed = [column for column in along.key.table.columns if column.name in row.__annotations__]
     walked = (along.conditions(), along.newest_first())
     if others:

@@ -12,6 +12,7 @@ from shared.domain.ids import first_id
 from shared.domain.names import is_storable
 from shared.errors import NotFound
 from shared.infra.database import write_json
+from shared.ledger.identities import find_own_rows
 from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
@@ -22,32 +23,43 @@ _WHOLE = sa.select(deliveries, payloads.c.headers, payloads.c.body).join_from(
 )
 
 
-def job_words(wanted: JobFilter) -> list[tuple[sa.Column[Any], str]]:
+Word = tuple[sa.Column[Any], Any]
+
+
+def job_words(connection: Connection, wanted: JobFilter) -> list[Word]:
     """The columns and values that the filter's words ask for; `since` is not among them."""
-    return [
-        (column, value)
-        for column, value in (
-            (jobs.c.status, wanted.status),
-            (jobs.c.provider, wanted.provider),
-            (jobs.c.repository, wanted.repository),
-            (jobs.c.target, wanted.target),
-            (jobs.c.reason, wanted.reason),
-            (jobs.c.warnings, wanted.warning),
-        )
-        if value is not None
+    words: list[Word] = [
+        (jobs.c.status, wanted.status),
+        (jobs.c.provider, wanted.provider),
+        *repository_words(connection, jobs, wanted.provider, wanted.repository),
+        (jobs.c.target, wanted.target),
+        (jobs.c.reason, wanted.reason),
+        (jobs.c.warnings, wanted.warning),
     ]
+    return [(column, value) for column, value in words if value is not None]
+
+
+def repository_words(connection: Connection, table: sa.Table, provider: str | None, name: str | None) -> list[Word]:
+    """The names that the repository's rows have and, where others had one of them too, its numbers."""
+    if name is None:
+        return []
+    own = find_own_rows(connection, provider, name)
+    return [(table.c.repository, own.names), (table.c.repository_id, own.numbers)]
 
 
 def holds(column: sa.ColumnElement[Any], value: object) -> sa.ColumnElement[bool]:
-    """That the column has this word. Warnings are a list of objects: a quote inside a text is escaped, so no detail can pass
-    for a code."""
+    """That the column has this word, or one of several. Warnings are a list of objects: a quote inside a text is escaped, so
+    no detail can pass for a code."""
     if isinstance(column.type, sa.JSON):
         return sa.cast(column, sa.Text).contains(write_json({"code": value})[:-1], autoescape=True)
+    if isinstance(value, tuple | frozenset):
+        one_of = column.in_([each for each in value if each is not None])
+        return sa.or_(one_of, column.is_(None)) if None in value else one_of
     return column == value
 
 
-def job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
-    conditions = [holds(column, value) for column, value in job_words(wanted)]
+def job_conditions(connection: Connection, wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
+    conditions = [holds(column, value) for column, value in job_words(connection, wanted)]
     if wanted.since is not None:  # ids sort by time, so this is a range of the key
         conditions.append(jobs.c.id >= first_id(wanted.since))
     return conditions

@@ -11,9 +11,11 @@ from shared.domain.identity import (
     FormerName,
     Identity,
     Known,
+    OwnRows,
     fresh_key,
     identify,
     is_same_source,
+    own_rows,
     owns_old_rows,
     patterns_left_behind,
     renamed,
@@ -132,3 +134,24 @@ def test_what_of_the_configuration_names_only_the_old_name() -> None:
         "target 'main': repositories = \"github:acme/shop\"",
     ]
     assert patterns_left_behind(rules, "github", ["ACME/shop"], "acme/shop") == []
+
+
+RENAMED = Known("github:acme/old", "acme/new", 1, BEFORE, (FormerName("acme/Old", BEFORE),))
+TAKER = Known("github:acme/old#2", "acme/old", 2, NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "found"),
+    [
+        pytest.param("acme/Shop", [MINE], OwnRows(("acme/Shop", "acme/shop")), id="in another case"),
+        pytest.param("acme/new", [RENAMED], OwnRows(("acme/new", "acme/Old")), id="renamed"),
+        pytest.param("acme/old", [RENAMED], OwnRows(("acme/old", "acme/new", "acme/Old")), id="by its old name"),
+        pytest.param("acme/old", [RENAMED, TAKER], OwnRows(("acme/old",), frozenset([2])), id="who took the name"),
+        pytest.param(
+            "acme/new", [RENAMED, TAKER], OwnRows(("acme/new", "acme/Old"), frozenset([1, None])), id="not the taker's"
+        ),
+        pytest.param("acme/shop", [OLD, Known("x", "Acme/Shop")], OwnRows(("acme/shop", "Acme/Shop")), id="two without number"),
+    ],
+)
+def test_which_rows_a_name_means(name: str, known: list[Known], found: OwnRows) -> None:
+    assert own_rows(name, known) == found
