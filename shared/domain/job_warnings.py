@@ -24,6 +24,7 @@ class WarningCode(StrEnum):
     LATER_DEPLOY = "later_deploy"
     EMAILS_LEFT_OUT = "emails_left_out"
     REPOSITORY_UNLINKED = "repository_unlinked"
+    REFS_REFUSED = "refs_refused"
 
 
 @dataclass(frozen=True, slots=True)

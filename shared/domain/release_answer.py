@@ -5,7 +5,7 @@ Fields: rows 1.4 and 1.9 of docs/releases-endpoint.md. A field that an answer do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,14 +81,25 @@ def is_older(answer: Json, answered_at: datetime, took: timedelta) -> bool:
         return False
 
 
+def has_other_projects(asked: Sequence[object], answer: Json) -> bool:
+    """Whether the release is, or may be for all that the answer says, in more projects than these."""
+    kept, wanted = _projects(answer), {str(project) for project in asked}
+    return kept is None or not all(names & wanted for names in kept)
+
+
 def _dropped_projects(asked: Json, answer: Json) -> list[str]:
+    kept = _projects(answer)
+    return (
+        [] if kept is None else [project for project in asked["projects"] if not any(str(project) in names for names in kept)]
+    )
+
+
+def _projects(answer: Json) -> list[set[str]] | None:
+    """What each project of the release is called; None where the answer does not say it."""
     projects = answer.get("projects")
     if not isinstance(projects, list):
-        return []
-    kept = set[str]()
-    for project in projects:
-        kept |= {str(project.get("slug")), str(project.get("id"))} if isinstance(project, Mapping) else {str(project)}
-    return [project for project in asked["projects"] if str(project) not in kept]
+        return None
+    return [{str(one.get("slug")), str(one.get("id"))} if isinstance(one, Mapping) else {str(one)} for one in projects]
 
 
 def _time(commit: Json) -> float:

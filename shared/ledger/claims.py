@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.job_states import JobState, Outcome, Trigger
+from shared.domain.job_warnings import WarningCode
 from shared.domain.push import Push
 from shared.domain.rules import Source
 from shared.infra.database import UtcDateTime
@@ -81,6 +82,11 @@ class Claimed:
     def is_recollect(self) -> bool:
         """Whether the release is there already, and only its list is in question."""
         return self.before_status is not None
+
+    @property
+    def has_no_refs(self) -> bool:
+        """Whether the target refused the refs of the release, which it has without them."""
+        return any(one["code"] == WarningCode.REFS_REFUSED for one in self.warnings or ())
 
     @property
     def tried(self) -> int:

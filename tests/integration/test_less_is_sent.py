@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared.ledger import recollects
 from shared.ledger.tables import payloads
 from tests.target import Scripted, Target
 from tests.worker_run import Run, warned
 
+UNKNOWN: Scripted = (400, {}, b'{"refs": ["Invalid repository names: acme/shop"]}')
+NO_ACCESS: Scripted = (400, {}, b'{"projects": ["Insufficient access to project"]}')
 PAGE: Scripted = (400, {"Content-Type": "text/html"}, b"<html><title>400 Request Header Or Cookie Too Large</title>")
 
 
@@ -94,3 +98,45 @@ def test_refs_of_a_repository_without_an_integration_are_a_warning(
     target.refuses["/repos/"] = (200, {}, json.dumps(listed).encode())
     run = Run(ledger, http, target, set_commits="refs")
     assert set(warned(ledger, run.go(run.accept()).id)) == codes
+
+
+def test_refs_of_a_repository_that_the_target_does_not_know_are_left_out(
+    ledger: Engine, http: httpx2.Client, target: Target
+) -> None:
+    run = Run(ledger, http, target, set_commits="refs", environment="production")
+    target.answers = [UNKNOWN]
+    job = run.go(run.accept())
+    assert [body.get("refs") is None for _, body, _ in target.posts] == [False, True, True]
+    assert (job.status, len(target.deploys), set(warned(ledger, job.id))) == ("succeeded", 1, {"refs_refused"})
+    for answers, left in (([UNKNOWN], {"refs_refused"}), ([], set())):  # still unknown, then added
+        target.answers, sent = list(answers), len(target.posts)
+        with ledger.begin() as connection:
+            assert recollects.begin(connection, job.id, now=datetime.now(UTC))
+        assert run.go(job.id).status == "succeeded"
+        assert (target.posts[sent][1]["refs"] is not None, set(warned(ledger, job.id))) == (True, left)
+    with ledger.begin() as connection:
+        assert recollects.begin(connection, job.id, now=datetime.now(UTC))
+    sent = len(target.posts)
+    assert (run.go(job.id).status, len(target.posts), len(target.deploys)) == ("succeeded", sent, 1)
+
+
+def test_refs_that_were_refused_stay_a_warning_while_the_deploy_is_tried_again(
+    ledger: Engine, http: httpx2.Client, target: Target
+) -> None:
+    run = Run(ledger, http, target, set_commits="refs", environment="production")
+    target.answers = [UNKNOWN, None, (404, {}, b'{"detail": "The requested resource does not exist"}')]
+    job = run.go(run.accept(), attempts=2)
+    assert (job.status, len(target.deploys), set(warned(ledger, job.id))) == ("succeeded", 1, {"refs_refused"})
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_deploy_whose_projects_the_token_may_not_name_is_sent_without(
+    ledger: Engine, http: httpx2.Client, target: Target, is_shared: bool
+) -> None:
+    run = Run(ledger, http, target, environment="production")
+    if is_shared:
+        target.keep({"version": "v1.0.0", "projects": ["other"]})
+    target.answers = [None, NO_ACCESS]
+    job = run.go(run.accept())
+    assert [body for body in target.deploys if "projects" in body] == []
+    assert (job.status, len(target.deploys)) == (("retrying", 0) if is_shared else ("succeeded", 1))

@@ -48,4 +48,5 @@ WARNING_ADVICE: Mapping[str, str] = {
     WarningCode.LATER_DEPLOY: "No action needed: this version was late. Lists by time show the later deploy as current.",
     WarningCode.EMAILS_LEFT_OUT: "The target refused addresses: their commits have no author there. Update the target.",
     WarningCode.REPOSITORY_UNLINKED: "Connect the repository to an integration at the target, so that it can resolve refs.",
+    WarningCode.REFS_REFUSED: "The release lists no commits: add the repository at the target, then recollect the job.",
 }

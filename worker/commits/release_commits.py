@@ -106,7 +106,7 @@ class Gatherer:
             ref=job.ref if push.ref.kind == "tag" else None,
             is_first=job.is_first_contact,
         )
-        if mode == "skip" or (mode == "refs" and job.is_recollect):
+        if mode == "skip" or (mode == "refs" and job.is_recollect and not job.has_no_refs):
             return Gathered(job.range, (), own=own, is_listed=job.is_recollect)
         name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
         if mode == "refs":

@@ -12,7 +12,7 @@ import httpx2
 from shared.domain.job_warnings import JobWarning, WarningCode, as_json
 from shared.domain.push import Push, Ref, Repository, tag_push
 from shared.domain.reasons import Reason
-from shared.domain.release_answer import count_commits
+from shared.domain.release_answer import count_commits, has_other_projects
 from shared.domain.release_plan import plan_release
 from shared.domain.rules import Rules, Target
 from shared.errors import PermanentError, Rejected
@@ -81,7 +81,8 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     deadline = Deadline(SEND_SECONDS)
     released = Sender(tools.gatherer.engine, sentry, job, gathered.is_new).release(body, deadline)
     sent, warnings = released.sent, released.warnings
-    if "refs" in body and gathered.is_linked is False and not count_commits(sent.answer):
+    is_refused = any(warning.code is WarningCode.REFS_REFUSED for warning in warnings)
+    if "refs" in body and not is_refused and gathered.is_linked is False and not count_commits(sent.answer):
         name = gathered.listed[0].repository
         why = f"no integration stands behind the repository {name!r} at the target, so it finds no commits"
         warnings += (JobWarning(WarningCode.REPOSITORY_UNLINKED, why),)
@@ -90,7 +91,9 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
         tools.gatherer.keep(gathered.own)  # whatever becomes of the deploy, the release lists these commits now
         if warnings:
             note(warnings=as_json(warnings))
-        deployed_at, refused = record_deploy(job, sentry, note, deadline, target.deploy_wait, job.deploy_at or event_at)
+        is_for_all = not has_other_projects(body["projects"], sent.answer)
+        at = job.deploy_at or event_at
+        deployed_at, refused = record_deploy(job, sentry, note, deadline, target.deploy_wait, at, is_for_all=is_for_all)
         warnings += refused or check_order(tools.gatherer.engine, job, deployed_at)
     found = _with_left_out(gathered.range, released.left_out)
     return Done(sent, found, gathered.complete_at, gathered.own, event_at, warnings, deployed_at)

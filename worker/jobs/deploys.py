@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.job_warnings import JobWarning, WarningCode
@@ -25,15 +25,22 @@ class LostLease(Exception):
 
 
 def record_deploy(
-    job: Claimed, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta, at: datetime
+    job: Claimed,
+    sentry: SentryClient,
+    note: Note,
+    deadline: Deadline,
+    wait: timedelta,
+    at: datetime,
+    *,
+    is_for_all: bool = False,
 ) -> tuple[datetime, tuple[JobWarning, ...]]:
     """The time of the newest deploy, and a warning where the target has refused it for PATIENCE.
 
-    `at`: when what is deployed happened. `wait`: after an unclear answer, until the target must be done with it. Raises
-    TransientError, PermanentError, Wait, LostLease.
+    `at`: when what is deployed happened. `wait`: after an unclear answer, until the target must be done with it. `is_for_all`:
+    the release is in the rule's projects and no others. Raises TransientError, PermanentError, Wait, LostLease.
     """
     try:
-        return _send_once(job, sentry, note, deadline, wait, at), ()
+        return _send_once(job, sentry, note, deadline, wait, at, is_for_all=is_for_all), ()
     except TransientError as problem:
         if not problem.is_of_release:
             raise
@@ -46,7 +53,16 @@ def record_deploy(
         return at, (JobWarning(WarningCode.DEPLOY_REFUSED, str(problem)),)
 
 
-def _send_once(job: Claimed, sentry: SentryClient, note: Note, deadline: Deadline, wait: timedelta, at: datetime) -> datetime:
+def _send_once(
+    job: Claimed,
+    sentry: SentryClient,
+    note: Note,
+    deadline: Deadline,
+    wait: timedelta,
+    at: datetime,
+    *,
+    is_for_all: bool,
+) -> datetime:
     """The time of the deploy that is there now.
 
     Deploys are not idempotent at Sentry: the intent is written down first. After an unclear answer we look, and send it
@@ -78,7 +94,7 @@ def _send_once(job: Claimed, sentry: SentryClient, note: Note, deadline: Deadlin
         "dateFinished": finished_at.isoformat(),
     }
     try:
-        sentry.send_deploy(job.version, body, delivery_id=job.delivery_id, deadline=deadline)
+        _send(job, sentry, body, deadline, is_for_all=is_for_all)
     except PermanentError:
         note(deploy=None)  # refused for certain: a later replay may send it
         raise
@@ -88,3 +104,15 @@ def _send_once(job: Claimed, sentry: SentryClient, note: Note, deadline: Deadlin
         raise
     note(deploy={"state": "sent", **kept})
     return finished_at
+
+
+def _send(job: Claimed, sentry: SentryClient, body: Mapping[str, object], deadline: Deadline, *, is_for_all: bool) -> None:
+    """A token of the scope project:releases alone may name no projects at Sentry. Without them a deploy counts for all that the
+    release is in."""
+    try:
+        sentry.send_deploy(job.version, body, delivery_id=job.delivery_id, deadline=deadline)
+    except TransientError as problem:
+        if problem.status != 400 or not is_for_all:
+            raise
+        bare = {field: value for field, value in body.items() if field != "projects"}
+        sentry.send_deploy(job.version, bare, delivery_id=job.delivery_id, deadline=deadline)

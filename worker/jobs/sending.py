@@ -46,8 +46,10 @@ class Sender:
     def release(self, body: Body, deadline: Deadline) -> Released:
         """Raises TransientError, PermanentError."""
         before = tuple(warning for warning in from_json(self.job.warnings) if warning.code in _STAYING)
-        if self.job.is_unclear and (there := self._look(body)) is not None:
-            return replace(there, warnings=(*before, *there.warnings))
+        sends_refs_again = self.job.is_recollect and "refs" in body
+        if self.job.is_unclear and not sends_refs_again and (there := self._look(body)) is not None:
+            without = tuple(one for one in from_json(self.job.warnings) if one.code is WarningCode.REFS_REFUSED)
+            return replace(there, warnings=(*before, *without, *there.warnings))
         sent, body, left_out, more = self._send(body, deadline)
         if fields := release_answer.correction(body, sent.answer):
             sent, less = self._correct(sent, fields, deadline)
@@ -97,6 +99,10 @@ class Sender:
                     body, count = bare
                     why = f"the target refused the e-mail addresses of some authors ({count}): their commits were sent without"
                     warnings.append(JobWarning(WarningCode.EMAILS_LEFT_OUT, why))
+                elif "refs" in body and problem.reason == Reason.REPOSITORY_UNKNOWN:
+                    # Sentry has made the release before it refuses; others have not.
+                    body = {field: value for field, value in body.items() if field != "refs"}
+                    warnings.append(JobWarning(WarningCode.REFS_REFUSED, f"the release was sent without refs: {problem}"))
                 elif _is_of_size(problem, body) and (less := reduced_bodies.smaller(body)) is not None:
                     body, left_out = less
                 else:

@@ -122,3 +122,17 @@ def test_a_release_that_was_there_before_our_request(created: object, is_older: 
 
 def test_a_clock_beyond_all_time_says_nothing() -> None:
     assert not release_answer.is_older({"dateCreated": NOW.isoformat()}, NOW, timedelta(days=1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("projects", "has_others"),
+    [
+        ([{"id": 2, "slug": "web"}], False),
+        ([{"id": 2, "slug": "web"}, {"id": 3, "slug": "api"}], True),
+        (["web"], False),
+        ([], False),
+        (None, True),
+    ],
+)
+def test_other_projects_of_a_release(projects: object, has_others: bool) -> None:
+    assert release_answer.has_other_projects(["web", 2], {"projects": projects}) == has_others
