@@ -89,7 +89,7 @@ def test_each_problem_is_told_with_its_status_and_has_a_place_on_the_page() -> N
 
 
 def test_each_address_of_the_api_is_named() -> None:
-    placeholders = {"delivery_id": "ID", "job_id": "ID", "name": "NAME", "replay": "NUMBER"}
+    placeholders = {"delivery_id": "ID", "job_id": "ID", "name": "NAME", "replay": "NUMBER", "provider": "PROVIDER"}
     app = create_app(settings(database_url="sqlite:///unused.sqlite3"), rules(rule()))
     listed = [found for found in app.url_map.iter_rules() if found.rule.startswith("/api/")]
     assert listed
@@ -99,7 +99,10 @@ def test_each_address_of_the_api_is_named() -> None:
         assert f"`{method} {shown}`" in SECTIONS["4"]
 
 
-@pytest.mark.parametrize("name", ["Job", "Delivery", "Attempt", "Replay", "Target", "Stats"])
+@pytest.mark.parametrize(
+    "name",
+    ["Job", "Delivery", "Attempt", "Replay", "Target", "Stats", "Release", "RepositoryWithTags", "ListedRule", "AuditEntry"],
+)
 def test_each_key_of_an_object_is_named(name: str) -> None:
     for key in COMPONENTS[name]["properties"]:
         assert f"`{key}`" in SECTIONS["4"] or f'"{key}"' in SECTIONS["4"], key

@@ -19,6 +19,7 @@ DEFAULT_LIMIT, MOST = 50, 200
 WARNING_CODES = tuple(code.value for code in WarningCode)
 JOB_STATUSES = tuple(state.value for state in JobState)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
+_KEYS = {"job": r"[0-9a-f]{32}", "repository": r"[!-\U0010ffff]{1,600}"}  # what a cursor of a list goes on from
 _AGO = re.compile(r"\d{1,6}[smhdw]", re.ASCII)
 
 
@@ -111,11 +112,11 @@ def write_cursor(kind: str, key: str) -> str:
 def read_cursor(value: str, kind: str) -> str:
     """The key. Raises BadParameter."""
     try:
-        text = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode("ascii")
+        text = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
         text = ""
     found, _, key = text.partition(":")
-    if found != kind or not re.fullmatch(r"[0-9a-f]{32}" if kind == "job" else r"[0-9]{1,18}", key):
+    if found != kind or not re.fullmatch(_KEYS.get(kind, r"[0-9]{1,18}"), key):
         raise BadParameter("cursor is not one that this list gave out")
     return key
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.api import deliveries, dry_runs, jobs, targets
+from webhook.api import deliveries, dry_runs, jobs, overviews, targets
 from webhook.api.request import AnyText, Segment, blueprint
 from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
 from webhook.services import Services
 
-_ROUTES = (deliveries, jobs, targets, dry_runs)  # importing them is what adds their addresses to the blueprint
+_ROUTES = (deliveries, jobs, targets, overviews, dry_runs)  # importing them is what adds their addresses to the blueprint
 
 
 def register(app: Flask) -> None:

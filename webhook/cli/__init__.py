@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from webhook.cli.deliveries import deliveries_group
 from webhook.cli.jobs import jobs_group, replays_group
+from webhook.cli.overviews import audit_group, releases_group, repositories_group, rules_group, stats
 from webhook.cli.targets import targets_group
 
-GROUPS = (jobs_group, replays_group, deliveries_group, targets_group)
+GROUPS = (
+    *(jobs_group, replays_group, deliveries_group, releases_group, repositories_group, targets_group),
+    *(rules_group, audit_group, stats),
+)

@@ -16,7 +16,8 @@ _PREFIX = "#/components/schemas/"
 _NAMED = (
     *(shapes.Problem, shapes.Job, shapes.Attempt, shapes.JobWithHistory, shapes.Delivery, shapes.RuleTried),
     *(shapes.WholeDelivery, shapes.Target, shapes.TargetCheck, shapes.Replay, shapes.Stats, shapes.Explanation, shapes.WhatIf),
-    *(shapes.Receipt, shapes.Readiness),
+    *(shapes.Receipt, shapes.Readiness, shapes.Release, shapes.KnownRepository, shapes.RepositoryWithTags),
+    *(shapes.ListedRule, shapes.AuditEntry),
 )
 _JOB_FILTER: Json = {
     "type": "object",
