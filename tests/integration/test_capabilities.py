@@ -111,12 +111,7 @@ def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def interfaces(ledger_file: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interfaces]:
     filled = ledger.fill(ledger_file, ledger.rules())
-    compared(
-        ledger_file,
-        entry(
-            "v7",
-        ),
-    )
+    compared(ledger_file, entry("v7", "missed_webhook"))
     with ledger_file.begin() as connection:
         here, now = Repository("github", "acme/shop"), datetime.now(UTC)
         repositories.note(connection, {here: [now]}, {here: (now, "v1.0.0")})
