@@ -137,7 +137,15 @@ def test_there_is_no_open_route_but_those_that_are_meant_to_be(app: Flask, fille
             opened.add(address)
         else:
             assert "acme" not in answer.text
-    meant = {"/healthz", "/readyz", "/openapi.json", "/reference", "/sign-in", "/dashboard-static/dashboard.css"}
+    meant = {
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/reference",
+        "/reference/problems",
+        "/sign-in",
+        "/dashboard-static/dashboard.css",
+    }
     assert opened <= meant
     assert {"/healthz", "/readyz", "/sign-in"} <= opened
 
