@@ -178,3 +178,16 @@ def test_a_comparison_is_asked_for_by_the_api_and_seen_there(interfaces: Interfa
     assert interfaces.client.post("/api/v1/repositories/gitea/a/b/compare", headers=AUTH).status_code == 400
     found = interfaces.call("/repositories/github/acme/another")["comparison"]
     assert (found["state"], found["creates"], found["most_tags"]) == ("wanted", True, None)
+
+
+def test_an_id_may_be_shortened_until_it_begins_two(interfaces: Interfaces) -> None:
+    jobs = [job["id"] for job in interfaces.call("/jobs")["items"]]
+    whole = interfaces.call(f"/jobs/{jobs[0]}")
+    beginning = next(jobs[0][:length] for length in range(4, 33) if sum(one.startswith(jobs[0][:length]) for one in jobs) == 1)
+    assert interfaces.call(f"/jobs/{beginning}") == whole
+    answer = interfaces.client.get(f"/api/v1/jobs/{jobs[0][:4]}", headers=AUTH)
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+    assert jobs[0] in answer.json["detail"]
+    assert interfaces.client.get("/api/v1/jobs/zzzz", headers=AUTH).status_code == 404
+    assert interfaces.call("/deliveries/d-fail")["id"] == "d-failed"
+    assert interfaces.client.get("/api/v1/deliveries/d-", headers=AUTH).status_code == 404, "too short to mean one"

@@ -127,3 +127,14 @@ def test_a_view_keeps_what_it_says_of_itself() -> None:
     call = Call(summary="s", who="operator", answers={}, body={}, problems={409: "c"})
     assert list(call.all_problems()) == [401, 403, 408, 409, 413, 429, 503]
     assert described(call)(test_a_view_keeps_what_it_says_of_itself).__tagship_call__ is call  # type: ignore[attr-defined]
+
+
+def test_every_call_has_a_heading_that_is_explained_and_its_own_name(document: dict[str, Any]) -> None:
+    known = [tag["name"] for tag in document["tags"]]
+    calls = [call for methods in document["paths"].values() for call in methods.values()]
+    assert len(known) == len(set(known)) > 5
+    assert {tag for call in calls for tag in call["tags"]} == set(known)
+    assert all(tag["description"] for tag in document["tags"])
+    assert len({call["operationId"] for call in calls}) == len(calls)
+    assert all(call["description"] for call in calls)
+    assert document["servers"]

@@ -9,11 +9,11 @@ from flask import Response, jsonify
 from shared.domain import filters
 from shared.infra.database import reading
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, REUSED, WRONG, acting, actor, blueprint, read_body, services, words
+from webhook.api.request import CUT, REUSED, SHORTENED, WRONG, acting, actor, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
-from webhook.ops import operations, serializers
+from webhook.ops import operations, serializers, short_ids
 
 _ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
 _PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
@@ -47,11 +47,12 @@ def list_deliveries() -> Response:
         path=(_ID,),
         query=(_PROVIDER,),
         answers={200: Answer("The delivery.", ref("WholeDelivery"))},
-        problems={400: WRONG, 404: _MISSING},
+        problems={400: WRONG, 404: _MISSING, 409: SHORTENED},
     )
 )
 def show_delivery(delivery_id: str) -> Response:
     with reading(services().engine).begin() as connection:
+        delivery_id = short_ids.whole_delivery_id(connection, delivery_id, _provider())
         return jsonify(serializers.whole_delivery(lookup.find_delivery(connection, delivery_id, _provider())))
 
 

@@ -13,11 +13,11 @@ from shared.errors import BadParameter
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.api.request import CUT, ONCE, REUSED, WRONG, Json, acting, actor, blueprint, read_body, services, words
+from webhook.api.request import CUT, ONCE, REUSED, SHORTENED, WRONG, Json, acting, actor, blueprint, read_body, services, words
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
-from webhook.ops import operations, replays, serializers, shapes
+from webhook.ops import operations, replays, serializers, shapes, short_ids
 
 _ID = Parameter("job_id", TEXT, "The job's id.")
 _MISSING = "No job with this ID."
@@ -52,11 +52,12 @@ def list_jobs() -> Response:
         who="viewer",
         path=(_ID,),
         answers={200: Answer("The job.", ref("JobWithHistory"))},
-        problems={404: _MISSING},
+        problems={404: _MISSING, 409: SHORTENED},
     )
 )
 def show_job(job_id: str) -> Response:
     with reading(services().engine).begin() as connection:
+        job_id = short_ids.whole_job_id(connection, job_id)
         history = [serializers.attempt(row) for row in lookup.find_attempts(connection, job_id)]
         return jsonify({**_show_job(connection, job_id), "history": history})
 

@@ -27,6 +27,7 @@ CUT = (
     f"One word of the filter is looked up, the others are held against {SCAN:,} rows of it at most. So a page may hold fewer "
     "items than the limit, or none, and still have a next_cursor: the list ends where next_cursor is null."
 )
+SHORTENED = "The ID is shortened, and begins several."
 NO_BODY: Json = shape({})
 ONCE = Parameter(
     "Idempotency-Key",

@@ -15,7 +15,7 @@ import click
 from shared.config import rules_file
 from shared.config.env_files import completed
 from shared.config.settings import Settings, from_env
-from shared.errors import BadParameter
+from shared.errors import BadParameter, Conflict
 from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.exit_codes import NOTHING_MATCHED
@@ -100,13 +100,12 @@ def _why(item: Mapping[str, Any]) -> str | None:
     return "; ".join(filter(None, (why, warned and f"warns: {warned}"))) or None
 
 
-def whole_id(given: str, fitting: Sequence[str], noun: str) -> str:
-    """The one id that `given` is, or begins. Raises click.UsageError when there are several."""
-    if given in fitting or not fitting:
-        return given
-    if len(fitting) > 1:
-        raise click.UsageError(f"{printable(given)} begins the ids of several {noun}: {printable(', '.join(fitting))}")
-    return fitting[0]
+def whole_id(find: Callable[[], str]) -> str:
+    """What a lookup by a shortened id finds. Raises click.UsageError when it begins several."""
+    try:
+        return find()
+    except Conflict as problem:
+        raise click.UsageError(printable(str(problem))) from None
 
 
 def nothing(what: str) -> NoReturn:

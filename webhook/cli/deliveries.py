@@ -13,7 +13,7 @@ from shared.ledger.queries import listings, lookup
 from webhook.cli.common import ACTOR, as_json, filtering, open_services, print_list, told_why, whole_id
 from webhook.cli.output import print_facts, print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
-from webhook.ops import operations, serializers
+from webhook.ops import operations, serializers, short_ids
 
 _DONE = "everything it asks for has succeeded or is waiting"
 
@@ -43,7 +43,7 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
 def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
     """Show a delivery, why it made which jobs, and its payload (with --json). Any unique ID prefix is enough."""
     with reading(open_services().engine).begin() as connection:
-        delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
+        delivery_id = whole_id(lambda: short_ids.whole_delivery_id(connection, delivery_id, provider))
         row = lookup.find_delivery(connection, delivery_id, provider)
         healths = target_states.find(connection)
         made = [serializers.job(job, healths) for job in lookup.find_jobs(connection, list(row.jobs))]
@@ -63,7 +63,7 @@ def replay_delivery(delivery_id: str, provider: str | None, as_json: bool) -> No
     """Decide a delivery again by today's rules; creates only missing releases. Any unique ID prefix is enough."""
     services = open_services()
     with reading(services.engine).begin() as connection:
-        delivery_id = whole_id(delivery_id, lookup.delivery_ids(connection, delivery_id, provider), "deliveries")
+        delivery_id = whole_id(lambda: short_ids.whole_delivery_id(connection, delivery_id, provider))
     answer = operations.replay_delivery(services, ACTOR, delivery_id, provider)
     if as_json:
         print_json(answer)

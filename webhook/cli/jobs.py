@@ -17,7 +17,7 @@ from shared.ledger.bulk_acts import BulkAct
 from shared.ledger.queries import listings, lookup
 from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, progress, told_why, whole_id
 from webhook.cli.output import print_exchanges, print_facts, print_json, print_table, printable
-from webhook.ops import operations, replays, serializers
+from webhook.ops import operations, replays, serializers, short_ids
 from webhook.ops.advice import ADVICE, WARNING_ADVICE
 from webhook.services import Services
 
@@ -59,7 +59,7 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
 def show_job(job_id: str, as_json: bool) -> None:
     """Show a job and its attempts, with each request to the target and its answer. Any unique ID prefix is enough."""
     with reading(open_services().engine).begin() as connection:
-        job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
+        job_id = whole_id(lambda: short_ids.whole_job_id(connection, job_id))
         row = lookup.find_job(connection, job_id)
         history = [serializers.attempt(item) for item in lookup.find_attempts(connection, job_id)]
         found = serializers.job(row, target_states.find(connection))
@@ -179,7 +179,7 @@ def cancel_job(job_id: str, as_json: bool) -> None:
 
 def _move(services: Services, job_id: str, verb: _BulkVerb | Literal["cancel"], *, dry_run: bool, as_json: bool) -> None:
     with reading(services.engine).begin() as connection:
-        job_id = whole_id(job_id, lookup.job_ids(connection, job_id), "jobs")
+        job_id = whole_id(lambda: short_ids.whole_job_id(connection, job_id))
         row = lookup.find_job(connection, job_id)
         found: Mapping[str, Any] = serializers.job(row, target_states.find(connection))
         is_possible = verb != "recollect" or recollects.is_possible(connection, job_id)

@@ -9,23 +9,9 @@ from flask import Response, current_app
 
 from webhook.dashboard.blueprint import blueprint, page
 from webhook.http.problem_codes import PROBLEMS
+from webhook.openapi.document import GROUPS, REST
 
 Json = dict[str, Any]
-
-_GROUPS = {
-    "deliveries": "Deliveries",
-    "jobs": "Jobs",
-    "targets": "Targets",
-    "releases": "Releases",
-    "repositories": "Repositories",
-    "rules": "Rules",
-    "audit": "Audit log",
-    "stats": "Counts",
-    "explain": "Trying rules",
-    "what-if": "Trying rules",
-    "webhooks": "Webhooks",
-}
-_REST = "The process"
 
 
 @blueprint.get("/reference")
@@ -49,9 +35,8 @@ def show_problems() -> Response:
 
 def grouped(paths: Json) -> dict[str, list[Json]]:
     """{heading: calls}, each call with its method, path and the fields of its body."""
-    found: dict[str, list[Json]] = {heading: [] for heading in [*dict.fromkeys(_GROUPS.values()), _REST]}
+    found: dict[str, list[Json]] = {heading: [] for heading, _ in (*GROUPS.values(), REST)}
     for path, calls in paths.items():
-        word = path.removeprefix("/api/v1").split("/")[1]
         for method, call in calls.items():
             shown = {**call, "method": method.upper(), "path": path, "anchor": call["operationId"].replace("_", "-")}
             body = next(iter(call["requestBody"]["content"].values()))["schema"] if "requestBody" in call else None
@@ -63,7 +48,7 @@ def grouped(paths: Json) -> dict[str, list[Json]]:
                 {"status": status, "meaning": answer["description"], **_told(answer)}
                 for status, answer in call["responses"].items()
             ]
-            found[_GROUPS.get(word, _REST)].append(shown)
+            found[call["tags"][0]].append(shown)
     return found
 
 

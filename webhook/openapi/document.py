@@ -22,6 +22,22 @@ _INTRODUCTION = (
     "OPS_TOKEN may do everything, OPS_READ_TOKEN may GET. Lists are newest first; an empty parameter counts as absent. "
     "Times are RFC 3339 in UTC. Refusals are RFC 9457 problems."
 )
+# The first word of a path behind its prefix -> the heading under which generated clients and the reference put it.
+GROUPS = {
+    "deliveries": ("Deliveries", "What arrived, and why it did or did not become a release."),
+    "jobs": ("Jobs", "One push for one target, with its attempts."),
+    "replays": ("Replays", "Progress of what was asked for many jobs at once."),
+    "releases": ("Releases", "What was made at the targets."),
+    "repositories": ("Repositories", "Who pushes, and what is missing there."),
+    "targets": ("Targets", "Where releases are made."),
+    "rules": ("Rules", "Which pushes become releases."),
+    "explain": ("Rules", ""),
+    "what-if": ("Rules", ""),
+    "audit": ("Audit log", "Who did what."),
+    "stats": ("Process", ""),
+    "webhooks": ("Webhooks", "What GitHub and GitLab send."),
+}
+REST = ("Process", "Whether it works, and how much it did.")
 _SECURITY: dict[str, list[Json]] = {
     "anyone": [],
     "sender": [{name: []} for provider in PROVIDERS.values() for name in provider.proofs],
@@ -60,10 +76,18 @@ def describe(app: Flask) -> Json:
         call = description_of(app.view_functions[rule.endpoint])
         for method in sorted(set(_METHODS) & (rule.methods or set())):
             name = rule.endpoint.rpartition(".")[2]
-            paths.setdefault(path_of(rule.rule), {})[method.lower()] = _operation(call, name)
+            paths.setdefault(path_of(rule.rule), {})[method.lower()] = _operation(call, name, group_of(rule.rule))
+    told = {name: meaning for name, meaning in (*GROUPS.values(), REST) if meaning}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Tagship", "version": "1", "description": _INTRODUCTION},
+        "info": {
+            "title": "Tagship",
+            "version": "1",
+            "description": _INTRODUCTION,
+            "contact": {"name": "Whoever operates this server"},
+        },
+        "servers": [{"url": "/", "description": "This server."}],
+        "tags": [{"name": name, "description": meaning} for name, meaning in told.items()],
         "paths": paths,
         "components": {"schemas": COMPONENTS, "securitySchemes": _SCHEMES},
     }
@@ -74,10 +98,20 @@ def path_of(rule: str) -> str:
     return re.sub(r"<(?:[a-z_]+:)?([a-z_]+)>", r"{\1}", rule)
 
 
-def _operation(call: Call, name: str) -> Json:
-    found: Json = {"summary": call.summary, "operationId": name, "security": _SECURITY[call.who], "x-who": call.who}
-    if call.detail:
-        found["description"] = call.detail
+def group_of(path: str) -> str:
+    """The heading of a path."""
+    return GROUPS.get(path.removeprefix("/api/v1").split("/")[1], REST)[0]
+
+
+def _operation(call: Call, name: str, group: str) -> Json:
+    found: Json = {
+        "summary": call.summary,
+        "description": call.detail or f"{call.summary}.",
+        "operationId": name,
+        "tags": [group],
+        "security": _SECURITY[call.who],
+        "x-who": call.who,
+    }
     if parameters := _parameters(call):
         found["parameters"] = parameters
     if call.body is not None:
