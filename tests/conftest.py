@@ -10,14 +10,16 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from werkzeug.routing import Rule
 
+from shared.infra import database
 from shared.infra.database import make_engine
 from shared.ledger.tables import SCHEMA, metadata
-from tests.migrated import migrate
+from tests.migrated import migrate_empty
 from webhook.local.broker import broker_command
 from webhook.local.environment import free_port
 from webhook.local.stack import accepts
@@ -25,6 +27,28 @@ from webhook.local.stack import accepts
 # A test builds its own Settings; what the person who runs the suite has set must not leak in.
 for name in [name for name in os.environ if name.endswith(("_SECRET", "_TOKEN", "_URL")) or name.startswith("SENTRY_")]:
     del os.environ[name]
+
+_prepare_sqlite = database._prepare_sqlite
+_compile_builder = Rule._compile_builder
+_BUILDERS: dict[tuple[Any, ...], Any] = {}
+
+
+def _prepare_without_sync(connection: Any, _: object) -> None:
+    """No test cuts the power, and each of thousands commits many times. Processes that tests start sync as always."""
+    _prepare_sqlite(connection, _)
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+    """Werkzeug compiles two functions for each route of each app, 70 ms an app, and tests make thousands of the same routes."""
+    key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+    if key not in _BUILDERS:
+        _BUILDERS[key] = _compile_builder(rule, append_unknown)
+    return _BUILDERS[key]
+
+
+database._prepare_sqlite = _prepare_without_sync
+Rule._compile_builder = _compile_once  # type: ignore[assignment,method-assign]
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +81,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def engine(database_url: str) -> Iterator[Engine]:
     """The ledger's schema, migrated, without rows."""
     made = make_engine(database_url)
-    migrate(made, SCHEMA)
-    with made.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+    migrate_empty(made, SCHEMA, metadata)
     yield made
     made.dispose()
 

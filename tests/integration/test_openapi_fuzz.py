@@ -20,7 +20,7 @@ from shared.ledger.tables import SCHEMA, jobs, metadata
 from tests.builders import examples, payload, payload_files
 from tests.builders import settings as made_settings
 from tests.dashboard import ledger
-from tests.migrated import migrate
+from tests.migrated import migrate_empty
 from webhook.app import create_app
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # collects what `schema.parametrize` marks
@@ -36,10 +36,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
     engine = make_engine(url)
-    migrate(engine, SCHEMA)
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+    migrate_empty(engine, SCHEMA, metadata)
     ledger.fill(engine, ledger.rules())
     app = create_app(ledger.made_settings(engine), ledger.rules())
     yield app

@@ -26,7 +26,7 @@ from releases.tenancy import credentials, organizations
 from releases.tenancy.credentials import NewCredential
 from shared.config.settings import from_env
 from shared.infra.database import make_engine
-from tests.migrated import migrate
+from tests.migrated import migrate, migrate_empty
 from tests.releases.caller import Caller
 
 ROOT = Path(__file__).parents[2]
@@ -73,10 +73,8 @@ def own_database(server: str, name: str = "releases_tests") -> Engine:
             connection.execute(sa.text(f"CREATE DATABASE {name}"))
     url = plain.url.set(database=name).render_as_string(hide_password=False)
     plain.dispose()
-    engine = _migrated(url)
-    names = ", ".join(table.name for table in metadata.sorted_tables)
-    with engine.begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    engine = make_engine(url)
+    migrate_empty(engine, bootstrap.SCHEMA, metadata)
     return engine
 
 
