@@ -22,8 +22,9 @@ run: $(VENV)/.runtime ## the whole stack on this machine, until Ctrl-C
 test: $(VENV)/.dev ## the tests, with the real servers they need
 	@$(BIN)/python -m pytest
 
-test-world: $(VENV)/.dev ## the tests that need a browser, root, apt, npm or minutes; names those that it skips
+test-world: $(VENV)/.dev ## the tests that need a browser, root, apt, npm or minutes, and every example of the property tests
 	@$(BIN)/python -m pytest -m world -rs --timeout 900
+	@HYPOTHESIS_PROFILE=all $(BIN)/python -m pytest -m 'hypothesis and not world' --timeout 900
 
 coverage: $(VENV)/.dev ## branches that the unit tests take; fails unless those of shared/domain are all taken
 	@$(BIN)/coverage run -m pytest -n 0 tests/unit tests/contract

@@ -34,13 +34,13 @@ PAYLOADS = Path(__file__).parent / "payloads"
 
 T = TypeVar("T")
 
-# Profile -> by what the examples of every property are divided. `dev` is for people who wait, `ci` for those who do not.
-PROFILES = {"dev": 20, "ci": 1}
+# Profile -> by what the examples of every property are divided. `make test` is `dev`, `make test-world` also runs `all`.
+PROFILES = {"dev": 20, "all": 1}
 _DIVISOR = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "dev")]
 
 
 def examples(number: int, *suppressed: HealthCheck) -> hypothesis_settings:
-    """Hypothesis as this suite uses it: the same examples in every run, no clock. `number`: as many as profile `ci` tries."""
+    """Hypothesis as this suite uses it: the same examples in every run, no clock. `number`: as many as profile `all` tries."""
     return hypothesis_settings(
         max_examples=max(1, number // _DIVISOR),
         deadline=None,
@@ -51,7 +51,7 @@ def examples(number: int, *suppressed: HealthCheck) -> hypothesis_settings:
 
 
 def thinned(items: Iterable[T]) -> list[T]:
-    """Of cases that are gone through one by one: all in profile `ci`, every twentieth in `dev`."""
+    """Of cases that are gone through one by one: all in profile `all`, every twentieth in `dev`."""
     return list(items)[::_DIVISOR]
 
 

@@ -44,6 +44,7 @@ _BODIES = st.dictionaries(st.sampled_from(_KEYS), _JSON | _COMMITS, max_size=6)
 
 
 @pytest.mark.parametrize("read", [read_new_release, read_project_release, read_deploy, lambda data: read_change(data, "1")])
+@examples(500)
 @given(data=_JSON | _BODIES)
 def test_any_json_is_read_or_refused(read: Any, data: object) -> None:
     with suppress(Fault):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from releases.http.pagination import parse_cursor, parse_page_size
 from releases.validation.search_query import QueryError, parse_query
+from tests.builders import examples
 from tests.releases.caller import Caller
 
 
@@ -274,12 +275,14 @@ def test_a_list_reads_a_fixed_number_of_times_however_long(api: Caller, database
     assert count() == few
 
 
+@examples(200)
 @given(st.text(max_size=300))
 def test_any_query_is_read_or_refused(text: str) -> None:
     with suppress(QueryError):
         parse_query(text)
 
 
+@examples(200)
 @given(st.text(max_size=60))
 def test_any_cursor_and_page_size_is_read_or_refused(text: str) -> None:
     for parse in (parse_cursor, parse_page_size):

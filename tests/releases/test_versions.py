@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releases.validation.release_version import is_allowed, render_version_info, sort_columns
+from tests.builders import examples
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_1_8_what_the_parser_does_not_take() -> None:
     assert shown("app@99999999999999999999.1")["version"]["major"] == 0
 
 
+@examples(200)
 @given(st.text(max_size=200))
 def test_any_text_has_version_info_and_columns(whole: str) -> None:
     info = render_version_info(whole)
