@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared.domain import attempt_end
 from shared.domain.job_warnings import JobWarning
 from shared.domain.push import Push, Ref, Repository
 from shared.domain.rules import Decision, Work
@@ -70,23 +71,21 @@ def claim(engine: Engine, job_id: str, now: datetime = NOW) -> claims.Claimed | 
 
 
 def succeed(engine: Engine, job: claims.Claimed, now: datetime = NOW, warnings: Sequence[JobWarning] = ()) -> bool:
-    ended: dict[str, Any] = {"outcome": "created", "http_status": 201, "release_url": "u", "found": None, "now": now}
+    ended = attempt_end.succeeded(outcome="created", http_status=201, release_url="u", found=None, warnings=warnings)
     with engine.begin() as connection:
-        return job_transitions.succeed(connection, job.id, job.number, warnings=warnings, **ended)
+        return job_transitions.end(connection, job.id, job.number, ended, now=now)
 
 
 def fail(engine: Engine, job: claims.Claimed, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
-        return job_transitions.fail(
-            connection, job.id, job.number, reason="target_refused", error="no", http_status=400, now=now
-        )
+        ended = attempt_end.failed(reason="target_refused", error="no", http_status=400)
+        return job_transitions.end(connection, job.id, job.number, ended, now=now)
 
 
 def retry_later(engine: Engine, job: claims.Claimed, at: datetime, now: datetime = NOW) -> bool:
     with engine.begin() as connection:
-        return job_transitions.retry_later(
-            connection, job.id, job.number, at=at, reason=None, error="503", http_status=503, now=now
-        )
+        ended = attempt_end.retried(at=at, reason=None, error="503", http_status=503)
+        return job_transitions.end(connection, job.id, job.number, ended, now=now)
 
 
 def row(engine: Engine, job_id: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -23,8 +23,7 @@ from shared.forges.errors import Missing, RateLimited, Refused
 from shared.forges.forge import ForgeAccess
 from shared.forges.kept_pages import Shelf
 from shared.forges.responses import said
-from shared.infra.http_client import Answer, Deadline, call
-from shared.infra.redaction import mask
+from shared.infra.http_client import READ_OF_REFUSAL, Answer, Deadline, call, redacted
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str | int]]
@@ -34,7 +33,6 @@ _PASSING = (408, 425, 429)
 _LONGEST_HOLD = timedelta(days=1)
 _REFUSED_FOR = timedelta(seconds=30)  # less than what the ledger notes for all processes, so that a new answer is heard
 _LONGEST_ADDRESS = 8_000
-_READ_OF_REFUSAL = 65_536
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
 
 
@@ -149,7 +147,7 @@ class Api:
                 raise self._held(turns.limit, now)
             if answer.status >= 400 and self._access.token:
                 # What lies between may echo it: it must not reach a job's error by that way, whoever reads the refusal.
-                answer = replace(answer, body=mask(answer.body[:_READ_OF_REFUSAL], self._access.token))
+                answer = redacted(answer, self._access.token, READ_OF_REFUSAL)
             if answer.status == 401 and body is None:
                 turns.limit = Limit(now + _REFUSED_FOR, 401, self._why_refused(answer))
                 raise self._held(turns.limit, now)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -18,11 +18,13 @@ from shared import __version__
 from shared.errors import TransientError
 from shared.infra.http_transport import ProxyUnreachable, make_transports
 from shared.infra.outgoing import Outgoing
+from shared.infra.redaction import mask
 from shared.infra.socket_deadlines import within
 
 USER_AGENT = f"tagship/{__version__}"
 _LONGEST_WAIT = timedelta(days=1)  # that another side may ask for
 _LARGEST_ANSWER = 8 * 1024 * 1024
+READ_OF_REFUSAL = 64 * 1024
 _CONNECT_SECONDS = 5.0
 _CALL_SECONDS = 22.0  # between two chunks at most, however far the deadline: a SIGTERM must be obeyed within 30
 _DIRECTLY = Outgoing()
@@ -35,6 +37,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def redacted(answer: Answer, secret: str, longest: int | None = None) -> Answer:
+    """The answer as people may read it: without the secret, however the other side echoes it, and `longest` bytes at most."""
+    return replace(answer, body=mask(answer.body[:longest], secret))
 
 
 class Deadline:

@@ -7,7 +7,7 @@ Who sets `failed`? Look here. A transition returns False (or None) when someone 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -15,17 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.job_states import TRANSITIONS, WAITING, JobState, Outcome, Trigger
-from shared.domain.job_warnings import JobWarning, as_json
-from shared.domain.reasons import Reason
+from shared.domain.attempt_end import NOT_RECOLLECTING, PARTIAL, AttemptEnd
+from shared.domain.job_states import TRANSITIONS, WAITING, JobState, Trigger
 from shared.ledger.tables import attempts, jobs
 
 LEASE = timedelta(seconds=180)
 KNOCK_AGAIN_AFTER = timedelta(seconds=10)  # a message that has had no effect for so long counts as lost
 BUDGET = 12  # attempts before a job fails for good; worker/jobs/retry_policy.py spreads them over about eight hours
-PARTIAL = Reason.COMMITS_PARTIAL  # the reason of a release that is there and lacks some of its commits
-_LONGEST_ERROR = 2_000
-NOT_RECOLLECTING = {"before_status": None, "before_next_at": None, "before_waiting": None, "before_updated_at": None}
 RESTORED: Mapping[str, Any] = {
     **NOT_RECOLLECTING,
     "next_attempt_at": jobs.c.before_next_at,
@@ -36,95 +32,26 @@ RESTORED: Mapping[str, Any] = {
 }
 
 
-def succeed(
+def end(
     connection: Connection,
     job_id: str,
     number: int,
+    ended: AttemptEnd,
     *,
-    outcome: str,
-    http_status: int,
-    release_url: str,
-    found: Mapping[str, Any] | None,
     now: datetime,
-    warnings: Iterable[JobWarning] = (),
     exchanges: Mapping[str, Any] | None = None,
 ) -> bool:
-    """The release is at the target. `outcome`: created or existed; `found`: the commit range (contract section 4).
+    """End attempt `number` and move its job; False when it is no longer ours.
 
-    Here and below: `exchanges` is what the attempt sent and got (`shared/targets/http_exchanges.py`).
+    `exchanges`: what the attempt sent and got (`shared/targets/http_exchanges.py`).
     """
-    values = {
-        "outcome": outcome,
-        "release_url": release_url,
-        "range": found,
-        "warnings": as_json(warnings),
-        "reason": PARTIAL if found and found["partial"] else None,
-        "error": None,
-    }
-    return finish(connection, "succeed", values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
-
-
-def retry_later(
-    connection: Connection,
-    job_id: str,
-    number: int,
-    *,
-    at: datetime,
-    reason: str | None,
-    error: str,
-    http_status: int | None,
-    now: datetime,
-    exchanges: Mapping[str, Any] | None = None,
-) -> bool:
-    """A passing failure: the job waits in SQL until `at`, then the sweeper knocks."""
-    values = {
-        "trigger": Trigger.RETRY,
-        "next_attempt_at": at,
-        "knock_at": at,
-        "reason": reason,
-        "error": _cut(error),
-    }
-    return finish(connection, "retry_later", values, job_id, number, Outcome.RETRY, http_status, error, now, exchanges)
-
-
-def snooze(
-    connection: Connection,
-    job_id: str,
-    number: int,
-    *,
-    at: datetime,
-    waiting: Mapping[str, Any],
-    now: datetime,
-    exchanges: Mapping[str, Any] | None = None,
-) -> bool:
-    """Wait until `at` for something that is not the job's fault: its budget grows by the attempt that this one cost.
-
-    `waiting`: {"code", "detail", "until"} (contract section 4). The trigger stays: a replay that was held is still one.
-    """
-    values = {"next_attempt_at": at, "knock_at": at, "waiting": dict(waiting)}
-    return finish(connection, "snooze", values, job_id, number, Outcome.HELD, None, str(waiting["detail"]), now, exchanges)
-
-
-def hand_back(connection: Connection, job_id: str, number: int, *, now: datetime) -> bool:
-    """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
-    values = {"next_attempt_at": now, "knock_at": now}
-    return finish(connection, "hand_back", values, job_id, number, Outcome.HELD, None, "the worker was stopped", now)
-
-
-def fail(
-    connection: Connection,
-    job_id: str,
-    number: int,
-    *,
-    reason: str,
-    error: str,
-    http_status: int | None,
-    now: datetime,
-    exchanges: Mapping[str, Any] | None = None,
-) -> bool:
-    """A person must act: the job is a dead letter until it is replayed."""
-    values = {"reason": reason, "error": _cut(error)}
-    return finish(connection, "fail", values, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)
+    mine = {"of_job": job_id, "of_number": number}
+    given = {f"new_{name}": value for name, value in ended.values.items()}
+    if connection.execute(_ending(ended.transition, tuple(ended.values)), {**mine, **given, "moment": now}).rowcount != 1:
+        return False
+    kept = {"end": ended.outcome, "status": ended.http_status, "text": ended.error, "packed": exchanges}
+    connection.execute(_attempt_ending(), {**mine, **kept, "moment": now})
+    return True
 
 
 def note(connection: Connection, job_id: str, number: int, **values: Any) -> bool:
@@ -239,28 +166,6 @@ def _mine(job_id: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnEl
     return jobs.c.id == job_id, jobs.c.attempts == number
 
 
-def finish(
-    connection: Connection,
-    transition: str,
-    values: Mapping[str, Any],
-    job_id: str,
-    number: int,
-    outcome: Outcome,
-    http_status: int | None,
-    error: str | None,
-    now: datetime,
-    exchanges: Mapping[str, Any] | None = None,
-) -> bool:
-    """End an attempt and move its job; False when it is no longer ours."""
-    mine = {"of_job": job_id, "of_number": number}
-    given = {f"new_{name}": value for name, value in values.items()}
-    if connection.execute(_ending(transition, tuple(values)), {**mine, **given, "moment": now}).rowcount != 1:
-        return False
-    ended = {"end": outcome, "status": http_status, "text": _cut(error) if error else None, "packed": exchanges}
-    connection.execute(_attempt_ending(), {**mine, **ended, "moment": now})
-    return True
-
-
 @cache
 def _ending(transition: str, names: tuple[str, ...]) -> sa.Update:
     """The attempt number guards against a worker that outlived its lease and would overwrite its successor."""
@@ -287,7 +192,3 @@ def _attempt_ending() -> sa.Update:
             exchanges=sa.bindparam("packed"),
         )
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.domain.attempt_end import PARTIAL
 from shared.domain.ids import first_id
 from shared.domain.job_states import JobState
 from shared.domain.push import Repository
 from shared.ledger import identities, push_history, recollects
-from shared.ledger.job_transitions import PARTIAL
 from shared.ledger.tables import jobs
 
 _MOST = 500  # jobs a transaction

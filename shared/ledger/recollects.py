@@ -1,21 +1,20 @@
 """Collecting the commit list of a release once more. Takes a connection, never commits.
 
 The release is there and stays: `begin` keeps the state that the job has, and whatever ends the recollect but a whole list
-gives it back: `give_up`, a cancel, a worker that vanished too often (`job_transitions.restore`).
+gives it back: `attempt_end.not_recollected`, a cancel, a worker that vanished too often (`job_transitions.restore`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.job_states import JobState, Outcome, Trigger
-from shared.domain.job_warnings import JobWarning, as_json
-from shared.ledger.job_transitions import BUDGET, NOT_RECOLLECTING, PARTIAL, finish, move
+from shared.domain.attempt_end import PARTIAL
+from shared.domain.job_states import JobState, Trigger
+from shared.ledger.job_transitions import BUDGET, move
 from shared.ledger.tables import jobs
 
 
@@ -59,44 +58,3 @@ def _beginning(now: datetime) -> sa.Update:
         updated_at=now,
         replay_seq=None,
     )
-
-
-def complete(
-    connection: Connection,
-    job_id: str,
-    number: int,
-    *,
-    before: str,
-    found: Mapping[str, Any] | None,
-    warnings: Sequence[JobWarning] | None,
-    http_status: int | None,
-    now: datetime,
-    exchanges: Mapping[str, Any] | None = None,
-) -> bool:
-    """The release lists what was found, None when it lists nothing by intent. `before`: the state that the job had;
-    `warnings`: None where nothing was sent.
-
-    One that waited to complete its list and is still partial waits on.
-    """
-    partial = found["partial"] if found else None
-    values: dict[str, Any] = {"range": found} | ({} if warnings is None else {"warnings": as_json(warnings)})
-    transition = "restore_completing" if partial and before == JobState.RETRYING else "succeed"
-    if transition == "succeed":
-        values |= {"reason": PARTIAL if partial else None, "error": None, **NOT_RECOLLECTING}
-    return finish(connection, transition, values, job_id, number, Outcome.SUCCEEDED, http_status, None, now, exchanges)
-
-
-def give_up(
-    connection: Connection,
-    job_id: str,
-    number: int,
-    *,
-    before: str,
-    error: str,
-    http_status: int | None,
-    now: datetime,
-    exchanges: Mapping[str, Any] | None = None,
-) -> bool:
-    """Nothing has changed: the job is as it was before, and the attempt says why."""
-    transition = "restore_succeeded" if before == JobState.SUCCEEDED else "restore_completing"
-    return finish(connection, transition, {}, job_id, number, Outcome.FAILED, http_status, error, now, exchanges)

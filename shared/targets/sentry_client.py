@@ -21,14 +21,12 @@ from shared.domain.reasons import Reason
 from shared.domain.release_answer import is_older
 from shared.domain.rules import Target
 from shared.errors import PermanentError, TransientError
-from shared.infra.http_client import Answer, Deadline, call
-from shared.infra.redaction import mask
+from shared.infra.http_client import READ_OF_REFUSAL, Answer, Deadline, call, redacted
 from shared.targets.answer_fields import answered_at, is_linked, is_same_moment, version_of
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.refusals import Call, page_title, refusal
 from shared.targets.repository_names import KnownRepository
 
-_READ_OF_REFUSAL = 64 * 1024
 _REPOSITORY_PAGES = 10
 _RELEASE_PAGES = 200
 _LIST_SECONDS = 8.0
@@ -214,7 +212,7 @@ class SentryClient:
         answer = self._exchange(method, url, headers, sent, deadline)
         if not 200 <= answer.status < 300:
             # A proxy may echo what it was sent: the token must not reach a job's error by that way.
-            masked = Answer(answer.status, answer.headers, mask(answer.body[:_READ_OF_REFUSAL], self._token))
+            masked = redacted(answer, self._token, READ_OF_REFUSAL)
             raise refusal(masked, self._target, kind, datetime.now(UTC))
         return answer
 
@@ -245,7 +243,7 @@ class SentryClient:
 
     def _release(self, answer: Answer) -> Mapping[str, Any]:
         """Warnings quote it, so the token is masked, however the other side echoes it."""
-        release: Mapping[str, Any] = self._json(Answer(answer.status, answer.headers, mask(answer.body, self._token)), dict)
+        release: Mapping[str, Any] = self._json(redacted(answer, self._token), dict)
         return release
 
     def _json(self, answer: Answer, wanted: type[Any]) -> Any:
@@ -261,7 +259,7 @@ class SentryClient:
     def _odd(self, answer: Answer) -> TransientError:
         what = f"the target {self._target.name!r} answered {answer.status}, but not as a releases endpoint does"
         return TransientError(
-            what + page_title(mask(answer.body[:_READ_OF_REFUSAL], self._token)),
+            what + page_title(redacted(answer, self._token, READ_OF_REFUSAL).body),
             reason=Reason.TARGET_REFUSED,
             status=answer.status,
         )

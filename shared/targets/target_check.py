@@ -15,8 +15,8 @@ import httpx2
 
 from shared.domain.rules import Target
 from shared.errors import TransientError
-from shared.infra.http_client import Answer, Deadline, call
-from shared.infra.redaction import mask, mask_text
+from shared.infra.http_client import Answer, Deadline, call, redacted
+from shared.infra.redaction import mask_text
 from shared.targets.answer_fields import version_of
 from shared.targets.check_rows import (
     CHECKS,
@@ -241,7 +241,7 @@ class _Check:
         url = f"{self._target.url}/api/0/{path}"
         sent = None if body is None else write_body(body)
         answer = call(self._client, method, url, headers=headers, deadline=deadline, body=sent)
-        return Answer(answer.status, answer.headers, mask(answer.body[:_READ_OF_ANSWER], self._token))
+        return redacted(answer, self._token, _READ_OF_ANSWER)
 
     def _refusal(self, answer: Answer) -> Exception:
         return refusal(answer, self._target, "list", datetime.now(UTC))

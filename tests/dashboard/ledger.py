@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared.config.settings import ForgeSettings
+from shared.domain import attempt_end
 from shared.domain.job_warnings import JobWarning, WarningCode
 from shared.domain.push import Push
 from shared.domain.rules import Decision, Rule, Rules, Target, decide
@@ -92,49 +93,28 @@ def end(engine: Engine, job_id: str, how: str, *, at: datetime | None = None, er
         packed = exchanged(claimed, status, error.removeprefix("400: projects: ") if how == "failed" else "", began)
         if how == "succeeded":
             found = {"source": "log", "base": "1" * 40, "head": "2" * 40, "commits": 3, "with_files": 3, "partial": None}
-            job_transitions.succeed(
-                connection,
-                job_id,
-                claimed.number,
+            how_ended = attempt_end.succeeded(
                 outcome="created",
                 http_status=201,
                 release_url="http://127.0.0.1:1/releases/1/",
                 found={**found, "proven": True},
                 warnings=[JobWarning(WarningCode.REF_DIFFERS, f"the target says {error}")],
-                now=ended,
-                exchanges=packed,
             )
         elif how == "completing":
             release = "http://127.0.0.1:1/releases/2/"
             assert job_transitions.note(
-                connection, job_id, claimed.number, release_url=release, reason=job_transitions.PARTIAL, outcome="created"
+                connection, job_id, claimed.number, release_url=release, reason=attempt_end.PARTIAL, outcome="created"
             )
-            waiting = {"code": job_transitions.PARTIAL, "detail": "the forge takes no more calls", "until": None}
+            waiting = {"code": attempt_end.PARTIAL, "detail": "the forge takes no more calls", "until": None}
             later = ended + timedelta(minutes=5)
-            job_transitions.snooze(connection, job_id, claimed.number, at=later, waiting=waiting, now=ended, exchanges=packed)
+            how_ended = attempt_end.snoozed(at=later, waiting=waiting)
         elif how == "failed":
-            job_transitions.fail(
-                connection,
-                job_id,
-                claimed.number,
-                reason="project_unknown",
-                error=error,
-                http_status=400,
-                now=ended,
-                exchanges=packed,
-            )
+            how_ended = attempt_end.failed(reason="project_unknown", error=error, http_status=400)
         else:
-            job_transitions.retry_later(
-                connection,
-                job_id,
-                claimed.number,
-                at=ended + timedelta(minutes=5),
-                reason=None,
-                error="the target answered 503",
-                http_status=503,
-                now=ended,
-                exchanges=packed,
+            how_ended = attempt_end.retried(
+                at=ended + timedelta(minutes=5), reason=None, error="the target answered 503", http_status=503
             )
+        job_transitions.end(connection, job_id, claimed.number, how_ended, now=ended, exchanges=packed)
 
 
 def exchanged(job: claims.Claimed, status: int, said: str, at: datetime) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared.domain import attempt_end
 from shared.domain.job_states import JobState
 from shared.domain.push import Ignored
 from shared.domain.rules import Decision
@@ -169,9 +170,8 @@ def test_a_partial_range_is_the_reason_of_a_success(engine: Engine) -> None:
     assert job is not None
     found = {"source": "payload", "partial": "cut", "proven": False}
     with engine.begin() as connection:
-        job_transitions.succeed(
-            connection, job.id, 1, outcome="created", http_status=201, release_url="u", found=found, now=NOW
-        )
+        ended = attempt_end.succeeded(outcome="created", http_status=201, release_url="u", found=found)
+        job_transitions.end(connection, job.id, 1, ended, now=NOW)
     assert (row(engine, job.id).reason, row(engine, job.id).range) == ("commits_partial", found)
 
 
@@ -312,10 +312,9 @@ def test_a_snoozed_job_spends_no_attempt_shows_what_it_waits_for_and_is_claimed_
     until = NOW + timedelta(minutes=30)
     waiting = {"code": "rate_limited", "detail": "the forge asks to wait", "until": until.isoformat()}
     with engine.begin() as connection:
-        assert job_transitions.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW)
-        assert not job_transitions.snooze(connection, job.id, job.number, at=until, waiting=waiting, now=NOW), (
-            "it is ours no more"
-        )
+        ended = attempt_end.snoozed(at=until, waiting=waiting)
+        assert job_transitions.end(connection, job.id, job.number, ended, now=NOW)
+        assert not job_transitions.end(connection, job.id, job.number, ended, now=NOW), "it is ours no more"
     stored = row(engine, job.id)
     assert (stored.status, stored.waiting, stored.next_attempt_at) == ("retrying", waiting, until)
     assert claim(engine, job.id, until - timedelta(seconds=1)) is None
@@ -333,9 +332,8 @@ def test_a_job_snoozed_at_its_last_attempt_still_has_it(engine: Engine) -> None:
     assert job is not None
     assert job.tried == job_transitions.BUDGET
     with engine.begin() as connection:
-        job_transitions.snooze(
-            connection, job.id, job.number, at=NOW, waiting={"code": "c", "detail": "d", "until": None}, now=NOW
-        )
+        ended = attempt_end.snoozed(at=NOW, waiting={"code": "c", "detail": "d", "until": None})
+        job_transitions.end(connection, job.id, job.number, ended, now=NOW)
     again = claim(engine, job_id)
     assert again is not None
     assert again.tried == job_transitions.BUDGET

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
 from shared.config.settings import Settings
+from shared.domain import attempt_end
 from shared.domain.job_warnings import JobWarning, WarningCode
 from shared.ledger import job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
@@ -317,6 +318,7 @@ def test_a_job_not_yet_due_says_when(client: FlaskClient, engine: Engine) -> Non
     assert job is not None
     at = datetime.now(UTC) + timedelta(minutes=3)
     with engine.begin() as connection:
-        job_transitions.retry_later(connection, job.id, 1, at=at, reason=None, error="503", http_status=503, now=at)
+        ended = attempt_end.retried(at=at, reason=None, error="503", http_status=503)
+        job_transitions.end(connection, job.id, 1, ended, now=at)
         assert connection.execute(job_table.select()).one().status == "retrying"
     assert datetime.fromisoformat(get(client, f"jobs/{job.id}")["next_attempt_at"]) == at

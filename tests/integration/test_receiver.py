@@ -20,6 +20,7 @@ from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.test import TestResponse
 
 from shared.config.settings import Settings
+from shared.domain import attempt_end
 from shared.ledger import claims, job_transitions
 from shared.ledger.tables import deliveries, jobs, payloads
 from tests.webhook_calls import COMMITS, GITHUB, GITLAB, send, tag
@@ -139,7 +140,8 @@ def test_a_redelivery_of_a_failed_job_replays_it(client: FlaskClient, engine: En
     with engine.begin() as connection:
         job = claims.claim(connection, first["jobs"][0], now=now)
         assert job is not None
-        job_transitions.fail(connection, job.id, 1, reason="target_auth", error="no", http_status=401, now=now)
+        ended = attempt_end.failed(reason="target_auth", error="no", http_status=401)
+        job_transitions.end(connection, job.id, 1, ended, now=now)
     again = send(client, tag(delivery_id="same"))
     assert again.json is not None
     assert again.json["replayed"] == first["jobs"]

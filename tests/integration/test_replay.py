@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared.domain import attempt_end
 from shared.domain.rules import Rules
 from shared.errors import Conflict
 from shared.ledger import audit, bulk_acts, idempotency, job_transitions
@@ -243,7 +244,8 @@ def test_a_stopping_worker_hands_back_what_it_holds_and_its_late_end_changes_not
     job = claim(engine, job_id, datetime.now(UTC))
     assert job is not None
     with engine.begin() as connection:
-        assert job_transitions.hand_back(connection, job.id, job.number, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        assert job_transitions.end(connection, job.id, job.number, attempt_end.handed_back(now), now=now)
     assert (row(engine, job_id).status, row(engine, job_id).attempts_allowed) == ("queued", job_transitions.BUDGET + 1)
     assert not succeed(engine, job)
     again = claim(engine, job_id, datetime.now(UTC))

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from shared.domain import attempt_end
 from shared.domain.target_health import Health, Seen, Sign, TargetState
 from shared.ledger import claims, job_transitions, target_states
 from shared.ledger.contributions import Contribution, contribute
@@ -96,9 +97,8 @@ def test_a_failed_probe_pauses_for_twice_as_long_and_the_next_is_another_job(eng
     job = claim(engine, ids[0], later)
     assert job is not None
     with engine.begin() as connection:
-        job_transitions.retry_later(
-            connection, job.id, 1, at=later + timedelta(hours=1), reason=None, error="503", http_status=503, now=later
-        )
+        ended = attempt_end.retried(at=later + timedelta(hours=1), reason=None, error="503", http_status=503)
+        job_transitions.end(connection, job.id, 1, ended, now=later)
     assert record(engine, ids[0], ILL, later).paused_until == later + timedelta(seconds=10)
     assert choose(engine, later + timedelta(seconds=10)) == ids[1:]
 

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy.engine import Engine
 
+from shared.domain import attempt_end
 from shared.domain.rules import Rules
 from shared.ledger import claims, job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
@@ -327,7 +328,8 @@ def test_jobs_of_one_release_run_one_after_another(engine: Engine) -> None:
     with engine.begin() as connection:
         assert claims.claim(connection, other, now=datetime.now(UTC)) is None
     with engine.begin() as connection:
-        job_transitions.fail(connection, one, 1, reason="target_refused", error="no", http_status=400, now=datetime.now(UTC))
+        ended = attempt_end.failed(reason="target_refused", error="no", http_status=400)
+        job_transitions.end(connection, one, 1, ended, now=datetime.now(UTC))
         assert claims.claim(connection, other, now=datetime.now(UTC)) is not None
 
 

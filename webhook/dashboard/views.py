@@ -8,10 +8,10 @@ from typing import Any, Literal
 from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from shared.domain import filters
+from shared.domain import attempt_end, filters
 from shared.domain.job_states import WAITING, JobState
 from shared.errors import BadParameter
-from shared.ledger import audit, job_transitions, recollects, reconcile_runs, repositories, target_states
+from shared.ledger import audit, recollects, reconcile_runs, repositories, target_states
 from shared.ledger.queries import listings, lookup
 from webhook.dashboard import chart_cache, charts, formatting, queries
 from webhook.dashboard.blueprint import blueprint, looking, page, services
@@ -160,7 +160,7 @@ def show_progress(seq: int) -> Response:
 def list_releases() -> Response:
     given = chosen(("repository", "target", "since"))
     wanted = filters.read_job_filter({**given, "status": "succeeded"}, formatting.now())
-    partial = replace(wanted, status=JobState.RETRYING, reason=job_transitions.PARTIAL)
+    partial = replace(wanted, status=JobState.RETRYING, reason=attempt_end.PARTIAL)
     with looking() as connection:
         found = listings.list_jobs(connection, wanted, read_page(given, "job"))
         unfinished = None if given.get("cursor") else listings.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))

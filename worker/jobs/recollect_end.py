@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from shared.domain import attempt_end
 from shared.domain.job_warnings import JobWarning, WarningCode, from_json
 from shared.domain.push import Repository
 from shared.errors import PermanentError, TransientError
-from shared.ledger import claims, partial_jobs, recollects
+from shared.ledger import claims, job_transitions, partial_jobs
 from shared.ledger.contributions import contribute
 from shared.targets.http_exchanges import Exchanges
 from worker.jobs.attempt import Done
@@ -21,19 +22,15 @@ Write = Callable[[Connection, datetime], bool]  # False when the job is no longe
 
 def completing(job: claims.Claimed, done: Done, kept: Exchanges) -> Write:
     """The release lists what was found, or did so before."""
+    ended = attempt_end.recollected(
+        before=str(job.before_status),
+        found=done.range,
+        warnings=None if done.sent is None else (*_of_deploy(job), *done.warnings),
+        http_status=done.sent.http_status if done.sent else None,
+    )
 
     def write(connection: Connection, now: datetime) -> bool:
-        is_ours = recollects.complete(
-            connection,
-            job.id,
-            job.number,
-            before=str(job.before_status),
-            found=done.range,
-            warnings=None if done.sent is None else (*_of_deploy(job), *done.warnings),
-            http_status=done.sent.http_status if done.sent else None,
-            now=now,
-            exchanges=kept.as_json(),
-        )
+        is_ours = job_transitions.end(connection, job.id, job.number, ended, now=now, exchanges=kept.as_json())
         if is_ours and done.own is not None:
             contribute(connection, done.own, now)
         return is_ours
@@ -49,21 +46,12 @@ def _of_deploy(job: claims.Claimed) -> list[JobWarning]:
 def giving_up(job: claims.Claimed, problem: Exception, kept: Exchanges) -> Write:
     """Release, list and state are as they were; the attempt says why."""
     is_known = isinstance(problem, (TransientError, PermanentError))
-    error = str(problem) if is_known else f"unexpected {type(problem).__name__}; the log has its trace"
-
-    def write(connection: Connection, now: datetime) -> bool:
-        return recollects.give_up(
-            connection,
-            job.id,
-            job.number,
-            before=str(job.before_status),
-            error=error,
-            http_status=problem.status if isinstance(problem, (TransientError, PermanentError)) else None,
-            now=now,
-            exchanges=kept.as_json(),
-        )
-
-    return write
+    ended = attempt_end.not_recollected(
+        before=str(job.before_status),
+        error=str(problem) if is_known else f"unexpected {type(problem).__name__}; the log has its trace",
+        http_status=problem.status if isinstance(problem, (TransientError, PermanentError)) else None,
+    )
+    return lambda connection, now: job_transitions.end(connection, job.id, job.number, ended, now=now, exchanges=kept.as_json())
 
 
 def begun_if_reached(job: claims.Claimed, found: Mapping[str, Any] | None, write: Write) -> Write:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.domain import attempt_end
 from shared.domain.job_warnings import as_json
 from shared.domain.reasons import Reason
 from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
@@ -129,7 +130,8 @@ class Runner:
         handed = []
         for job in list(self._running.values()):
             with self._engine.begin() as connection:
-                if job_transitions.hand_back(connection, job.id, job.number, now=datetime.now(UTC)):
+                now = datetime.now(UTC)
+                if job_transitions.end(connection, job.id, job.number, attempt_end.handed_back(now), now=now):
                     handed.append(job.id)
         if handed:
             logger.info("jobs.handed_back", jobs=handed)
@@ -181,15 +183,14 @@ class Runner:
         kept: Exchanges,
         own: Contribution | None = None,
     ) -> None:
+        ended = attempt_end.snoozed(at=wait.at, waiting=wait.waiting)
 
         def write(connection: Connection, now: datetime) -> bool:
             if facts and not job_transitions.note(connection, job.id, job.number, **facts):
                 return False
             if own is not None:
                 contribute(connection, own, now)
-            return job_transitions.snooze(
-                connection, job.id, job.number, at=wait.at, waiting=wait.waiting, now=now, exchanges=kept.as_json()
-            )
+            return job_transitions.end(connection, job.id, job.number, ended, now=now, exchanges=kept.as_json())
 
         if self._close(job, seen, begun_if_reached(job, facts.get("range"), write)):
             logger.info("job.waiting", **wait.waiting)
@@ -205,29 +206,25 @@ class Runner:
                 "range": done.range,
                 "release_url": sent.url,
                 "outcome": sent.outcome,
-                "reason": job_transitions.PARTIAL,
+                "reason": attempt_end.PARTIAL,
                 "error": None,
                 "warnings": as_json(done.warnings),
             }
             wait = snooze(done.complete_at, Reason.COMMITS_PARTIAL, str(done.range["partial"]) if done.range else "")
             self._record_wait(job, wait, facts, Seen(Sign.WELL), kept, done.own)
             return
+        ended = attempt_end.succeeded(
+            outcome=sent.outcome,
+            http_status=sent.http_status,
+            release_url=sent.url,
+            found=done.range,
+            warnings=done.warnings,
+        )
 
         def write(connection: Connection, now: datetime) -> bool:
             if dated and not job_transitions.note(connection, job.id, job.number, **dated):
                 return False
-            is_ours = job_transitions.succeed(
-                connection,
-                job.id,
-                job.number,
-                outcome=sent.outcome,
-                http_status=sent.http_status,
-                release_url=sent.url,
-                found=done.range,
-                warnings=done.warnings,
-                now=now,
-                exchanges=kept.as_json(),
-            )
+            is_ours = job_transitions.end(connection, job.id, job.number, ended, now=now, exchanges=kept.as_json())
             if is_ours and done.own is not None:
                 contribute(connection, done.own, now)
             if is_ours and done.deployed_at is not None:
@@ -279,12 +276,12 @@ class Runner:
             random=random.random,
             policy=self._policy,
         )
-        record = job_transitions.retry_later if isinstance(decision, RetryAt) else job_transitions.fail
+        ended = (attempt_end.retried if isinstance(decision, RetryAt) else attempt_end.failed)(**asdict(decision))
         if self._close(
             job,
             seen,
-            lambda connection, now: record(
-                connection, job.id, job.number, now=now, exchanges=kept.as_json(), **asdict(decision)
+            lambda connection, now: job_transitions.end(
+                connection, job.id, job.number, ended, now=now, exchanges=kept.as_json()
             ),
         ):
             logger.warning(
