@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from shared.ledger import audit
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, Filled
+from tests.databases import ON_SQLITE
 from webhook.app import create_app
 from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Brake, Sessions
 
@@ -124,6 +125,7 @@ def test_a_guess_at_the_token_is_slow_to_try_on_a_cookie(engine: Engine) -> None
 
 
 @pytest.mark.parametrize(("scheme", "is_secure"), [(None, False), ("https", True), ("https, http", True), ("http", False)])
+@ON_SQLITE
 def test_the_cookie_is_closed_to_scripts_other_sites_and_plain_http_behind_https(
     stranger: FlaskClient, scheme: str | None, is_secure: bool
 ) -> None:
@@ -160,6 +162,7 @@ def test_a_changed_cookie_a_foreign_one_and_an_old_one_are_nobody(engine: Engine
 
 
 @pytest.mark.parametrize("wanted", ["//evil.test/", "https://evil.test/", "/\\evil.test", "javascript:alert(1)", "/\nx"])
+@ON_SQLITE
 def test_signing_in_never_leads_to_another_host(stranger: FlaskClient, wanted: str) -> None:
     token = ledger.form_token(stranger.get("/sign-in"))
     answer = stranger.post("/sign-in", data={"token": OPERATOR, "form_token": token, "next": wanted})

@@ -23,6 +23,7 @@ from tests.builders import settings as plain_settings
 from tests.dashboard import ledger
 from tests.dashboard.ledger import HOSTILE, Filled
 from tests.dashboard.outline import Outline
+from tests.databases import ON_SQLITE
 from webhook.app import create_app
 from webhook.dashboard.playground import STARTER
 from webhook.ops.config_preview import read_config
@@ -110,6 +111,7 @@ def test_an_ignored_payload_says_why(operator: FlaskClient) -> None:
         ({"ask": "what-if", "last": "1001"}, "between 1 and 1000"),
     ],
 )
+@ON_SQLITE
 def test_a_fault_is_told_and_what_was_typed_is_kept(operator: FlaskClient, fields: dict[str, str], said: str) -> None:
     given = {"config": CONFIG, "payload": '{"mine": 1}', **fields}
     answer = ask(operator, given.pop("ask", "explain"), **given)

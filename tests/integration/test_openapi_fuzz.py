@@ -20,6 +20,7 @@ from shared.ledger.tables import SCHEMA, jobs, metadata
 from tests.builders import examples, payload, payload_files
 from tests.builders import settings as made_settings
 from tests.dashboard import ledger
+from tests.databases import EACH_DATABASE
 from tests.migrated import migrate_empty
 from webhook.app import create_app
 
@@ -29,7 +30,7 @@ OPERATOR, VIEWER = ({"Authorization": f"Bearer {token}"} for token in (ledger.OP
 CONFIGS = ["", '[[rules]]\nrepo = "*:*"\nprojects = ["a"]', '[[rules]]\nrepo = "x"', "rules = ["]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=EACH_DATABASE)
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The app over a ledger with something of everything, which lives through a whole module of generated calls."""
     url = f"sqlite:///{tmp_path_factory.mktemp('lasting') / 'ledger.sqlite3'}"

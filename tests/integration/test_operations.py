@@ -25,6 +25,7 @@ from shared.reconcile import RECENT_TAGS
 from tests.cli_run import run
 from tests.dashboard import ledger
 from tests.dashboard.ledger import Filled
+from tests.databases import ON_SQLITE
 from webhook.app import create_app
 from webhook.cli.common import ACTOR
 from webhook.ops import operations
@@ -257,9 +258,15 @@ TABLE = [
 
 
 @pytest.mark.parametrize(
-    ("row", "interface"),
-    [pytest.param(row, each, id=f"{row.act}-{each}") for row in TABLE for each in row.interfaces],
-    indirect=["interface"],
+    ("database_url", "row", "interface"),
+    [
+        pytest.param(database, row, each, id=f"{database}-{row.act}-{each}")
+        for row in TABLE
+        for each in row.interfaces
+        for database in ("sqlite", "postgresql")
+        if database == "sqlite" or each == row.interfaces[0]  # all three run the same statements
+    ],
+    indirect=["database_url", "interface"],
 )
 def test_an_act_is_the_same_through_every_interface(
     row: Row, interface: Interface, filled: Filled, engine: Engine, request: pytest.FixtureRequest
@@ -293,6 +300,7 @@ def test_every_act_of_the_operations_layer_has_a_row_in_the_table() -> None:
 
 @pytest.mark.parametrize("interface", INTERFACES, indirect=True)
 @pytest.mark.parametrize("begun_by", INTERFACES)
+@ON_SQLITE
 def test_a_bulk_replay_can_be_watched_and_cancelled_by_whoever_did_not_begin_it(
     interface: Interface,
     begun_by: str,
@@ -547,6 +555,7 @@ def begin_only(engine: Engine, wanted: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("words", [{}, {"repository": ""}, {"status": "", "since": ""}])
+@ON_SQLITE
 def test_an_empty_filter_replays_nothing(engine: Engine, words: dict[str, str]) -> None:
     with pytest.raises(BadParameter, match="at least one word"):
         operations.replay_jobs(services(engine), ACTOR, words)

@@ -17,6 +17,7 @@ from shared.domain import attempt_end
 from shared.domain.job_warnings import JobWarning, WarningCode
 from shared.ledger import job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
+from tests.databases import ON_SQLITE
 from tests.ledger_rows import claim, fail, succeed
 from tests.ops_calls import OPERATOR, VIEWER, failed, get, post, sent
 from tests.webhook_calls import GITHUB, send, tag
@@ -45,6 +46,7 @@ POSTS = [
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic op-token"}, {"Cookie": "s=op-token"}]
 )
 @pytest.mark.parametrize("path", PATHS + POSTS)
+@ON_SQLITE
 def test_without_the_token_every_call_is_401(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
     for method in ("get", "post", "put", "delete"):
         answer: TestResponse = getattr(client, method)(f"/api/v1/{path}", headers=headers)
@@ -53,6 +55,7 @@ def test_without_the_token_every_call_is_401(client: FlaskClient, path: str, hea
 
 
 @pytest.mark.parametrize("path", POSTS)
+@ON_SQLITE
 def test_the_reading_token_may_look_and_nothing_else(client: FlaskClient, path: str) -> None:
     assert client.post(f"/api/v1/{path}", headers=VIEWER).status_code == 403
     assert client.get("/api/v1/jobs", headers=VIEWER).status_code == 200
@@ -172,6 +175,7 @@ def test_warnings_are_listed_and_a_filter_picks_one_code(client: FlaskClient, en
     ["limit=0", "limit=201", "limit=x", "limit=-1", "limit=1e2", "cursor=x", "cursor=am9iOng", "since=soon", "since=2026-13-01",
      "since=99999999d", "status=done", "colour=red", "limit=1&limit=2", "repository=%00"],
 )  # fmt: skip
+@ON_SQLITE
 def test_a_bad_parameter_is_400_and_named(client: FlaskClient, kind: str, query: str) -> None:
     answer = client.get(f"/api/v1/{kind}?{query}", headers=OPERATOR)
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
@@ -243,6 +247,7 @@ def test_bulk_replay_counts_first(client: FlaskClient, engine: Engine) -> None:
      '{"filter": {"status": "failed"}, "dry_run": "yes"}', '{"filter": {"repository": "\\ud800"}}',
      '{"filter": {"repository": "\\u0000"}}', '{"filter": {"since": "999999w"}}', '{"filter": {"status": NaN}}'],
 )  # fmt: skip
+@ON_SQLITE
 def test_a_bulk_replay_that_is_not_clear_is_400(client: FlaskClient, engine: Engine, body: str) -> None:
     job_id = failed(client, engine)
     post(client, "jobs/replay", body, status=400)

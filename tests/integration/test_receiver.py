@@ -23,6 +23,7 @@ from shared.config.settings import Settings
 from shared.domain import attempt_end
 from shared.ledger import claims, job_transitions
 from shared.ledger.tables import deliveries, jobs, payloads
+from tests.databases import ON_SQLITE
 from tests.webhook_calls import COMMITS, GITHUB, GITLAB, send, tag
 from webhook.app import create_app
 from webhook.http.client_address import sender_of
@@ -187,6 +188,7 @@ def test_the_second_of_two_active_secrets_is_good_too(client: FlaskClient) -> No
     "spoiled",
     [{"X-Hub-Signature-256": "sha256=" + "0" * 64}, {"X-Hub-Signature-256": ""}, {"X-Hub-Signature-256": "sha1=abc"}],
 )
+@ON_SQLITE
 def test_a_wrong_signature_is_401_and_remembered_without_its_body(
     client: FlaskClient, engine: Engine, spoiled: dict[str, str]
 ) -> None:
@@ -197,6 +199,7 @@ def test_a_wrong_signature_is_401_and_remembered_without_its_body(
     assert send(client, tag(delivery_id="bad")).status_code == 202, "a refused id never counts for deduplication"
 
 
+@ON_SQLITE
 def test_missing_and_wrong_signatures_get_the_same_answer(client: FlaskClient) -> None:
     headers = {name: value for name, value in tag().headers.items() if name != "X-Hub-Signature-256"}
     missing = client.post("/webhooks/github", data=tag().body, headers=headers)
@@ -204,6 +207,7 @@ def test_missing_and_wrong_signatures_get_the_same_answer(client: FlaskClient) -
     assert (missing.status_code, missing.data) == (wrong.status_code, wrong.data)
 
 
+@ON_SQLITE
 def test_an_unknown_and_an_unconfigured_provider_are_404(client: FlaskClient, engine: Engine, tmp_path: Path) -> None:
     assert_problem(client.post("/webhooks/gitea", data=b"{}", content_type="application/json"), 404)
     settings = Settings(database_url=engine.url.render_as_string(hide_password=False), webhook_secrets={"github": (GITHUB,)})
@@ -211,11 +215,13 @@ def test_an_unknown_and_an_unconfigured_provider_are_404(client: FlaskClient, en
     assert_problem(create_app(settings).test_client().post("/webhooks/gitlab", data=b"{}", headers=sample.headers), 404)
 
 
+@ON_SQLITE
 def test_a_body_over_the_limit_is_413(client: FlaskClient) -> None:
     body = b" " * (25 * 1024 * 1024 + 1)
     assert_problem(client.post("/webhooks/github", data=body, headers=dict(tag().headers)), 413)
 
 
+@ON_SQLITE
 def test_a_compressed_body_is_415(client: FlaskClient) -> None:
     sample = tag()
     headers = {**sample.headers, "Content-Encoding": "gzip"}
@@ -223,10 +229,12 @@ def test_a_compressed_body_is_415(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "", "application/xml", "multipart/form-data; boundary=x"])
+@ON_SQLITE
 def test_another_content_type_is_415(client: FlaskClient, content_type: str) -> None:
     assert_problem(send(client, tag(), **{"Content-Type": content_type}), 415)
 
 
+@ON_SQLITE
 def test_gitlab_sends_no_forms(client: FlaskClient) -> None:
     sample = sign_gitlab({}, GITLAB)
     assert_problem(send(client, sample, **{"Content-Type": "application/x-www-form-urlencoded"}), 415)
@@ -244,11 +252,13 @@ def test_gitlab_sends_no_forms(client: FlaskClient) -> None:
         (github_push(repository="../etc", ref="refs/tags/v1", head=COMMITS[0]), "repository.full_name"),
     ],
 )
+@ON_SQLITE
 def test_a_wrong_shape_is_400_and_names_the_field(client: FlaskClient, payload: object, field: str) -> None:
     assert field in assert_problem(send(client, sign_github(payload, GITHUB)), 400)["detail"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"a": NaN}', b"\xff\xfe", b"[" * 50_000, b"null", b'"x"'])
+@ON_SQLITE
 def test_what_is_not_a_json_object_is_400(client: FlaskClient, body: bytes) -> None:
     import hashlib
     import hmac
@@ -258,6 +268,7 @@ def test_what_is_not_a_json_object_is_400(client: FlaskClient, body: bytes) -> N
 
 
 @pytest.mark.parametrize("header", ["X-GitHub-Event", "X-GitHub-Delivery"])
+@ON_SQLITE
 def test_a_missing_header_is_400_and_named(client: FlaskClient, header: str) -> None:
     headers = {name: value for name, value in tag().headers.items() if name != header}
     answer = client.post("/webhooks/github", data=tag().body, headers=headers)
@@ -265,16 +276,19 @@ def test_a_missing_header_is_400_and_named(client: FlaskClient, header: str) -> 
 
 
 @pytest.mark.parametrize("delivery_id", ["", " ", "x" * 201, "sp ace", "naïve"])
+@ON_SQLITE
 def test_a_delivery_id_that_is_not_visible_ascii_is_400(client: FlaskClient, delivery_id: str) -> None:
     assert_problem(send(client, tag(), **{"X-GitHub-Delivery": delivery_id}), 400)
 
 
+@ON_SQLITE
 def test_opening_the_address_in_a_browser_tells_how_to_set_the_hook_up(client: FlaskClient) -> None:
     answer = client.get("/webhooks/github")
     assert "Add webhook" in assert_problem(answer, 405)["detail"]
     assert answer.headers["Allow"] == "POST"
 
 
+@ON_SQLITE
 def test_unknown_addresses_and_methods_are_problems_too(client: FlaskClient) -> None:
     assert_problem(client.get("/nowhere"), 404)
     assert_problem(client.delete("/webhooks/github"), 405)

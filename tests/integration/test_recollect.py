@@ -17,6 +17,7 @@ from shared.ledger import claims, contributions, job_transitions, recollects, re
 from shared.ledger.tables import contributions as contribution_table
 from shared.ledger.tables import deliveries as delivery_table
 from shared.ledger.tables import jobs as job_table
+from tests.databases import ON_SQLITE
 from tests.forge import Built, Forge, reply, used_up
 from tests.forge.git import rev_list
 from tests.forge_events import push
@@ -133,6 +134,7 @@ def failures(target: Target, forge: Forge) -> dict[str, tuple[Callable[[], objec
 
 @pytest.mark.parametrize("how", ["forge down", "forge refuses", "forge fails", "target fails", "target refuses", "target bars"])
 @pytest.mark.parametrize("is_completing", [False, True])
+@ON_SQLITE
 def test_what_fails_leaves_release_list_and_state_as_they_were_and_says_why(
     engine: Engine,
     http: httpx2.Client,

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from shared.ledger.tables import metadata
 from tests.builders import payload
+from tests.databases import ON_SQLITE
 from tests.ops_calls import VIEWER, post, sent
 
 CHANGED = '[[rules]]\nrepo = "*:*"\nprojects = ["web"]\nrelease = "shop@{tag}"\n'
@@ -92,6 +93,7 @@ def test_what_if_lists_what_changes_and_writes_nothing(client: FlaskClient, engi
         ("what-if", {"config": '[[rules]]\nrepo = "x"'}, "rules[0].repo"),
     ],
 )
+@ON_SQLITE
 def test_each_fault_is_400_and_names_its_field(client: FlaskClient, path: str, body: Any, named: str) -> None:
     assert named in post(client, path, body, status=400)["detail"]
 

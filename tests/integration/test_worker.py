@@ -15,6 +15,7 @@ from shared.domain import attempt_end
 from shared.domain.rules import Rules
 from shared.ledger import claims, job_transitions, target_states
 from shared.ledger.tables import jobs as job_table
+from tests.databases import ON_SQLITE
 from tests.target import Scripted, Target
 from tests.worker_run import JSON, accept, expire_payloads, history, make_due, row, rules, runner
 from webhook.local.environment import free_port
@@ -62,6 +63,7 @@ def test_an_existing_release_is_a_success_too(engine: Engine, http: httpx2.Clien
     ],
     ids=lambda answer: str(answer[0]),
 )
+@ON_SQLITE
 def test_a_passing_failure_waits_in_sql_and_then_succeeds(
     engine: Engine, http: httpx2.Client, target: Target, answer: Scripted
 ) -> None:
@@ -110,6 +112,7 @@ def test_retry_after_is_honoured(engine: Engine, http: httpx2.Client, target: Ta
     ],
     ids=lambda value: str(value[0]) if isinstance(value, tuple) else None,
 )
+@ON_SQLITE
 def test_a_permanent_failure_is_a_dead_letter_that_says_what_to_do(
     engine: Engine, http: httpx2.Client, target: Target, answer: Scripted, reason: str, hint: str
 ) -> None:

@@ -20,6 +20,7 @@ from releases.validation.fields import Fault
 from releases.validation.requests import read_change, read_deploy, read_new_release, read_project_release
 from shared.config.settings import from_env
 from tests.builders import examples
+from tests.databases import EACH_DATABASE
 from tests.releases.caller import Caller
 from tests.releases.conftest import ENVIRON, SMALL, TOKEN, own_copy, own_database
 
@@ -51,7 +52,7 @@ def test_any_json_is_read_or_refused(read: Any, data: object) -> None:
         read(data)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=EACH_DATABASE)
 def lasting(request: pytest.FixtureRequest, template: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An app whose database, of each kind in turn, lives through a whole module of generated requests."""
     if request.param == "sqlite":
