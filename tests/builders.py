@@ -18,7 +18,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from shared.config.settings import Settings
-from shared.domain.providers import PROVIDER_NAMES
+from shared.domain.provider_settings import PROVIDER_NAMES
 from shared.domain.push import Commit, FileChange, Push, Ref, Repository
 from shared.domain.rules import Rule, Rules, Target
 from shared.domain.webhook import Incoming

@@ -11,7 +11,7 @@ import pytest
 
 from shared.config.rules_file import load
 from shared.config.settings import Settings
-from shared.domain.providers import APIS, PROVIDER_NAMES, secret_variable
+from shared.domain.provider_settings import APIS, PROVIDER_NAMES, secret_variable
 from tests.cli_run import run
 from tests.e2e.running import descendants
 from webhook.local.stack import read_procfile
@@ -67,7 +67,7 @@ def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
 def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
     readers = [
         ROOT / "shared" / "config" / "settings.py",
-        ROOT / "shared" / "domain" / "providers.py",
+        ROOT / "shared" / "domain" / "provider_settings.py",
         ROOT / "shared" / "infra" / "outgoing.py",
         ROOT / "webhook" / "local" / "run.py",
         *(ROOT / "releases").glob("**/*.py"),

@@ -11,7 +11,7 @@ import click
 from shared import __version__
 from shared.config import rules_file
 from shared.config.settings import from_env
-from shared.domain.providers import PROVIDER_NAMES, secret_variable
+from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.errors import SettingsError
 from shared.infra import logs
 from shared.infra.database import make_engine

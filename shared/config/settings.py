@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.config.env_files import is_set
 from shared.config.org_token import read_org_token
-from shared.domain.providers import APIS, PROVIDER_NAMES, ApiSettings, secret_variable
+from shared.domain.provider_settings import APIS, PROVIDER_NAMES, ApiSettings, secret_variable
 from shared.errors import SettingsError
 from shared.infra.database import normalise_url
 from shared.infra.outgoing import Outgoing, read_outgoing
@@ -268,8 +268,8 @@ class _Reader:
         return url
 
     def forge(self, api: ApiSettings) -> ForgeSettings | None:
-        """The address `off` means: never ask this API."""
-        if self._environ.get(api.address, "").strip().lower() == "off":
+        """The address `off`, given or by default, means: never ask this API."""
+        if (self._environ.get(api.address) or api.default).strip().lower() == "off":
             return None
         url, token = self.http_url(api.address, api.default), self.token(api.token)
         file = self._environ.get(f"{api.token}_FILE")

@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from shared.domain.names import SHA, is_full_name
-from shared.domain.providers import APIS
+from shared.domain.provider_settings import APIS
 from shared.domain.push import is_valid_ref
 from shared.domain.reasons import Reason
 from shared.errors import PermanentError, TransientError

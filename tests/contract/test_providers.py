@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from shared.domain.providers import PROVIDER_NAMES
+from shared.domain.provider_settings import PROVIDER_NAMES
 from shared.domain.push import Ignored, Push
 from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, BadSignature

@@ -12,7 +12,7 @@ import click
 
 from shared.config import rules_file
 from shared.domain.job_states import Trigger
-from shared.domain.providers import PROVIDER_NAMES
+from shared.domain.provider_settings import PROVIDER_NAMES
 from shared.domain.push import Repository
 from shared.domain.reconcile_report import ReconcileEntry, ReconcileReport
 from shared.errors import BadParameter, BadPayload, PermanentError, TransientError, UnknownProvider

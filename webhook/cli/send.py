@@ -10,7 +10,7 @@ import click
 import httpx2
 
 from shared.domain.job_states import JobState
-from shared.domain.providers import PROVIDER_NAMES
+from shared.domain.provider_settings import PROVIDER_NAMES
 from shared.domain.reasons import Reason
 from shared.errors import BadParameter, BadPayload, NotFound, TransientError
 from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE

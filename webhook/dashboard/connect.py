@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Response, request
 
 from shared.domain.filters import DeliveryFilter, Page
-from shared.domain.providers import secret_variable
+from shared.domain.provider_settings import secret_variable
 from shared.errors import NotFound
 from shared.forges import PROVIDERS
 from shared.infra.network import is_loopback

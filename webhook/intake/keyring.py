@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from shared.config import rules_file
 from shared.config.settings import Settings
-from shared.domain.providers import secret_variable
+from shared.domain.provider_settings import secret_variable
 from shared.domain.rules import Rules, Source, names_repository
 from shared.errors import SettingsError
 from shared.forges import PROVIDERS

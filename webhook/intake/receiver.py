@@ -18,7 +18,7 @@ from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
 from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
 from shared.forges import PROVIDERS
-from shared.forges.provider import Provider
+from shared.forges.provider_interface import Provider
 from shared.infra import asgi, logs
 from shared.infra.asgi import HEADERS, Quick, Scope
 from shared.ledger import deliveries

@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from shared.domain.provider_settings import NO_APIS
 from webhook.local.environment import free_port
 from webhook.local.fault_proxy import Fault
 from webhook.local.run import say, stop_on_signals
@@ -57,9 +58,7 @@ def _demo_in(folder: Path) -> int:
         "RELEASES_PORT": str(endpoint),
         "WEB_CONCURRENCY": "1",
         "LOG_FORMAT": "console",
-        # The sample repositories exist nowhere: nobody is asked about them.
-        "GITHUB_API_URL": "off",
-        "GITLAB_URL": "off",
+        **NO_APIS,  # the sample repositories exist nowhere: nobody is asked about them
     }
     fault = Fault(between, f"http://127.0.0.1:{endpoint}", {"shop@1.4.1"})
     stack = build(environ, is_terminal=True, endpoint_url=f"http://127.0.0.1:{between}")

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from shared.config.env_files import SECRETS, is_set, read_env_file
-from shared.domain.providers import PROVIDER_NAMES, secret_variable
+from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.infra.network import why_not_bound
 
 _GENERATED = (*map(secret_variable, PROVIDER_NAMES), "OPS_TOKEN")

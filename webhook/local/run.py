@@ -9,6 +9,7 @@ import sys
 import threading
 
 from shared.config.env_files import is_set, read_env_file
+from shared.domain.provider_settings import NO_APIS
 from shared.infra.shutdown import set_on
 from webhook.local.stack import ROOT, Stack, build
 from webhook.local.supervisor import StackFailed, Supervisor
@@ -18,7 +19,7 @@ def run() -> int:
     """Start, say so, keep running. The exit code: 0 when a person stopped it, 1 with the reason otherwise."""
     environ = {**read_env_file(ROOT / ".env"), **os.environ}
     if is_set(environ, "SAMPLES"):  # their repositories exist nowhere: nobody is asked about them
-        environ = {"GITHUB_API_URL": "off", "GITLAB_URL": "off", **environ}
+        environ = {**NO_APIS, **environ}
     stack = build(environ, is_terminal=sys.stdout.isatty())
     for note in stack.notes:
         say(note)

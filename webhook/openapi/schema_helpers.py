@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shared.domain.providers import PROVIDER_NAMES
+from shared.domain.provider_settings import PROVIDER_NAMES
 
 Json = dict[str, Any]
 

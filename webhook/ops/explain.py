@@ -13,7 +13,7 @@ from shared.domain.rules import Decision, Rules, Work, decide
 from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, UnknownProvider
 from shared.forges import PROVIDERS
-from shared.forges.provider import Provider
+from shared.forges.provider_interface import Provider
 from webhook.ops import shapes
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy.engine import Connection
 
 from shared.domain.job_states import Trigger
-from shared.domain.providers import PROVIDER_NAMES, secret_variable
+from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs

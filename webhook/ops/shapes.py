@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic reads that of `typing` from 
 from shared.domain import filters
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.job_warnings import WarningCode
-from shared.domain.providers import PROVIDER_NAMES
+from shared.domain.provider_settings import PROVIDER_NAMES
 from shared.domain.reasons import Reason
 from shared.domain.target_health import TargetState
 from shared.ledger.audit import Door

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.forges.gitlab.webhooks import check_secret, guess_event, read, verify
-from shared.forges.provider import Provider, proof
+from shared.forges.provider_interface import Provider, proof
 
 if TYPE_CHECKING:
     from shared.forges.forge import Forge, ForgeAccess

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.config.settings import Settings, from_env
+from shared.domain.provider_settings import APIS, ApiSettings
 from shared.errors import SettingsError
 
 SIGNING = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -113,6 +114,12 @@ def test_one_secret_or_several_switch_a_provider_on() -> None:
 
 def test_a_provider_without_a_secret_is_off() -> None:
     assert read(GITHUB_WEBHOOK_SECRET="one").webhook_secrets == {"github": ("one",)}
+
+
+def test_a_provider_whose_api_is_off_by_default_is_asked_where_an_address_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(APIS, "gitea", ApiSettings("GITEA_URL", "off", "GITEA_TOKEN"))
+    assert "gitea" not in read().forges
+    assert read(GITEA_URL="https://gitea.acme.test").forges["gitea"].url == "https://gitea.acme.test"
 
 
 @pytest.mark.parametrize("value", [",", "a,", ",a", "a,,b", "a, ,b"])

@@ -1,4 +1,4 @@
-"""Which providers there are, and the settings of their APIs. What they send and how they are asked: `shared/forges/`. Pure."""
+"""The names of the providers and the settings of their APIs. What they send and how they are asked: `shared/forges/`. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class ApiSettings(NamedTuple):
-    """The variable of an API's address, the address without it, and the variable of the token."""
+    """The variable of an API's address, the address without it (`off` where we have no client), the variable of the token."""
 
     address: str
     default: str
@@ -18,6 +18,7 @@ APIS = {
     "gitlab": ApiSettings("GITLAB_URL", "https://gitlab.com", "GITLAB_TOKEN"),
 }
 PROVIDER_NAMES = tuple(APIS)
+NO_APIS = {api.address: "off" for api in APIS.values()}  # the environment of a stack that asks nobody
 
 
 def secret_variable(provider: str) -> str:

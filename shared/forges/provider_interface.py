@@ -1,4 +1,7 @@
-"""What a provider is to the rest of the product. Its forge client is loaded only when it is opened: the door needs none."""
+"""What a provider brings, as the rest of the product sees it. Its forge client is loaded only when it is opened.
+
+The list of providers: `shared/forges/__init__.py`.
+"""
 
 from __future__ import annotations
 
