@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 
 from shared.ledger.tables import jobs as job_table
 from tests.cli_run import ROOT, call
+from tests.databases import ON_SQLITE
 from tests.ledger_rows import accept, claim, fail, make_push, make_work, row
 
 
@@ -138,7 +139,7 @@ def test_a_list_that_was_cut_says_so_and_goes_on(engine: Engine, environ: dict[s
         (("jobs", "fly"), 2),
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_exit_codes_tell_wrong_use_from_nothing_matched(environ: dict[str, str], arguments: tuple[str, ...], code: int) -> None:
     assert call(environ, *arguments, code=code).stderr
 
@@ -167,6 +168,7 @@ def test_all_that_failed_are_counted_then_replayed(engine: Engine, environ: dict
     assert {row(engine, job_id).status for job_id in ids} == {"queued"}
 
 
+@ON_SQLITE
 def test_a_terminal_gets_a_bar(engine: Engine, environ: dict[str, str]) -> None:
     make_failed(engine)
     ours, theirs = pty.openpty()

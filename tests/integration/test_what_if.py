@@ -22,6 +22,7 @@ from shared.config.settings import Settings
 from shared.ledger.queries.lookup import find_delivery
 from shared.ledger.tables import deliveries, jobs, payloads
 from tests import cli_run
+from tests.databases import ON_SQLITE
 from tests.webhook_calls import GITHUB, send, tag
 from webhook.app import create_app
 from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
@@ -194,6 +195,7 @@ def test_the_command_lists_them_and_ends_with_3_where_nothing_changes(
     assert run(engine, tmp_path, "--last", "0").returncode == 2
 
 
+@ON_SQLITE
 def test_a_terminal_gets_a_bar(client: FlaskClient, engine: Engine, tmp_path: Path) -> None:
     send(client, tag("v1", "d-1"))
     ours, theirs = pty.openpty()
