@@ -294,7 +294,7 @@ def test_every_act_of_the_operations_layer_has_a_row_in_the_table() -> None:
     }
     assert acts == {
         *("replay_job", "cancel_job", "replay_delivery", "set_target", "reconcile", "replay_jobs", "cancel_replay"),
-        *("check_target", "note", "note_comparison", "recollect_job", "recollect_jobs"),
+        *("check_target", "note", "note_comparison", "recollect_job", "recollect_jobs", "show_secret"),
     }
 
 
