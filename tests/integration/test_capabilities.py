@@ -191,3 +191,23 @@ def test_an_id_may_be_shortened_until_it_begins_two(interfaces: Interfaces) -> N
     assert interfaces.client.get("/api/v1/jobs/zzzz", headers=AUTH).status_code == 404
     assert interfaces.call("/deliveries/d-fail")["id"] == "d-failed"
     assert interfaces.client.get("/api/v1/deliveries/d-", headers=AUTH).status_code == 404, "too short to mean one"
+
+
+@pytest.mark.parametrize("command", [("jobs", "list", "--target", "nowhere"), ("stats",), ("targets", "list")])
+def test_a_watched_command_comes_again_until_it_is_interrupted(
+    command: tuple[str, ...], interfaces: Interfaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("webhook.cli.common.time.sleep", sleep)
+    done = cli_run.run(interfaces.environ, *command, "--watch")
+    assert len(slept) == 3
+    assert done.returncode != 2
+    once = cli_run.run(interfaces.environ, *command)
+    assert (done.stdout + done.stderr).startswith(once.stdout + once.stderr)
+    assert (done.stdout + done.stderr).count(once.stdout + once.stderr) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -29,6 +30,7 @@ from webhook.services import LeaveToSweeper, Services
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
+_WATCH_SECONDS = 2.0
 ACTOR = Actor(door="cli")
 
 
@@ -52,6 +54,27 @@ def open_services(config_file: Path | None = None) -> Services:
 def progress(length: int, label: str) -> Any:
     """A bar on stderr where a person looks at it."""
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def watching(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds --watch: the command again every two seconds, on a cleared screen, until Ctrl-C."""
+
+    @wraps(command)
+    def call(*, watch: bool, **given: Any) -> None:
+        while True:
+            try:
+                if watch and sys.stdout.isatty():
+                    click.clear()
+                command(**given)
+            except SystemExit as end:
+                if not watch or end.code != NOTHING_MATCHED:
+                    raise
+            if not watch:
+                return
+            sys.stdout.flush()
+            time.sleep(_WATCH_SECONDS)
+
+    return click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")(call)
 
 
 def filtering(*words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -10,7 +10,7 @@ from shared.domain import filters
 from shared.infra.database import reading
 from shared.ledger import target_states
 from shared.ledger.queries import listings, lookup
-from webhook.cli.common import ACTOR, as_json, filtering, open_services, print_list, told_why, whole_id
+from webhook.cli.common import ACTOR, as_json, filtering, open_services, print_list, told_why, watching, whole_id
 from webhook.cli.output import print_facts, print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
 from webhook.ops import operations, serializers, short_ids
@@ -26,6 +26,7 @@ def deliveries_group() -> None:
 @deliveries_group.command("list")
 @filtering(*filters.DELIVERY_WORDS, *filters.PAGE_WORDS)
 @as_json
+@watching
 def list_deliveries(words: dict[str, str], as_json: bool) -> None:
     """List deliveries, newest first."""
     wanted, page = filters.read_delivery_filter(words, datetime.now(UTC)), filters.read_page(words, "delivery")

@@ -15,7 +15,18 @@ from shared.infra.database import reading
 from shared.ledger import recollects, target_states
 from shared.ledger.bulk_acts import BulkAct
 from shared.ledger.queries import listings, lookup
-from webhook.cli.common import ACTOR, as_json, filtering, nothing, open_services, print_list, progress, told_why, whole_id
+from webhook.cli.common import (
+    ACTOR,
+    as_json,
+    filtering,
+    nothing,
+    open_services,
+    print_list,
+    progress,
+    told_why,
+    watching,
+    whole_id,
+)
 from webhook.cli.output import print_exchanges, print_facts, print_json, print_table, printable
 from webhook.ops import operations, replays, serializers, short_ids
 from webhook.ops.advice import ADVICE, WARNING_ADVICE
@@ -40,6 +51,7 @@ def jobs_group() -> None:
 @jobs_group.command("list")
 @filtering(*filters.JOB_WORDS, *filters.PAGE_WORDS)
 @as_json
+@watching
 def list_jobs(words: dict[str, str], as_json: bool) -> None:
     """List jobs, newest first."""
     wanted, page = filters.read_job_filter(words, datetime.now(UTC)), filters.read_page(words, "job")
@@ -47,7 +59,7 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
         found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
     items = serializers.list_jobs(found.rows, healths)
-    columns = ("id", "status", "attempts", "target", "repository", "version", "reason")
+    columns = ("created_at", "id", "status", "attempts", "target", "repository", "version", "reason")
     print_list(
         items if as_json else told_why(items), columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job"
     )
@@ -56,6 +68,7 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
 @jobs_group.command("show")
 @click.argument("job_id")
 @as_json
+@watching
 def show_job(job_id: str, as_json: bool) -> None:
     """Show a job and its attempts, with each request to the target and its answer. Any unique ID prefix is enough."""
     with reading(open_services().engine).begin() as connection:
@@ -203,6 +216,7 @@ def replays_group() -> None:
 @replays_group.command("show")
 @click.argument("replay", type=click.IntRange(1))
 @as_json
+@watching
 def show_replay(replay: int, as_json: bool) -> None:
     """Show how far a bulk replay or recollect has come."""
     with reading(open_services().engine).begin() as connection:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+import sys
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import click
 
 _WIDEST = 60
+_NARROWEST = 8  # characters of a column that is cut to fit the terminal
 
 
 def print_json(value: Any) -> None:
@@ -16,15 +20,43 @@ def print_json(value: Any) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], following: str | None, *, whole: str = "") -> None:
-    """One line a row, each column as wide as its widest text. The column `whole` is never cut."""
+    """One line a row, fitted to the terminal (or COLUMNS) by cutting the widest columns. The column `whole` is never cut."""
     if not rows:
         return
     lines = [tuple(columns), *(tuple(_text(row.get(column), column, column == whole) for column in columns) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    room = _terminal_width()
+    if room is not None:
+        fixed = {index for index, column in enumerate(columns) if column == whole or column.endswith("id")}
+        widths = fitted(widths, room - 2 * (len(columns) - 1), fixed)
     for line in lines:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        texts = (_cut(text, width).ljust(width) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(texts).rstrip())
     if following is not None:
         click.echo(f"more: --cursor {following}")
+
+
+def fitted(widths: Sequence[int], room: int, fixed: Container[int] = ()) -> list[int]:
+    """Widths that together take `room` at most: the widest lose first, none below NARROWEST, those `fixed` nothing at all."""
+    found = list(widths)
+    while sum(found) > room:
+        loose = [index for index, width in enumerate(found) if index not in fixed and width > _NARROWEST]
+        if not loose:
+            break
+        widest = max(loose, key=found.__getitem__)
+        found[widest] -= 1
+    return found
+
+
+def _terminal_width() -> int | None:
+    """In characters; None where a program reads, which gets everything."""
+    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns) > 0:
+        return int(columns)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
@@ -59,7 +91,7 @@ def _text(value: Any, column: str, is_whole: bool) -> str:
     if value is None:
         return "-"
     text = printable(str(value))
-    return text if is_whole or len(text) <= _WIDEST or column.endswith("id") else text[: _WIDEST - 1] + "…"
+    return text if is_whole or column.endswith("id") else _cut(text, _WIDEST)
 
 
 def printable(text: str) -> str:

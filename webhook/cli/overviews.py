@@ -11,7 +11,7 @@ from shared.errors import BadParameter
 from shared.forges.repository_key import read_repository
 from shared.infra.database import reading
 from shared.ledger.queries.stats import count_by_status, oldest_waiting_at
-from webhook.cli.common import as_json, filtering, open_services, print_list
+from webhook.cli.common import as_json, filtering, open_services, print_list, watching
 from webhook.cli.output import print_facts, print_json, print_table
 from webhook.ops import overviews
 from webhook.ops.serializers import moment
@@ -25,6 +25,7 @@ def releases_group() -> None:
 @releases_group.command("list")
 @filtering(*overviews.RELEASE_WORDS, *filters.PAGE_WORDS)
 @as_json
+@watching
 def list_releases(words: dict[str, str], as_json: bool) -> None:
     """List releases, newest first."""
     wanted, page = filters.read_job_filter(words, datetime.now(UTC)), filters.read_page(words, "job")
@@ -43,6 +44,7 @@ def repositories_group() -> None:
 @repositories_group.command("list")
 @filtering(*filters.PAGE_WORDS)
 @as_json
+@watching
 def list_repositories(words: dict[str, str], as_json: bool) -> None:
     """List the repositories that ever pushed, by name."""
     page = filters.read_page(words, "repository")
@@ -55,6 +57,7 @@ def list_repositories(words: dict[str, str], as_json: bool) -> None:
 @repositories_group.command("show")
 @click.argument("repository", metavar="REPO")
 @as_json
+@watching
 def show_repository(repository: str, as_json: bool) -> None:
     """Show REPO (github:acme/shop), and what its last comparison with the forge found."""
     try:
@@ -110,6 +113,7 @@ def list_audit(words: dict[str, str], as_json: bool) -> None:
 
 @click.command()
 @as_json
+@watching
 def stats(as_json: bool) -> None:
     """Count jobs by status and deliveries by status."""
     with reading(open_services().engine).begin() as connection:

@@ -9,7 +9,7 @@ import click
 
 from shared.infra.database import reading
 from shared.infra.exit_codes import FAILED
-from webhook.cli.common import ACTOR, as_json, open_services
+from webhook.cli.common import ACTOR, as_json, open_services, watching
 from webhook.cli.output import print_json, print_table
 from webhook.ops import operations
 from webhook.ops.target_overview import all_targets
@@ -22,6 +22,7 @@ def targets_group() -> None:
 
 @targets_group.command("list")
 @as_json
+@watching
 def list_targets(as_json: bool) -> None:
     """List the targets, their health and how many jobs wait for each."""
     services = open_services()
