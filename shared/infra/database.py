@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 import zlib
@@ -12,12 +11,13 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from pydantic_core import from_json, to_json
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from shared.infra.json_codec import read_json, write_json
 
 BUSY_SECONDS = 10  # how long a writer waits for SQLite's one write lock before "cannot store"
 LOOK_AGAIN_SECONDS = 0.001
@@ -104,22 +104,6 @@ def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def write_json(value: Any) -> str:
-    """As columns hold it. The quick writer; what it does not take (a lone surrogate) the standard library does."""
-    try:
-        return to_json(value).decode()
-    except ValueError:
-        return json.dumps(value)
-
-
-def read_json(text: str | bytes) -> Any:
-    """The value in a column. A list of rows has two for each, and reading them was a third of what the list cost."""
-    try:
-        return from_json(text, cache_strings="keys")
-    except ValueError:
-        return json.loads(text)
 
 
 def reading(engine: Engine) -> Engine:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from pydantic_core import to_json
+
+from shared.infra.json_codec import write_json
 
 # C0, DEL, C1 and the two Unicode line separators: what could forge a second log line or steer a terminal.
 _CONTROL = {n: f"\\x{n:02x}" for n in (*range(0x20), *range(0x7F, 0xA0))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
@@ -63,15 +64,6 @@ class _Hiding:
         return line
 
 
-def _to_json(event: Any, **_: Any) -> str:
-    """The quick writer; it refuses lone surrogates, which a path or an argument may hold."""
-    try:
-        return to_json(event, fallback=repr).decode()
-    except ValueError:
-        line = json.dumps(event, ensure_ascii=False, default=repr)
-        return line.encode("utf-8", "backslashreplace").decode()  # a lone surrogate's escape is JSON's as well
-
-
 def _flat(value: Any) -> Any:
     if isinstance(value, str):
         value = value[:_LONGEST_VALUE]
@@ -87,7 +79,7 @@ def setup(log_format: str, level: str) -> None:
     """Our own lines go straight to stderr, the libraries' through `logging`; both look alike. `log_format`: console or json."""
     renderer: structlog.types.Processor
     if log_format == "json":
-        renderer = structlog.processors.JSONRenderer(_to_json)
+        renderer = structlog.processors.JSONRenderer(lambda event, **_: write_json(event, repr))
         tail: list[structlog.types.Processor] = [structlog.processors.format_exc_info, _flatten]
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=_write_trace)

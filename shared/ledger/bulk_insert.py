@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.domain.job_states import Trigger
 from shared.domain.push import Push
-from shared.infra.database import write_json
+from shared.infra.json_codec import write_json
 from shared.ledger import job_keys
 from shared.ledger.deliveries import Arrival, Receipt, delivery_values, job_values, payload_values, receipt_of
 from shared.ledger.tables import deliveries, jobs, payloads

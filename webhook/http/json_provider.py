@@ -6,7 +6,7 @@ from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
 
-from shared.infra.database import write_json
+from shared.infra.json_codec import write_json
 
 
 class QuickJson(DefaultJSONProvider):

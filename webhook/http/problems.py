@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -24,6 +23,7 @@ from shared.errors import (
 )
 from shared.infra import logs
 from shared.infra.asgi import Answer, Refusal
+from shared.infra.json_codec import write_json
 from webhook.http.problem_codes import PROBLEMS, ProblemCode, of_status
 
 MEDIA_TYPE = "application/problem+json"
@@ -48,7 +48,7 @@ def render(status: int, detail: str, code: ProblemCode | None = None) -> bytes:
     """The problem's JSON: {"type", "title", "status", "detail", "code"}. Without a code, the usual one of the status."""
     title, code = HTTPStatus(status).phrase, code or of_status(status)
     told = {"type": f"/reference/problems#{code}", "title": title, "status": status, "detail": detail, "code": code}
-    return json.dumps(told).encode()
+    return write_json(told).encode()
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, code: ProblemCode | None = None) -> Response:

@@ -11,7 +11,7 @@ from shared.domain.filters import JobFilter
 from shared.domain.ids import first_id
 from shared.domain.names import is_storable
 from shared.errors import NotFound
-from shared.infra.database import write_json
+from shared.infra.json_codec import write_json
 from shared.ledger.identities import find_own_rows
 from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
