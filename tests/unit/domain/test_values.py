@@ -25,6 +25,15 @@ def test_a_ref_has_a_kind_and_a_short_name(full: str, kind: str, name: str) -> N
     assert (Ref(full).kind, Ref(full).name) == (kind, name)
 
 
+def test_a_renamed_repository_is_kept_under_its_row_and_asked_about_by_its_newest_name() -> None:
+    new, renamed = (
+        Repository("github", "acme/shop"),
+        Repository("github", "acme/old", row_key="github:acme/first", known_as="acme/shop"),
+    )
+    assert (new.log_key, new.forge_name) == ("github:acme/shop", "acme/shop")
+    assert (renamed.log_key, renamed.forge_name) == ("github:acme/first", "acme/shop")
+
+
 @pytest.mark.parametrize("length", [40, 64])
 def test_a_tag_whose_webhook_never_came_is_a_push_that_creates_it(length: int) -> None:
     made = tag_push(Repository("github", "acme/shop"), "v1", "a" * length)
