@@ -24,7 +24,8 @@ from shared.infra.network import is_loopback
 
 SETTING = "RELEASES_PAGES"
 _WORDS = ("local", "sign-in")
-_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
+_PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "true-client-ip")
+_PROXY_FAMILIES = ("x-forwarded-", "cf-")  # of reverse proxies, and of Cloudflare, whose tunnel ends on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Approach:
     def is_local(self) -> bool:
         """Proxies announce themselves by a header, or by HTTP/1.0, which no browser speaks; one that does neither needs
         RELEASES_PAGES=sign-in."""
-        if self.protocol == "HTTP/1.0" or any(name in self.headers for name in _PROXY_HEADERS):
+        if self.protocol == "HTTP/1.0" or any(map(_is_of_proxy, self.headers)):
             return False
         return is_loopback(self.remote) and _is_own_name(self.host)
 
@@ -91,6 +92,11 @@ def _as_token(header: str) -> str:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return ""
     return f"Bearer {name}" if name and not password and " " not in name else ""
+
+
+def _is_of_proxy(header: str) -> bool:
+    name = header.lower()
+    return name in _PROXY_HEADERS or name.startswith(_PROXY_FAMILIES)
 
 
 def _is_own_name(host: str) -> bool:

@@ -148,6 +148,15 @@ def test_from_elsewhere_one_signs_in(app: ReleasesApp, more: dict[str, Any]) -> 
         assert answer.headers["WWW-Authenticate"].startswith('Basic realm="releases"')
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Server", "Forwarded", "Via", "CF-Connecting-IP", "cf-ray", "X-Real-IP"],
+)
+def test_any_header_of_a_proxy_makes_a_visitor_remote(app: ReleasesApp, header: str) -> None:
+    assert app.test_client().get("/").status_code == 200
+    assert app.test_client().get("/", headers={header: ""}).status_code == 401
+
+
 def test_the_setting_makes_everyone_sign_in(database: Engine) -> None:
     assert read_setting(from_env({}))
     assert not read_setting(from_env({"RELEASES_PAGES": "sign-in"}))
