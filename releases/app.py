@@ -32,7 +32,7 @@ from releases.routes import (
     releases,
     uploads,
 )
-from shared.infra import logs
+from shared.infra import logs, visible_text
 from shared.infra.database import reading
 
 _API = "/api/0"
@@ -85,6 +85,8 @@ def create_app(
         app.register_blueprint(module.routes, url_prefix=_API)
     if kept is not None:
         _keep_artifacts(app, engine, *kept)
+    app.jinja_env.finalize = visible_text.in_page
+    app.jinja_env.filters["in_attribute"] = visible_text.in_attribute
     app.register_blueprint(pages.routes)
     if rate_limit is not None:
         install_rate_limit(app, rate_limit, _now)

@@ -28,6 +28,7 @@ from shared.infra import logs
 from shared.infra.exit_codes import NOTHING_MATCHED
 from shared.infra.network import why_not_bound
 from shared.infra.server import serve as serve_app
+from shared.infra.visible_text import isolated
 
 _DEFAULT_SCOPES = ("project:read",)
 _AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
@@ -207,7 +208,7 @@ _credential_group("key", "API keys: the user name of Basic, with an empty passwo
 
 
 def _nothing(what: str) -> NoReturn:
-    click.echo(f"releases: {what}", err=True)
+    click.echo(f"releases: {isolated(what)}", err=True)
     sys.exit(NOTHING_MATCHED)
 
 
@@ -248,4 +249,4 @@ def _plain(row: RowMapping, *names: str) -> _Row:
 
 def _line(row: _Row) -> str:
     shown = {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items() if value is not None}
-    return "  ".join(f"{name}={value}" for name, value in shown.items())
+    return "  ".join(f"{name}={isolated(str(value))}" for name, value in shown.items())

@@ -17,11 +17,11 @@ from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.exit_codes import run_command
 from shared.infra.server import serve as serve_app
+from shared.infra.visible_text import isolated
 from shared.ledger.tables import SCHEMA
 from webhook.cli import GROUPS
 from webhook.cli.common import read_settings
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
-from webhook.cli.output import printable
 from webhook.cli.send import send
 from webhook.intake.keyring import check_config, make_keyrings, token_in_the_clear
 from webhook.ops.renames import list_left_behind
@@ -93,7 +93,7 @@ def check(as_json: bool) -> None:
         click.echo(json.dumps({**names, "sources": [source.name for source in rules.sources], "warnings": warnings}))
         return
     for warning in warnings:
-        click.echo(f"warning: {printable(warning)}", err=True)
+        click.echo(f"warning: {isolated(warning)}", err=True)
     sources = f", sources: {len(rules.sources)}" if rules.sources else ""
     where = settings.config_path or "no file: the default rule"
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)}{sources} ({where})")

@@ -16,7 +16,9 @@ _SHORT_SHA = 7  # as git abbreviates it
 PLACEHOLDERS = ("tag", "branch", "sha", "repo", "name", "component", "version")
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]*)(?::([0-9]{1,2}))?\}")
-_NOT_ALLOWED = re.compile(r"[\r\n\f\t/\\\x00-\x1f\x7f]+")
+_NOT_ALLOWED = re.compile(r"[/\\]+")
+# No tag that people make holds one, and whatever it were mapped to, two tags would have one version. Sentry cuts spaces off.
+_UNNAMEABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
 # `pkg@1.2.3`, `pkg/v1.2.3`, `pkg-v1.2.3`, `v1.2.3`, `release-2024.10.01`: the version begins at the first such boundary.
 # After a hyphen only when what stands before it is no version itself: `v1.0.0-0.3.7` is one pre-release, not `0.3.7`.
 _TAG = re.compile(
@@ -53,6 +55,8 @@ def check_template(template: str) -> str | None:
         return "holds a brace that closes no placeholder"
     if not template.strip():
         return "is empty"
+    if _UNNAMEABLE.search(template.strip(" ")):
+        return "holds a control character, or begins or ends with a space that is none of ASCII"
     return None
 
 
@@ -93,7 +97,9 @@ def _value(name: str, push: Push) -> str | None:
 
 def map_version(wanted: str) -> str | Refused:
     """Sentry's rules on version names: what can be mapped is mapped, what stays refused is Refused."""
-    version = _NOT_ALLOWED.sub("-", wanted).strip()
+    version = _NOT_ALLOWED.sub("-", wanted.strip(" "))
+    if (found := _UNNAMEABLE.search(version)) is not None:
+        return Refused(f"the version {version[:MAX_VERSION]!r} holds {found[0]!a}, by which it cannot be told from another one")
     if not version:
         return Refused("the version is empty")
     if version in (".", "..") or version.lower() == "latest":

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
-from shared.domain.names import LONGEST_NAME, SHA, clean, is_full_name
+from shared.domain.names import LONGEST_NAME, SHA, clean, is_full_name, is_storable
 from shared.domain.push import Ref, is_valid_ref
 from shared.errors import BadPayload
 
@@ -194,7 +194,7 @@ class Fields:
 
     def ref(self, name: str) -> Ref:
         value = self.text(name, 1_024)
-        if not is_valid_ref(value):
+        if not is_valid_ref(value) or not is_storable(self.values[name]):  # cleaned, two refs would be one
             self.refuse(name, "must be a full ref name that git allows, such as refs/heads/main")
         return Ref(value)
 

@@ -12,10 +12,8 @@ from typing import Any, TextIO
 import structlog
 
 from shared.infra.json_codec import write_json
+from shared.infra.visible_text import visible
 
-# C0, DEL, C1 and the two Unicode line separators: what could forge a second log line or steer a terminal.
-_CONTROL = {n: f"\\x{n:02x}" for n in (*range(0x20), *range(0x7F, 0xA0))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
-_IN_TRACE = {n: text for n, text in _CONTROL.items() if n != 0x0A}
 _LONGEST_VALUE = 2_000
 _LONGEST_TRACE = 20_000
 _SHORTEST_SECRET = 6  # shorter ones would blot out ordinary words
@@ -32,7 +30,7 @@ def _flatten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapp
 
 def _trace(value: Any) -> Any:
     """A trace keeps its line breaks; the end of a long one says what happened."""
-    return value[-_LONGEST_TRACE:].translate(_IN_TRACE) if isinstance(value, str) else value
+    return visible(value[-_LONGEST_TRACE:], lines=True).replace("\t", "\\t") if isinstance(value, str) else value
 
 
 def _write_trace(stream: TextIO, exc_info: Any) -> None:
@@ -66,8 +64,7 @@ class _Hiding:
 
 def _flat(value: Any) -> Any:
     if isinstance(value, str):
-        value = value[:_LONGEST_VALUE]
-        return value if value.isascii() and value.isprintable() else value.translate(_CONTROL)
+        return visible(value[:_LONGEST_VALUE])
     if isinstance(value, list | tuple):
         return [_flat(item) for item in value]
     if isinstance(value, dict):

@@ -29,7 +29,7 @@ from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_g
 
 OPERATOR, VIEWER = "operate-0123456789", "look-0123456789"
 TOKEN = "token-of-the-target"
-HOSTILE = "<img/src=x/onerror=alert(1)>\"'&"  # a ref may hold all of it
+HOSTILE = "<img/src=x/onerror=alert(1)>\"'&\u202eنسخة\u200b"  # a ref may hold all of it
 
 
 def rules(url: str = "http://127.0.0.1:1") -> Rules:

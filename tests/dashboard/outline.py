@@ -29,6 +29,8 @@ class Outline(HTMLParser):
         for name, value in attrs:
             if name.startswith("on") or name == "style" or (value or "").lower().startswith("javascript:"):
                 self.suspects.append(f"{tag} {name}")
+            if "<bdi>" in (value or ""):
+                self.suspects.append(f"an element in {name} of {tag}")
             if name == "src" or (tag == "link" and name == "href"):
                 self.loads.append(value or "")
         if tag in ("style", "iframe", "img") or (tag == "script" and not given.get("src")):

@@ -192,13 +192,14 @@ def test_pausing_and_resuming_a_target(environ: dict[str, str]) -> None:
 
 def test_a_hostile_name_cannot_steer_the_terminal(engine: Engine, environ: dict[str, str]) -> None:
     job_id = make_failed(engine)
-    evil = "acme/\x1b]0;owned\x07\x1b[2J\u202eshop"
+    evil = "acme/\x1b]0;owned\x07\x1b[2J\u202e\u200b\ufe0fنسخة"
     with engine.begin() as connection:
         connection.execute(job_table.update().values(repository=evil, error=evil))
     for arguments in (("jobs", "list"), ("jobs", "show", job_id)):
         shown = call(environ, *arguments).stdout
         assert "\x1b" not in shown
-        assert "\u202e" not in shown
+        assert not set(shown) & {"\u202e", "\u200b", "\ufe0f"}
+        assert "نسخة\u2069" in shown, "isolated from what stands beside it"
         assert "\\x1b" in shown
 
 

@@ -19,7 +19,7 @@ from tests.releases.caller import Caller, header
 from tests.releases.conftest import TOKEN
 
 ONE = "/organizations/acme/releases/1.0/"
-EVIL = "<script>alert(1)</script>\"'&"
+EVIL = "<script>alert(1)</script>\"'&\u202eنسخة\u200b"
 
 
 @pytest.fixture
@@ -119,6 +119,7 @@ def test_everything_is_escaped_and_nothing_runs(either_api: Caller, page: FlaskC
         answer = page.get(path)
         outline = Outline(answer.text)
         assert (answer.status_code, outline.open, outline.suspects) == (200, [], [])
+        assert not {"\u202e", "\u200b"} & set(answer.text), path
         assert all(load.startswith("/static/") for load in outline.loads)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
         assert answer.headers["Cache-Control"] == "no-store"
@@ -150,7 +151,16 @@ def test_from_elsewhere_one_signs_in(app: ReleasesApp, more: dict[str, Any]) -> 
 
 @pytest.mark.parametrize(
     "header",
-    ["X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Server", "Forwarded", "Via", "CF-Connecting-IP", "cf-ray", "X-Real-IP"],
+    [
+        "X-Forwarded-For",
+        "x-forwarded-proto",
+        "X-Forwarded-Server",
+        "Forwarded",
+        "Via",
+        "CF-Connecting-IP",
+        "cf-ray",
+        "X-Real-IP",
+    ],
 )
 def test_any_header_of_a_proxy_makes_a_visitor_remote(app: ReleasesApp, header: str) -> None:
     assert app.test_client().get("/").status_code == 200

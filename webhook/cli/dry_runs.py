@@ -63,7 +63,7 @@ def explain(files: Sequence[Path], provider: str, event: str | None, config_file
 def _print_explanation(file: Path, said: explaining.Explanation) -> None:
     because = f" ({said.decision.reason}: {said.decision.detail})" if said.decision.reason else ""
     click.echo(printable(f"{file.name}: {said.status}{because}"))
-    click.echo(printable(f"  {said.event} of {said.repository or 'no repository'}, {said.ref or 'no ref'}"))
+    click.echo(f"  {printable(said.event)} of {said.repository or 'no repository'}, {printable(said.ref or 'no ref')}")
     for step in said.decision.trail:
         mark = "+" if step.matched else "-"
         click.echo(printable(f"  {mark} rule {step.rule!r}: {step.compared}: {step.outcome}"))
@@ -101,7 +101,7 @@ def what_if(config_file: Path, last: int, as_json: bool) -> None:
 def _print_summary(summary: stored.Summary) -> None:
     for change in summary.changes:
         named = change.delivery
-        click.echo(printable(f"{named['provider']}:{named['repository']}  {named['ref']}  (delivery {named['id']})"))
+        click.echo(f"{named['provider']}:{named['repository']}  {printable(str(named['ref']))}  (delivery {named['id']})")
         click.echo(printable(f"  - {change.before.as_text()}"))
         click.echo(printable(f"  + {change.after.as_text() if change.after else '-'}"))
     gone = f"; {summary.expired} of them have no payload any more" if summary.expired else ""
@@ -170,11 +170,11 @@ def _fail(why: str) -> NoReturn:
 
 def _print_comparison(key: str, found: ReconcileReport, queued: Sequence[str], dry_run: bool) -> None:
     for item in (entry.as_json() for entry in found.missing):
-        click.echo(printable(f"missing  {item['tag']}  {item['version']} at {item['target']}  ({item['why']})"))
+        click.echo(f"missing  {printable(item['tag'])}  {printable(item['version'])} at {item['target']}  ({item['why']})")
     for reason, entries in _by_reason(found.refused).items():
-        tags = [entry.tag for entry in entries]
+        tags = [printable(entry.tag) for entry in entries]
         more = f" and {len(tags) - _MOST_TAGS} more" if len(tags) > _MOST_TAGS else ""
-        click.echo(printable(f"none     {', '.join(tags[:_MOST_TAGS])}{more}  ({reason}: {entries[-1].detail})"))
+        click.echo(f"none     {', '.join(tags[:_MOST_TAGS])}{more}  ({reason}: {printable(entries[-1].detail or '')})")
     click.echo(f"{key}: {found.tags} tags, {len(found.missing)} releases missing, {len(found.refused)} tags without a release")
     if found.missing and not dry_run:
         click.echo(f"queued: {len(queued)}; the sweeper feeds them out at the target's pace")

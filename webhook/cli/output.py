@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from shared.infra.visible_text import isolated, visible
+
 _WIDEST = 60
 _NARROWEST = 8  # characters of a column that is cut to fit the terminal
 
@@ -30,7 +32,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], follo
         fixed = {index for index, column in enumerate(columns) if column == whole or column.endswith("id")}
         widths = fitted(widths, room - 2 * (len(columns) - 1), fixed)
     for line in lines:
-        texts = (_cut(text, width).ljust(width) for text, width in zip(line, widths, strict=True))
+        texts = (_cell(text, width) for text, width in zip(line, widths, strict=True))
         click.echo("  ".join(texts).rstrip())
     if following is not None:
         click.echo(f"more: --cursor {following}")
@@ -90,10 +92,16 @@ def _text(value: Any, column: str, is_whole: bool) -> str:
     """An id is never cut: it is there to be copied."""
     if value is None:
         return "-"
-    text = printable(str(value))
+    text = visible(str(value))
     return text if is_whole or column.endswith("id") else _cut(text, _WIDEST)
+
+
+def _cell(text: str, width: int) -> str:
+    """The cell of a table, set apart from its neighbours where it is written from right to left."""
+    shown = _cut(text, width)
+    return isolated(shown) + " " * (width - len(shown))
 
 
 def printable(text: str) -> str:
     """Every character that a terminal would obey or that reorders text, written out."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return isolated(text)

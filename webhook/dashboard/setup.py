@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from shared.domain.times import rfc3339
+from shared.infra import visible_text
 from webhook.dashboard import actions, api_reference, connect, formatting, playground, repository, sign_in, views
 from webhook.dashboard.blueprint import Gate, blueprint, services
 from webhook.dashboard.chart_cache import Figures
@@ -34,6 +35,7 @@ _FILTERS = (
     formatting.short,
     formatting.href,
     formatting.indented,
+    visible_text.in_attribute,
 )
 
 
@@ -43,6 +45,7 @@ def register(app: Flask) -> None:
         app.extensions["dashboard.figures"] = Figures()
     for filter_ in _FILTERS:
         app.jinja_env.filters[filter_.__name__] = filter_
+    app.jinja_env.finalize = visible_text.in_page
     app.jinja_env.globals["advice"] = ADVICE
     app.jinja_env.globals["warning_advice"] = WARNING_ADVICE
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -365,6 +365,8 @@ def test_a_ref_that_git_allows_is_read(name: str) -> None:
         "refs/heads/[a",
         "refs/heads/a\\b",
         "refs/heads/a\x7f",
+        "refs/tags/v1\x00",
+        "refs/tags/v1\ud800",
         "refs/heads/../../etc",
     ],
 )
