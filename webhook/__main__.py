@@ -23,7 +23,7 @@ from webhook.cli import GROUPS
 from webhook.cli.common import read_settings
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
 from webhook.cli.send import send
-from webhook.intake.keyring import check_config, make_keyrings, token_in_the_clear
+from webhook.intake.keyring import check_config, check_ops_tokens, make_keyrings, token_in_the_clear
 from webhook.ops.renames import list_left_behind
 
 
@@ -42,6 +42,7 @@ def serve() -> None:
         raise SettingsError(
             [f"no webhook secret is set: give {' or '.join(map(secret_variable, PROVIDER_NAMES))} (a provider without is off)"]
         )
+    check_ops_tokens(settings, keyrings)
     SCHEMA.check(make_engine(settings.database_url))
     if (warning := token_in_the_clear(settings, keyrings)) is not None:
         logs.setup(settings.log_format, settings.log_level)

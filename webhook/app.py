@@ -28,6 +28,7 @@ from webhook.intake.rejections import Refusals
 from webhook.intake.throttle import Throttle
 from webhook.monitoring import health, metrics
 from webhook.openapi import document
+from webhook.ops.guesses import Guesses
 from webhook.services import Services
 
 
@@ -53,6 +54,7 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
         keyrings=keyrings,
         throttle=Throttle(),
     )
+    app.extensions["guesses"] = Guesses(engine)
     app.extensions["readiness"] = health.Readiness(engine, notifier, settings.broker_url)
     app.register_blueprint(receiver.blueprint)
     app.register_blueprint(health.blueprint)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
     from alembic.operations import Operations
 
-_REVISION = re.compile(r'^revision\b[^=\n]*= "(\w+)"', re.MULTILINE)
+_REVISIONS = re.compile(r'^(revision|down_revision)\b[^=\n]*= "(\w+)"', re.MULTILINE)
 
 # On PostgreSQL whoever waits for a table's lock makes everybody behind it wait as well.
 _LOCK_WAIT = "500ms"
@@ -117,9 +117,11 @@ class Schema:
             connection.commit()
 
     def head(self) -> str:
-        """The newest revision that this program knows."""
-        newest = max(self.folder.glob("versions/[0-9]*.py")).read_text(encoding="utf-8")
-        return str(_REVISION.findall(newest)[0])
+        """The newest revision that this program knows: the one that none comes after, whatever its number."""
+        texts = (path.read_text(encoding="utf-8") for path in self.folder.glob("versions/[0-9]*.py"))
+        found = [named for text in texts for named in _REVISIONS.findall(text)]
+        (newest,) = {name for kind, name in found if kind == "revision"} - {name for kind, name in found if kind != "revision"}
+        return str(newest)
 
     def current(self, engine: Engine) -> str | None:
         """The revision the database is at, None for an empty one. Does not create a missing SQLite file."""

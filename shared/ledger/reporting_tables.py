@@ -24,6 +24,16 @@ audit = sa.Table(
     sa.Column("detail", Json),
 )
 
+# Wrong operators' tokens by sender, in the minute that began with the first of them; the sender `*` counts all.
+wrong_tokens = sa.Table(
+    "wrong_tokens",
+    metadata,
+    sa.Column("sender", sa.String(64), primary_key=True),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Index("ix_wrong_tokens_since", "since"),
+)
+
 _RUNNING = "state = 'running'"
 
 # One row for each act upon many jobs (shared/ledger/bulk_acts.py); its audit line has the same number.

@@ -27,7 +27,7 @@ from shared.targets.http_exchanges import Exchanges
 from tests.builders import settings
 from webhook.local.sample_webhooks import SampleCommit, github_push, sha, sign_github
 
-OPERATOR, VIEWER = "operate-0123456789", "look-0123456789"
+OPERATOR, VIEWER = "operate-0123456789", "look-at-0123456789"
 TOKEN = "token-of-the-target"
 HOSTILE = "<img/src=x/onerror=alert(1)>\"'&\u202eنسخة\u200b"  # a ref may hold all of it
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from shared.ledger import audit
+from shared.ledger.reporting_tables import wrong_tokens
 from tests.dashboard import ledger
-from tests.dashboard.ledger import OPERATOR, Filled
+from tests.dashboard.ledger import OPERATOR, VIEWER, Filled
 from tests.databases import ON_SQLITE
 from webhook.app import create_app
-from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Brake, Sessions
+from webhook.dashboard.sessions import COOKIE, LASTS_SECONDS, Sessions
+from webhook.ops.guesses import Guesses
 
 
 def acts(filled: Filled) -> list[str]:
@@ -86,14 +90,18 @@ def test_guessing_is_slowed_down_even_for_the_right_token(stranger: FlaskClient)
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
-def test_the_brake_lets_go_after_a_minute_and_knows_addresses_apart() -> None:
-    moment = [0.0]
-    brake = Brake(clock=lambda: moment[0])
-    for _ in range(5):
-        brake.note_wrong("10.0.0.1")
-    assert (brake.wait("10.0.0.1"), brake.wait("10.0.0.2")) == (60, 0)
-    moment[0] = 60.5
-    assert brake.wait("10.0.0.1") == 0
+def test_guessing_is_counted_for_all_processes_by_sender_and_for_a_minute(engine: Engine) -> None:
+    moment = [datetime(2026, 11, 28, tzinfo=UTC)]
+    one, other = (Guesses(engine, clock=lambda: moment[0]) for _ in range(2))
+    for process in (one, other, one, other, one):
+        assert process.wait("10.0.0.1") == 0
+        process.note_wrong("10.0.0.1")
+    assert [process.wait("10.0.0.1") for process in (one, other)] == [60, 60]
+    assert other.wait("10.0.0.2") == 0
+    moment[0] += timedelta(seconds=60)
+    assert other.wait("10.0.0.1") == 0
+    other.note_wrong("10.0.0.1")
+    assert one.wait("10.0.0.1") == 0, "a new minute begins with none"
 
 
 def test_wrong_tokens_from_many_addresses_do_not_fill_the_audit_log(app: Flask, engine: Engine) -> None:
@@ -108,12 +116,56 @@ def test_wrong_tokens_from_many_addresses_do_not_fill_the_audit_log(app: Flask, 
         assert len(audit.list_entries(connection, before=None, limit=200)) == 60
 
 
-def test_a_minute_later_wrong_tokens_are_written_down_again() -> None:
-    moment = [0.0]
-    brake = Brake(lines=2, clock=lambda: moment[0])
-    assert [brake.note_wrong(f"10.0.0.{n}") for n in range(4)] == [True, True, False, False]
-    moment[0] = 60.5
-    assert brake.note_wrong("10.0.0.9")
+def test_a_minute_later_wrong_tokens_are_written_down_again(engine: Engine) -> None:
+    moment = [datetime(2026, 11, 28, tzinfo=UTC)]
+    guesses = Guesses(engine, lines=2, clock=lambda: moment[0])
+    assert [guesses.note_wrong(f"10.0.0.{n}") for n in range(4)] == [True, True, False, False]
+    moment[0] += timedelta(seconds=60.5)
+    assert guesses.note_wrong("10.0.0.9")
+    with engine.begin() as connection:
+        senders = connection.execute(sa.select(wrong_tokens.c.sender)).scalars()
+        assert set(senders) == {"*", "10.0.0.9"}, "what is over is forgotten"
+
+
+def test_a_flood_of_wrong_tokens_does_not_keep_the_database_busy(engine: Engine) -> None:
+    guesses = Guesses(engine, writes=2)
+    assert [guesses.note_wrong(f"10.0.0.{n}") for n in range(3)] == [True, True, False]
+
+
+def test_wrong_bearer_tokens_are_limited_as_sign_ins_are(app: Flask, engine: Engine) -> None:
+    def ask(token: str | None, address: str = "10.0.0.1", path: str = "/api/v1/stats") -> tuple[int, str | None]:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        answer = app.test_client().get(path, headers=headers, environ_base={"REMOTE_ADDR": address})
+        return answer.status_code, answer.headers.get("Retry-After")
+
+    assert [ask(None)[0] for _ in range(8)] == [401] * 8, "who offers none guesses nothing"
+    assert [ask("wrong", path=path)[0] for path in ("/api/v1/stats", "/metrics", "/api/v1/none")] == [401] * 3
+    assert [ask("wrong")[0] for _ in range(2)] == [401] * 2
+    status, wait = ask(OPERATOR)
+    assert (status, 0 < int(wait or 0) <= 60) == (429, True)
+    assert ask(OPERATOR, path="/metrics")[0] == 429
+    token = ledger.form_token(app.test_client().get("/sign-in"))
+    assert token
+    assert ask(OPERATOR, "10.0.0.2")[0] == 200, "from another address the right token always works"
+    assert entries(engine) == [("api", "-", "token_refused")] * 5
+
+
+def test_a_viewer_cannot_make_an_operators_cookie(engine: Engine) -> None:
+    """Who knows OPS_READ_TOKEN can derive all that is derived from it."""
+    known = Sessions(ledger.made_settings(engine, ops_token=VIEWER, ops_read_token=VIEWER))
+    for own in (None, OPERATOR):
+        server = Sessions(ledger.made_settings(engine, ops_token=own, ops_read_token=VIEWER))
+        forged = known.write(known.open("operator"))
+        assert server.read(forged) is None
+        viewers = server.write(server.open("viewer"))
+        found = server.read(viewers)
+        assert found is not None
+        assert found.role == "viewer"
+        for signer in known._signers.values():
+            assert (server.read(signer.dumps(["operator", "x"])) or server.open(None)).role != "operator"
+    assert server.role_of(VIEWER) == "viewer"
+    alone = Sessions(ledger.made_settings(engine, ops_token=None, ops_read_token=VIEWER))
+    assert alone.role_of("") is None
 
 
 def test_a_guess_at_the_token_is_slow_to_try_on_a_cookie(engine: Engine) -> None:

@@ -57,7 +57,7 @@ ENVIRON = {
     "SENTRY_URL": "https://sentry.example.com/",
     "GITHUB_API_URL": "https://github.example.com/api/v3",
     "TRUSTED_PROXIES": "10.0.0.0/8,::1",
-    "OPS_TOKEN": "t",
+    "OPS_TOKEN": "t-0123456789abcd",
     "WEB_CONCURRENCY": "2",
 }
 

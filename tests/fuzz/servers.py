@@ -18,7 +18,7 @@ from webhook.local.environment import free_port
 
 GITHUB, GITLAB, SIGNING = "fuzz-github-secret", "fuzz-gitlab-token", "whsec_ZnV6ei1zaWduaW5nLWtleS1vZi0zMi1ieXRlcyEhISE="
 SHOP = "fuzz-shop-secret"
-OPS, READ, ENDPOINT = "fuzz-ops-token", "fuzz-read-token", "fuzz-endpoint-token"
+OPS, READ, ENDPOINT = "fuzz-ops-token-1", "fuzz-read-token-2", "fuzz-endpoint-token"
 SECRETS = (GITHUB, GITLAB, SIGNING, SHOP, OPS, READ, ENDPOINT)
 RULES = """\
 [[rules]]

@@ -23,7 +23,8 @@ from alembic import op
 
 from shared.infra.schema import create_index
 
-revision, down_revision = "{revision}", {before!r}
+revision = "{revision}"
+down_revision = {before}
 
 
 def upgrade() -> None:
@@ -73,7 +74,7 @@ def made_up(folder: Path, *bodies: str) -> Schema:
     env = "from alembic import context\nimport sqlalchemy as sa\nfrom shared.infra.schema import run_migrations\n"
     (folder / "env.py").write_text(f"{env}run_migrations(context.config, sa.MetaData())\n")
     for number, body in enumerate(bodies, 1):
-        text = _MIGRATION.format(revision=str(number), before=str(number - 1) if number > 1 else None, body=body)
+        text = _MIGRATION.format(revision=str(number), before=f'"{number - 1}"' if number > 1 else None, body=body)
         (folder / "versions" / f"{number}.py").write_text(text)
     return Schema(folder, "made_up_version", remedy="none")
 

@@ -20,7 +20,7 @@ from tests import builders
 from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 
 PLAIN, TOKEN = "plain-github-secret", "plain-gitlab-token"
-OPERATOR, VIEWER = "operate-0123456789", "look-0123456789"
+OPERATOR, VIEWER = "operate-0123456789", "look-at-0123456789"
 
 
 def rules(sources: object = ()) -> Rules:

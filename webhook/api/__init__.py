@@ -8,14 +8,12 @@ from webhook.api import deliveries, dry_runs, jobs, overviews, targets
 from webhook.api.request import AnyText, Segment, blueprint
 from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
-from webhook.services import Services
 
 _ROUTES = (deliveries, jobs, targets, overviews, dry_runs)  # importing them is what adds their addresses to the blueprint
 
 
 def register(app: Flask) -> None:
-    services: Services = app.extensions["services"]
     app.url_map.converters |= {"any_text": AnyText, "default": Segment}
     app.extensions["kept_counts"] = KeptCounts()
-    roles.guard(app, services.settings)
+    roles.guard(app)
     app.register_blueprint(blueprint)

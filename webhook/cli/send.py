@@ -15,9 +15,10 @@ from shared.domain.reasons import Reason
 from shared.errors import BadParameter, BadPayload, NotFound, TransientError
 from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.infra.http_client import make_client
+from shared.infra.visible_text import isolated
 from webhook.cli.common import as_json, open_services
 from webhook.cli.jobs import advised, told_range, told_waiting
-from webhook.cli.output import print_json, printable
+from webhook.cli.output import print_json
 from webhook.local import sending
 from webhook.local.sample_webhooks import Sample
 from webhook.ops import shapes
@@ -61,14 +62,14 @@ def send(
         provider = provider or (sending.guess_provider(bodies[0]) if sample is None else "github")
         requests = [sending.sign(services, provider, body, event) for body in bodies]
     except (BadParameter, BadPayload) as problem:
-        click.echo(f"tagship: {printable(str(problem))}", err=True)
+        click.echo(f"tagship: {isolated(str(problem))}", err=True)
         sys.exit(WRONG_USE)
     where = url or f"http://{_host(services)}:{services.settings.port}/webhooks/{provider}"
     try:
         with make_client(services.settings.outgoing) as client:
             answers = [_post(client, where, request, as_json) for request in requests]
     except TransientError as problem:
-        click.echo(f"tagship: {printable(str(problem))}: is the receiver running (make run)?", err=True)
+        click.echo(f"tagship: {isolated(str(problem))}: is the receiver running (make run)?", err=True)
         sys.exit(FAILED)
     jobs = _follow(services, [job for answered in answers for job in answered.jobs], timeout, as_json)
     if as_json:
@@ -131,4 +132,4 @@ def _line(job: shapes.Job) -> str:
 
 def _say(as_json: bool, line: str) -> None:
     if not as_json:
-        click.echo(printable(line))
+        click.echo(isolated(line))

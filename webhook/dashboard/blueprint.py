@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
@@ -20,7 +20,8 @@ from shared.infra.database import reading
 from shared.ledger.queries import listings
 from shared.ledger.tables import jobs
 from webhook.dashboard import formatting
-from webhook.dashboard.sessions import COOKIE, Brake, Sessions
+from webhook.dashboard.sessions import COOKIE, Sessions
+from webhook.ops.guesses import Guesses
 from webhook.ops.operations import Actor
 from webhook.services import Services
 
@@ -43,7 +44,7 @@ class Gate:
     """What the way in works with; built once by `register`."""
 
     sessions: Sessions
-    brake: Brake = field(default_factory=Brake)
+    guesses: Guesses
 
 
 def gate() -> Gate:

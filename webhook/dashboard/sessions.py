@@ -1,7 +1,8 @@
-"""Who a visitor is: signed cookies, the token of each form, and a brake on guessing. Knows no page.
+"""Who a visitor is: signed cookies, and the token of each form. Knows no page.
 
-The key is derived from the tokens, so whoever changes a token ends every session that it opened. It is derived slowly: each
-visitor is given a cookie under it, and could try guesses at the tokens on that cookie, at home, where no brake is.
+Each role has a key of its own, derived from its own token: a viewer, who knows one token, can make no operator's cookie, and
+whoever changes a token ends every session that it opened. Keys are derived slowly: each visitor is given a cookie, and could
+try guesses at the tokens on that cookie, at home, where no limit is.
 """
 
 from __future__ import annotations
@@ -9,10 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
-import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -42,11 +39,12 @@ class Sessions:
             ("operator", settings.ops_token),
             ("viewer", settings.ops_read_token),
         )
-        tokens = "\n".join(token or "" for _, token in self._tokens).encode()
-        # Without a token nobody can sign in; the key is then one that nobody can know.
-        seed = tokens if self.is_configured else secrets.token_bytes(32)
-        self._key = _derive(seed)
-        self._signer = URLSafeTimedSerializer(self._key, salt="session")
+        # A role whose token is not set has no key, so that nothing is ever its cookie.
+        seeds: dict[Role | None, str] = {role: f"{role}\n{token}" for role, token in self._tokens if token}
+        # Nobody's cookies prove nothing. All processes share their key.
+        seeds[None] = "\n".join(["nobody", *seeds.values()]) if seeds else secrets.token_hex(32)
+        self._keys = {role: _derive(seed.encode()) for role, seed in seeds.items()}
+        self._signers = {role: URLSafeTimedSerializer(key, salt="session") for role, key in self._keys.items()}
 
     @property
     def is_configured(self) -> bool:
@@ -62,62 +60,26 @@ class Sessions:
         return Session(role, secrets.token_urlsafe(18))
 
     def write(self, session: Session) -> str:
-        return self._signer.dumps([session.role, session.id])
+        return self._signers[session.role].dumps([session.role, session.id])
 
     def read(self, cookie: str | None) -> Session | None:
         """None for a cookie that is missing, old, or not ours."""
-        try:
-            role, session_id = self._signer.loads(cookie or "", max_age=LASTS_SECONDS)
-        except (BadData, ValueError, TypeError):
-            return None
-        return Session(role, session_id)
+        for role, signer in self._signers.items():
+            try:
+                named, session_id = signer.loads(cookie or "", max_age=LASTS_SECONDS)
+            except (BadData, ValueError, TypeError):
+                continue
+            return Session(role, session_id) if named == role else None
+        return None
 
     def form_token(self, session: Session) -> str:
-        return hmac.new(self._key, f"form {session.id}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._keys[session.role], f"form {session.id}".encode(), hashlib.sha256).hexdigest()
 
     def is_form_token(self, session: Session, given: str) -> bool:
         return hmac.compare_digest(self.form_token(session).encode(), given.encode("utf-8", "replace"))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=12)
 def _derive(seed: bytes) -> bytes:
     """Some fifty milliseconds and 16 MiB a guess, once for us."""
     return hashlib.scrypt(seed, salt=b"tagship dashboard session", n=2**14, r=8, p=1, dklen=32)
-
-
-class Brake:
-    """At most `tries` wrong tokens a minute from one address; what is asked for meanwhile is refused unread.
-
-    Of all wrong tokens together at most `lines` at once, and as many a minute, are worth a line of the audit log, which
-    nothing ever shortens: whoever has many addresses must not fill the disk with it.
-    """
-
-    def __init__(
-        self, tries: int = 5, seconds: float = 60.0, lines: int = 60, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._tries, self._seconds, self._lines, self._clock = tries, seconds, lines, clock
-        self._lock = threading.Lock()
-        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
-        self._written: deque[float] = deque(maxlen=lines)
-
-    def wait(self, address: str) -> int:
-        """Seconds until this address may try again, 0 for now."""
-        with self._lock:
-            moments = self._wrong.get(address, deque())
-            now = self._clock()
-            while moments and moments[0] <= now - self._seconds:
-                moments.popleft()
-            return 0 if len(moments) < self._tries else max(1, round(moments[0] + self._seconds - now))
-
-    def note_wrong(self, address: str) -> bool:
-        """Whether this one is to be written down."""
-        with self._lock:
-            now = self._clock()
-            self._wrong.setdefault(address, deque(maxlen=self._tries)).append(now)
-            self._wrong.move_to_end(address)
-            while len(self._wrong) > 10_000:
-                self._wrong.popitem(last=False)
-            is_worth_a_line = len(self._written) < self._lines or self._written[0] <= now - self._seconds
-            if is_worth_a_line:
-                self._written.append(now)
-            return is_worth_a_line

@@ -41,7 +41,7 @@ _FILTERS = (
 
 def register(app: Flask) -> None:
     with app.app_context():
-        app.extensions["dashboard"] = Gate(Sessions(services().settings))
+        app.extensions["dashboard"] = Gate(Sessions(services().settings), app.extensions["guesses"])
         app.extensions["dashboard.figures"] = Figures()
     for filter_ in _FILTERS:
         app.jinja_env.filters[filter_.__name__] = filter_

@@ -51,14 +51,13 @@ def show_sign_in() -> AnyResponse:
 
 @blueprint.post("/sign-in")
 def sign_in() -> AnyResponse:
-    address = group(request.remote_addr)
-    if wait := gate().brake.wait(address):
-        refused = _form(429, f"Too many wrong tokens from {address}. Try again in {wait} s.")
+    if wait := gate().guesses.wait(request.remote_addr):
+        refused = _form(429, f"Too many wrong tokens from {group(request.remote_addr)}. Try again in {wait} s.")
         refused.headers["Retry-After"] = str(wait)
         return refused
     role = gate().sessions.role_of(request.form.get("token", ""))
     if role is None:
-        if gate().brake.note_wrong(address):
+        if gate().guesses.note_wrong(request.remote_addr):
             operations.note(services(), actor(), "sign_in_refused")
         return _form(403, "This is not the token. It is the value of OPS_TOKEN or OPS_READ_TOKEN.")
     g.session = gate().sessions.open(role)  # never the session that was there before

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.config import rules_file
+from shared.config import ops_tokens, rules_file
 from shared.config.settings import Settings
 from shared.domain.provider_settings import secret_variable
 from shared.domain.rules import Rules, Source, names_repository
@@ -94,12 +94,24 @@ def check_config(settings: Settings) -> Rules:
     rules = rules_file.load(settings)
     faults = rules_file.token_faults(rules, settings)
     try:
-        make_keyrings(settings, rules.sources)
+        check_ops_tokens(settings, make_keyrings(settings, rules.sources))
     except SettingsError as problem:
         faults += problem.faults
     if faults:
         raise SettingsError(faults)
     return rules
+
+
+def check_ops_tokens(settings: Settings, keyrings: Mapping[str, Keyring]) -> None:
+    """Raises SettingsError with every fault of OPS_TOKEN and OPS_READ_TOKEN: weak ones, and those that others hold too."""
+    tokens = {"OPS_TOKEN": settings.ops_token, "OPS_READ_TOKEN": settings.ops_read_token}
+    secrets: dict[str, frozenset[str]] = {}
+    for keyring in keyrings.values():
+        for secret in keyring.secrets:
+            label = keyring.label(secret)
+            secrets[label] = secrets.get(label, frozenset()) | {secret}
+    if faults := ops_tokens.token_faults(tokens, secrets):
+        raise SettingsError(faults)
 
 
 def token_in_the_clear(settings: Settings, keyrings: Mapping[str, Keyring]) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -27,7 +27,6 @@ from shared.infra.database import reading
 from shared.ledger import rollups, target_states
 from shared.ledger.queries import stats
 from shared.ledger.rows import TallyRow
-from webhook.http.problems import problem
 from webhook.intake.accept_latency import AcceptTimes
 from webhook.openapi.operation import Answer, Call, described
 from webhook.ops import roles
@@ -54,8 +53,8 @@ def register(app: Flask, times: AcceptTimes) -> None:
         )
     )
     def show_metrics() -> Response:
-        if roles.role_of(request.headers.get("Authorization"), services.settings) is None:
-            return problem(401, "send Authorization: Bearer with the ops token", {"WWW-Authenticate": 'Bearer realm="tagship"'})
+        if isinstance(refused := roles.admit(), Response):
+            return refused
         times.flush()
         with reading(services.engine).begin() as connection:
             kept: KeptCounts = app.extensions["kept_counts"]
