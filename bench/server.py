@@ -50,6 +50,10 @@ class Served:
         self._process.kill()
         raise RuntimeError(f"{' '.join(self._command)} did not answer")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._process.terminate()
         self._process.wait(timeout=30)

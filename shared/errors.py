@@ -9,6 +9,12 @@ class TagshipError(Exception):
     """Base of everything we raise on purpose. The text is one sentence that may be shown to anyone."""
 
 
+def forget_frames(error: BaseException) -> None:
+    """To be called for an error that is kept beyond its `except`: its frames, their callers' among them, hold what these
+    worked on, such as a request's body, and whoever holds the error closes a cycle."""
+    error.__traceback__ = error.__context__ = None
+
+
 class SettingsError(TagshipError):
     """A wrong, empty or missing setting. Carries every fault found, one sentence each."""
 

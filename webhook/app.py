@@ -15,12 +15,13 @@ from shared.domain.rules import Rules
 from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Limits
 from shared.infra.database import make_engine
+from shared.infra.garbage import give_back_large_blocks
 from webhook import api
 from webhook.dashboard import setup as dashboard
 from webhook.http import problems
 from webhook.http.client_address import TrustedProxies, sender_of
 from webhook.http.json_provider import QuickJson
-from webhook.intake import accept_latency, receiver
+from webhook.intake import accept_latency, fast_path, receiver
 from webhook.intake.group_commit import GroupCommit
 from webhook.intake.group_writers import open_store
 from webhook.intake.keyring import make_keyrings
@@ -73,6 +74,7 @@ def create_asgi() -> FlaskInAsgi:
     """What each of the server's processes runs."""
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     logs.setup(settings.log_format, settings.log_level)
+    give_back_large_blocks()
     app = create_app(settings)
     intake: receiver.Intake = app.extensions["intake"]
     notifier: Notifier = app.extensions["services"].notifier
@@ -82,5 +84,11 @@ def create_asgi() -> FlaskInAsgi:
         await intake.group_commit.close()
         await asyncio.to_thread(notifier.stop)
 
-    quick = receiver.quickly(intake, sender_of(settings.trusted_proxies))
-    return FlaskInAsgi(app, refuse=problems.refuse_body, quick=quick, on_stop=stop)
+    sender = sender_of(settings.trusted_proxies)
+    return FlaskInAsgi(
+        app,
+        refuse=problems.refuse_body,
+        quick=fast_path.quickly(intake, sender),
+        admit=fast_path.admit(intake, sender),
+        on_stop=stop,
+    )

@@ -13,24 +13,22 @@ that the app answers with is sent piece by piece: memory does not grow with what
 from __future__ import annotations
 
 import asyncio
-import io
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import IO, Any
 
+from shared.infra.asgi_head import Head, Scope, make_environ, read_head
 from shared.infra.bodies import Arrived, FileBody
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Answer = tuple[int, list[tuple[str, str]], bytes | FileBody]
-HEADERS = "tagship.headers"  # the environ's key of {name in lower case: value}, as the request brought them
 # (scope, headers as in HEADERS, body) -> the answer to come, None for what the app is to answer. It never waits by itself.
 Quick = Callable[[Scope, Mapping[str, str], bytes], Awaitable[Answer] | None]
+# (scope, headers) -> how many bytes of body the request may have, or the answer to it whatever its body is.
+Admit = Callable[[Scope, Mapping[str, str]], int | Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,20 @@ class Limits:
     max_body: int = 25 * 1024 * 1024
     stall_seconds: float = 10.0
     bytes_per_second: int = 256 * 1024
-    max_buffered: int = 256 * 1024 * 1024  # all bodies being read at once, in bytes
+    max_buffered: int = 192 * 1024 * 1024  # bytes of all bodies, from the first byte read until each is answered
     look_seconds: float = 0.25  # how late a stall may be noticed
     spool_above: int | None = None  # bytes of a body that are kept in memory; None: all
     spool_folder: str | None = None  # where the rest goes
+    linger_seconds: float = 5.0  # for how long a body that nobody wants is still taken in, to be dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A body that was not read to its end; `status` is 408, 413, 503 or 507."""
+    """A body that was not read to its end; `status` is 400, 408, 413, 503 or 507. `is_over`: nothing more comes of it."""
 
     status: int
     detail: str
+    is_over: bool = False
 
 
 class _Waiting:
@@ -67,13 +67,16 @@ class _Waiting:
 
 
 Refuse = Callable[[Refusal], tuple[list[tuple[str, str]], bytes]]
-_OURS = (b"content-length", b"transfer-encoding")  # told of the body as it was read, not as it was sent
-_ENVIRON_NAMES = {"content-type": "CONTENT_TYPE"}
-_GONE = Refusal(499, "the sender went away")
+_CUT = Refusal(400, "the body ended early, or its chunks cannot be read", is_over=True)
+_ENCODED = Refusal(400, "Transfer-Encoding must be chunked or absent")
+_CLOSE = ("Connection", "close")
 
 
 class FlaskInAsgi:
-    """An ASGI app around a WSGI app. `refuse` renders a Refusal as (headers, body) in the app's own style."""
+    """An ASGI app around a WSGI app. `refuse` renders a Refusal as (headers, body) in the app's own style.
+
+    `admit` looks at each request before its body is read.
+    """
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class FlaskInAsgi:
         limits: Limits | None = None,
         threads: int = 8,
         quick: Quick = lambda scope, headers, body: None,
+        admit: Admit | None = None,
         on_stop: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._app = app
@@ -90,6 +94,7 @@ class FlaskInAsgi:
         self._quick = quick
         self._on_stop = on_stop
         self._limits = limits or Limits()
+        self._admit: Admit = admit or (lambda scope, headers: self._limits.max_body)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._buffered = 0
         self._waiting: set[_Waiting] = set()
@@ -101,20 +106,31 @@ class FlaskInAsgi:
             return
         if scope["type"] != "http":
             return
+        head = read_head(scope)
+        if head.is_encoded:
+            await self._refuse_body(send, receive, _ENCODED)
+            return
+        admitted = self._admit(scope, head.headers)
+        if not isinstance(admitted, int):
+            status, headers, shown = await admitted
+            await self._answer_unread(send, receive, status, headers, shown if isinstance(shown, bytes) else b"")
+            return
+        await self._answer_read(scope, receive, send, head, admitted)
+
+    async def _answer_read(self, scope: Scope, receive: Receive, send: Send, head: Head, most: int) -> None:
+        """Read the body, then answer. The body counts until the answer is sent: nothing holds it any longer."""
         kept = 0
         arrived = Arrived(self._limits.spool_above, self._limits.spool_folder)
         try:
-            body = await self._read(scope, receive, arrived)
+            body = await self._read(receive, arrived, head.announced, most)
             if isinstance(body, Refusal):
-                if body is not _GONE:
-                    headers, text = self._refuse(body)
-                    await _answer(send, body.status, [*headers, ("Connection", "close")], text)
+                arrived.close()
+                await self._refuse_body(send, receive, body)
                 return
             kept = arrived.held
             self._buffered += kept
-            told = _headers(scope)
-            quick = self._quick(scope, told, body) if isinstance(body, bytes) else None
-            status, headers, shown = await (quick or self._in_thread(_environ(scope, told, body, arrived.size)))
+            quick = self._quick(scope, head.headers, body) if isinstance(body, bytes) else None
+            status, headers, shown = await (quick or self._in_thread(make_environ(scope, head.headers, body, arrived.size)))
             if isinstance(shown, FileBody):
                 await self._answer_file(send, status, headers, shown)
             else:
@@ -123,10 +139,34 @@ class FlaskInAsgi:
             self._buffered -= kept
             arrived.close()
 
-    async def _read(self, scope: Scope, receive: Receive, arrived: Arrived) -> bytes | IO[bytes] | Refusal:
+    async def _refuse_body(self, send: Send, receive: Receive, refusal: Refusal) -> None:
+        headers, text = self._refuse(refusal)
+        if refusal.is_over:
+            await _answer(send, refusal.status, [*headers, _CLOSE], text)
+        else:
+            await self._answer_unread(send, receive, refusal.status, headers, text)
+
+    async def _answer_unread(
+        self, send: Send, receive: Receive, status: int, headers: list[tuple[str, str]], text: bytes
+    ) -> None:
+        """Answer and close, but not at once: a connection that is closed while bytes of it wait unread is reset, and the
+        sender, who writes his body before he looks, would never see the answer."""
+        await _answer(send, status, [*headers, _CLOSE], text)
+        left = self._limits.max_body
+        try:
+            async with asyncio.timeout(self._limits.linger_seconds):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b"")) + 1_024  # tiny pieces cost time, too
+                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
+
+    async def _read(self, receive: Receive, arrived: Arrived, announced: int | None, most: int) -> bytes | IO[bytes] | Refusal:
         limits = self._limits
-        if (announced := _content_length(scope)) is not None and announced > limits.max_body:
-            return Refusal(413, f"the body is larger than {limits.max_body} bytes")
+        if announced is not None and announced > most:
+            return Refusal(413, f"the body is larger than {most} bytes")
         held = 0
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -136,12 +176,12 @@ class FlaskInAsgi:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    return _GONE
+                    return _CUT
                 arrived.add(message.get("body", b""))
                 self._buffered += arrived.held - held
                 held, size = arrived.held, arrived.size
-                if size > limits.max_body:
-                    return Refusal(413, f"the body is larger than {limits.max_body} bytes")
+                if size > most:
+                    return Refusal(413, f"the body is larger than {most} bytes")
                 if self._buffered > limits.max_buffered:
                     return Refusal(503, "too many bodies are being read at once; try again")
                 if not message.get("more_body", False):
@@ -151,7 +191,7 @@ class FlaskInAsgi:
             if not waiting.is_over or waiting.task.uncancel():
                 raise
             late = f"{arrived.size} bytes after {loop.time() - started:.0f} seconds"
-            return Refusal(408, f"the body did not arrive in time: {late}")
+            return Refusal(408, f"the body did not arrive in time: {late}", is_over=True)
         except OSError as problem:
             return Refusal(507, f"the body cannot be kept: {problem.strerror}")
         finally:
@@ -186,14 +226,17 @@ class FlaskInAsgi:
             started[:] = [int(status[:3]), headers]
             return lambda _: None
 
-        result = self._app(environ, start_response)
-        if isinstance(result, FileBody):
-            return started[0], started[1], result
         try:
-            body = b"".join(result)
+            result = self._app(environ, start_response)
+            if isinstance(result, FileBody):
+                return started[0], started[1], result
+            try:
+                body = b"".join(result)
+            finally:
+                if (close := getattr(result, "close", None)) is not None:
+                    close()
         finally:
-            if (close := getattr(result, "close", None)) is not None:
-                close()
+            environ.clear()  # Werkzeug's request and its environ hold each other, and the body, until a collection
         return started[0], started[1], body
 
     async def _answer_file(self, send: Send, status: int, headers: list[tuple[str, str]], file: FileBody) -> None:
@@ -227,55 +270,3 @@ async def _answer(send: Send, status: int, headers: list[tuple[str, str]], body:
 async def _start(send: Send, status: int, headers: list[tuple[str, str]]) -> None:
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": raw})
-
-
-def _content_length(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])
-    return None
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """{name in lower case: value}. Names that hold an underscore are dropped: they would pass for the name with a hyphen."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        if b"_" in raw_name or raw_name in _OURS:
-            continue
-        name, value = _lower(raw_name), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
-
-
-@lru_cache(maxsize=500)
-def _lower(name: bytes) -> str:
-    return name.decode("latin-1").lower()
-
-
-def _environ(scope: Scope, headers: Mapping[str, str], body: bytes | IO[bytes], size: int) -> dict[str, Any]:
-    """PEP 3333's environ."""
-    client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode("utf-8", "surrogateescape").decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "REQUEST_URI": scope.get("raw_path", b"").decode("latin-1"),
-        "SERVER_NAME": str(server[0]),
-        "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": "HTTP/" + scope.get("http_version", "1.1"),
-        "REMOTE_ADDR": str(client[0]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BytesIO(body) if isinstance(body, bytes) else body,
-        "wsgi.file_wrapper": FileBody,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-        "CONTENT_LENGTH": str(size),
-    }
-    for name, value in headers.items():
-        environ[_ENVIRON_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")] = value
-    environ[HEADERS] = headers
-    return environ

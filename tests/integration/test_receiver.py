@@ -27,7 +27,8 @@ from tests.databases import ON_SQLITE
 from tests.webhook_calls import COMMITS, GITHUB, GITLAB, send, tag
 from webhook.app import create_app
 from webhook.http.client_address import sender_of
-from webhook.intake.receiver import Intake, quickly
+from webhook.intake.fast_path import quickly
+from webhook.intake.receiver import Intake
 from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
 
 
@@ -37,7 +38,7 @@ def client(
 ) -> Iterator[FlaskClient]:
     """The three ways in: that of the largest bodies, that of large ones, and that of all others."""
     if request.param == "beside the event loop":
-        monkeypatch.setattr("webhook.intake.receiver._QUICK_BYTES", 0)
+        monkeypatch.setattr("webhook.intake.fast_path._QUICK_BYTES", 0)
     settings = Settings(
         data_dir=tmp_path,
         database_url=engine.url.render_as_string(hide_password=False),

@@ -20,6 +20,7 @@ from shared.errors import (
     TooManyRefusals,
     UnknownProvider,
     UnsupportedBody,
+    forget_frames,
 )
 from shared.infra import logs
 from shared.infra.asgi import Answer, Refusal
@@ -66,7 +67,7 @@ def refuse_body(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
 def answer_to(error: Exception) -> Response:
     """The table: TagshipError, werkzeug's HTTPException, a database that cannot store, anything else."""
     if isinstance(error, CannotStore):
-        logger.error("storage.failed", error=type(error).__name__, cause=str(error)[:300])
+        logger.error("storage.failed", error=type(error).__name__, cause=str(error))
         return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
     if isinstance(error, TooManyRefusals):
         return problem(429, str(error), {"Retry-After": str(error.retry_after)})
@@ -79,7 +80,7 @@ def answer_to(error: Exception) -> Response:
         allow = {"Allow": ", ".join(sorted(methods))} if (methods := getattr(error, "valid_methods", None)) else {}
         return problem(error.code or 500, _DETAILS.get(error.code or 500) or error.description or error.name, allow)
     if isinstance(error, SQLAlchemyError):
-        logger.error("storage.failed", error=type(error).__name__, cause=str(getattr(error, "orig", ""))[:300])
+        logger.error("storage.failed", error=type(error).__name__, cause=str(getattr(error, "orig", "")))
         return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
     logger.error("request.unexpected", exc_info=error)
     return problem(500, "an unexpected fault; the log has its trace")
@@ -93,7 +94,14 @@ def as_answer(response: Response) -> Answer:
 def register(app: Flask) -> None:
     """Install the table."""
     for kind in (TagshipError, HTTPException, SQLAlchemyError, Exception):
-        app.register_error_handler(kind, answer_to)
+        app.register_error_handler(kind, _answer_and_forget)
+
+
+def _answer_and_forget(error: Exception) -> Response:
+    try:
+        return answer_to(error)
+    finally:
+        forget_frames(error)
 
 
 _DETAILS = {

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.broker import Notifier
@@ -24,7 +24,7 @@ from shared.ledger.deliveries import Arrival, Receipt
 LARGEST_GROUP = 64
 LARGEST_GROUP_BYTES = 4 * 1024 * 1024  # of bodies: SQLite writes them in the loop's own thread
 _GATHER_SECONDS = 0.001
-Outcome = Receipt | SQLAlchemyError | CannotStore
+Outcome = Receipt | CannotStore
 
 
 class Store(Protocol):
@@ -84,7 +84,7 @@ class GroupCommit:
         try:
             return await self._store(arrivals)
         except CannotStore as problem:
-            return [problem] * len(arrivals)
+            return [CannotStore(str(problem))] * len(arrivals)
         except NotAllNew:
             pass
         except Exception as problem:
@@ -101,17 +101,16 @@ class GroupCommit:
                 with self._engine.begin() as connection:
                     outcomes.append(deliveries.accept(connection, arrival))
             except (OperationalError, InterfaceError, PoolTimeout) as problem:  # it would make each of the rest wait as long
-                return outcomes + [problem] * (len(arrivals) - len(outcomes))
-            except SQLAlchemyError as problem:
-                outcomes.append(problem)
+                return outcomes + [_told(problem)] * (len(arrivals) - len(outcomes))
             except Exception as problem:
                 outcomes.append(_told(problem))
         return outcomes
 
 
 def _told(problem: Exception) -> CannotStore:
-    """A fault of ours, or of the machine."""
-    return CannotStore(f"{type(problem).__name__}: {problem}")
+    """A fault of ours, or of the machine, in words: the exception itself holds the bodies, by its frames and parameters."""
+    cause = getattr(problem, "orig", None) or problem
+    return CannotStore(f"{type(problem).__name__}: {cause}")
 
 
 def _largest_group(sizes: Sequence[int]) -> int:

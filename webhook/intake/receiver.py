@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -16,11 +14,11 @@ from sqlalchemy.engine import Engine
 
 from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
-from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody
+from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody, forget_frames
 from shared.forges import PROVIDERS
 from shared.forges.provider_interface import Provider
 from shared.infra import asgi, logs
-from shared.infra.asgi import HEADERS, Quick, Scope
+from shared.infra.asgi_head import HEADERS
 from shared.ledger import deliveries
 from webhook.http import problems
 from webhook.http.problems import problem
@@ -35,9 +33,6 @@ from webhook.services import Notifier
 
 blueprint = Blueprint("receive", __name__)
 logger = logs.get(__name__)
-_QUICK_BYTES = 128 * 1024  # a few milliseconds of reading; a larger body must not hold up the event loop
-_GROUP_BYTES = 1024 * 1024  # a few milliseconds of writing; a larger body is stored alone, in a thread of its own
-_PATH = "/webhooks/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,96 +84,67 @@ def receive(name: str) -> Response:
         intake.throttle.note(request.remote_addr)
         raise UnknownProvider("no such provider is configured here")
     headers = request.environ.get(HEADERS) or {key.lower(): value for key, value in request.headers.items()}
-    admitted = _admit(intake, name, Incoming(headers, request.get_data(cache=False)), request.remote_addr)
-    if isinstance(admitted, _Denied):
+    admitted = judge(intake, name, Incoming(headers, request.get_data(cache=False)), request.remote_addr)
+    if isinstance(admitted, Denied):
         if admitted.write is not None:
             admitted.write()
         raise admitted.fault
-    with intake.engine.begin() as connection:
-        receipt = deliveries.accept(connection, admitted.arrival)
-    intake.notifier.notify(receipt.knock)
-    status, content_headers, body = _finish(intake, admitted, receipt, started)
+    status, content_headers, body = finish(intake, admitted, store(intake, admitted.arrival), started)
     return Response(body, status=status, headers=content_headers)
 
 
-def quickly(intake: Intake, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
-    """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook.
-
-    `sender_of` (peer's address, headers) says whose request it is. Bodies that would hold up the loop are read beside it, one
-    at a time: reading is work for the interpreter, which several threads only take from one another.
-    """
-    beside = ThreadPoolExecutor(1, thread_name_prefix="large-body")
-
-    def take(scope: Scope, headers: Mapping[str, str], body: bytes) -> Awaitable[asgi.Answer] | None:
-        if len(body) > _GROUP_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
-            return None
-        name = scope["path"][len(_PATH) :].removesuffix("/")
-        if name not in intake.keyrings:
-            return None
-        sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)
-        return _take(intake, name, incoming, sender, beside if len(body) > _QUICK_BYTES else None)
-
-    return take
+def store(intake: Intake, arrival: deliveries.Arrival) -> deliveries.Receipt:
+    """Store one delivery alone. Raises SQLAlchemyError."""
+    with intake.engine.begin() as connection:
+        receipt = deliveries.accept(connection, arrival)
+    intake.notifier.notify(receipt.knock)
+    return receipt
 
 
-async def _take(intake: Intake, name: str, incoming: Incoming, sender: str, beside: ThreadPoolExecutor | None) -> asgi.Answer:
-    started = time.perf_counter()
-    try:
-        if beside is None:
-            admitted = _admit(intake, name, incoming, sender)
-        else:
-            admitted = await asyncio.get_running_loop().run_in_executor(beside, _admit, intake, name, incoming, sender)
-        if isinstance(admitted, _Denied):
-            if admitted.write is not None:  # before the answer goes out: whoever is refused may look for it at once
-                await asyncio.to_thread(admitted.write)
-            return problems.as_answer(problems.answer_to(admitted.fault))
-        return _finish(intake, admitted, await intake.group_commit.submit(admitted.arrival), started)
-    except Exception as fault:
-        return problems.as_answer(problems.answer_to(fault))
-
-
-class _Admitted(NamedTuple):
+class Admitted(NamedTuple):
     """A delivery that is to be stored; `secret` names the one that vouched for it."""
 
     arrival: deliveries.Arrival
     secret: str
 
 
-class _Denied(NamedTuple):
+class Denied(NamedTuple):
     """`write` notes the refusal down, where one may wait."""
 
     fault: Rejected | TooManyRefusals
     write: Callable[[], None] | None = None
 
 
-def _admit(intake: Intake, name: str, incoming: Incoming, sender: str | None) -> _Admitted | _Denied:
+def judge(intake: Intake, name: str, incoming: Incoming, sender: str | None) -> Admitted | Denied:
     """Verify, read and decide. Touches nothing but the counts of refused requests."""
     provider, keyring, now = PROVIDERS[name], intake.keyrings[name], datetime.now(UTC)
     vouching: Sequence[str] = ()
     try:
-        _check_body(provider, incoming.headers)
         vouching = provider.verify(incoming, keyring.secrets, now)
+        _check_body(provider, incoming.headers)
         hook = _bind(provider.read(incoming, with_commits=False), vouching, keyring)
     except Rejected as fault:
+        forget_frames(fault)
         try:
             if not vouching or isinstance(fault, BadSignature):
                 intake.throttle.note(sender)
         except TooManyRefusals as too_many:
-            return _Denied(too_many)
-        return _Denied(fault, intake.refusals.remember(name, incoming.headers, fault, now))
+            forget_frames(too_many)
+            return Denied(too_many)
+        return Denied(fault, intake.refusals.remember(name, incoming.headers, fault, now))
     arrival = deliveries.Arrival(
         provider=name,
         hook=hook,
         decision=decide(hook.content, intake.rules),
-        headers=incoming.headers,
+        headers=provider.headers_to_keep(incoming.headers),
         body=incoming.body,
         now=now,
         sources=intake.rules.sources,
     )
-    return _Admitted(arrival, keyring.label(vouching[0]))
+    return Admitted(arrival, keyring.label(vouching[0]))
 
 
-def _finish(intake: Intake, admitted: _Admitted, outcome: Outcome, started: float) -> asgi.Answer:
+def finish(intake: Intake, admitted: Admitted, outcome: Outcome, started: float) -> asgi.Answer:
     """The answer, now that the delivery is stored or could not be."""
     if not isinstance(outcome, deliveries.Receipt):
         return problems.as_answer(problems.answer_to(outcome))

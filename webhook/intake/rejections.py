@@ -41,8 +41,8 @@ class Refusals:
         if self._bucket.take():
             return None
         logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
-        values = {"provider": provider, "delivery_id": delivery_id, "event": event}
-        return lambda: self._write(**values, reason=reason, detail=str(problem), now=now)
+        values = {"provider": provider, "delivery_id": delivery_id, "event": event, "reason": reason, "detail": str(problem)}
+        return lambda: self._write(**values, now=now)
 
     def _write(self, **values: Any) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class Seen:
         self._answer = answer
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        self.environs.append(environ)
+        self.environs.append(dict(environ))  # the entry empties its own
         self.bodies.append(environ["wsgi.input"].read())
         start_response("202 ACCEPTED", [("Content-Type", "text/plain"), ("X-Echo", "größe")])
         return self
@@ -78,7 +79,8 @@ def refuse(refusal: Refusal) -> tuple[list[tuple[str, str]], bytes]:
 
 
 def door(app: Any, **fields: Any) -> FlaskInAsgi:
-    return FlaskInAsgi(app, refuse=refuse, threads=2, **fields)
+    limits = replace(fields.pop("limits", Limits()), linger_seconds=0.01)
+    return FlaskInAsgi(app, refuse=refuse, threads=2, limits=limits, **fields)
 
 
 async def ask(asgi: FlaskInAsgi, sender: Sender, asked: Event | None = None) -> list[Event]:
@@ -169,11 +171,55 @@ def test_a_sender_that_says_nothing_at_all_is_cut_off() -> None:
     assert status_and_body(run(door(Seen(), limits=Limits(stall_seconds=0.01))))[0] == 408
 
 
-def test_a_sender_that_goes_away_is_answered_nothing_and_reaches_no_app() -> None:
+def test_a_body_that_ends_early_is_400_and_reaches_no_app() -> None:
     app = Seen()
-    assert run(door(app), chunk(b"{", more=True), DISCONNECT) == []
-    assert run(door(app), DISCONNECT) == []
+    for script in ((chunk(b"{", more=True), DISCONNECT), (DISCONNECT,)):
+        sent = run(door(app), *script)
+        assert status_and_body(sent) == (400, b"the body ended early, or its chunks cannot be read")
+        assert (b"connection", b"close") in sent[0]["headers"]
     assert app.bodies == []
+
+
+@pytest.mark.parametrize(
+    "encodings",
+    [(b"gzip, chunked",), (b"Chunked",), (b"chunked,chunked",), (b"gzip", b"chunked"), (b"chunked", b"gzip"), (b"",)],
+)
+def test_a_transfer_encoding_other_than_chunked_is_400(encodings: tuple[bytes, ...]) -> None:
+    app = Seen()
+    sent = run(door(app), chunk(b"{}"), asked=scope(*((b"transfer-encoding", encoding) for encoding in encodings)))
+    assert status_and_body(sent) == (400, b"Transfer-Encoding must be chunked or absent")
+    assert app.bodies == []
+
+
+def test_what_is_answered_before_the_body_is_answered_before_it_comes_and_the_body_is_dropped() -> None:
+    async def answer() -> Answer:
+        return 401, [], b"no"
+
+    async def told() -> tuple[list[Event], int]:
+        asgi = door(app, admit=lambda _, headers: answer())
+        body = Sender(*[chunk(b"x" * 1_000, more=True)] * 20, chunk(b""), chunk(b"of the next request"))
+        return await ask(asgi, body), len(body._events)
+
+    app = Seen()
+    sent, left = asyncio.run(told())
+    assert status_and_body(sent) == (401, b"no")
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert (left, app.bodies) == (1, [])
+
+
+def test_a_body_that_nobody_wants_is_dropped_up_to_a_bound() -> None:
+    async def left() -> int:
+        sender = Sender(*[chunk(b"x" * 976, more=True)] * 50)
+        await ask(door(Seen(), limits=Limits(max_body=5_000)), sender, scope((b"content-length", b"50000")))
+        return len(sender._events)
+
+    assert asyncio.run(left()) == 47
+
+
+def test_a_body_may_be_admitted_up_to_a_size_of_its_own() -> None:
+    asgi = door(Seen(), admit=lambda _, headers: 5)
+    assert run(asgi, chunk(b"12345"))[0]["status"] == 202
+    assert run(asgi, chunk(b"123456"))[0]["status"] == 413
 
 
 def test_bodies_that_together_are_too_much_are_refused_for_now() -> None:
@@ -201,7 +247,7 @@ def test_what_was_read_is_given_back_after_every_end() -> None:
         answers = [await ask(asgi, Sender(*script)) for script in scripts * 3]
         return [status_and_body(sent)[0] for sent in answers if sent]
 
-    assert asyncio.run(many()) == [202, 408, 413, 202] * 3
+    assert asyncio.run(many()) == [202, 400, 408, 413, 202] * 3
 
 
 def test_an_app_that_fails_gives_its_body_back_too() -> None:
