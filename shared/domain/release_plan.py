@@ -5,6 +5,7 @@ Limits: rows 1.5 and 1.6 of docs/releases-endpoint.md, as Sentry's serializers s
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ MAX_AUTHOR_NAME = 128
 MAX_AUTHOR_EMAIL = 75
 MAX_PATH = 510
 MAX_REF = 200
+_DIGITS = 20  # of a long name's digest: 80 bits, so that nobody finds a second name for it
 
 _EMAIL = re.compile(r"\S+@[^\s@]+")
 
@@ -116,15 +118,20 @@ def is_email(text: str) -> bool:
     return len(text) <= MAX_AUTHOR_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
-def fit_repository(full_name: str) -> str:
-    """The name itself, or as many of its last segments as fit: Sentry refuses a commit's repository of over 64 characters."""
-    while len(full_name) > MAX_REPOSITORY and "/" in full_name:
-        full_name = full_name.partition("/")[2]
-    return full_name[:MAX_REPOSITORY]
+def fit_repository(full_name: str, most: int = MAX_REPOSITORY) -> str:
+    """The name itself, or where it has over `most` characters a digest of it and as much of its end as fits: Sentry refuses a
+    commit's repository of over 64 characters.
+
+    No two names are shortened alike, nor to a name that a repository can have: none holds `~` (`is_full_name`).
+    """
+    if len(full_name) <= most:
+        return full_name
+    digest = hashlib.sha256(full_name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    return f"~{digest}/{full_name[len(digest) + 2 - most :].lstrip('/')}"
 
 
 def _ref(push: Push, repository: str) -> dict[str, Any]:
-    ref: dict[str, Any] = {"repository": repository[:MAX_REF_REPOSITORY], "commit": push.sha}
+    ref: dict[str, Any] = {"repository": fit_repository(repository, MAX_REF_REPOSITORY), "commit": push.sha}
     if push.ref.kind == "branch" and not push.is_created:
         ref["previousCommit"] = push.before
     return ref

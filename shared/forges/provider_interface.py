@@ -29,7 +29,8 @@ class Provider:
     `read(incoming, with_commits=True)` turns a verified request into a Hook; raises BadPayload, which names the header or
     field. Without the commits a push has none of them: they are only checked, and the same is refused.
     `check_secret(secret)` is one sentence of fault about a configured secret, or None.
-    `event_header` and `id_header` name the event and the delivery, in lower case; `events` are the words that people use for
+    `event_header` and `id_header` name the event and the delivery, in lower case; `kept_headers` are all that are stored: what
+    is read again later, and what tells hooks apart, never a proof. `events` are the words that people use for
     an event that the header spells otherwise. `guess_event(body)` is the event's word when nobody said it, None where the body
     does not tell. `proofs` are the ways of showing who sends, as OpenAPI's security schemes.
     `media_types` are the content types it sends. `hint` tells a person how to set the hook up; `hook_form` is each field of the
@@ -44,12 +45,17 @@ class Provider:
     media_types: tuple[str, ...]
     event_header: str
     id_header: str
+    kept_headers: tuple[str, ...]
     proofs: Mapping[str, Mapping[str, str]]
     hint: str
     hook_form: tuple[tuple[str, str], ...]
     open_forge: Callable[[ForgeAccess], Forge]
     events: Mapping[str, str] = field(default_factory=dict)
     guess_event: Callable[[bytes], str | None] = lambda _: "push"
+
+    def headers_to_keep(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Those of a request that are stored, however many others came with them."""
+        return {name: headers[name] for name in self.kept_headers if name in headers}
 
 
 def proof(header: str, description: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from shared import __version__
 from shared.errors import TransientError
 from shared.infra.http_transport import ProxyUnreachable, make_transports
 from shared.infra.outgoing import Outgoing
-from shared.infra.redaction import mask
+from shared.infra.redaction import mask, mask_beginning
 from shared.infra.socket_deadlines import within
 
 USER_AGENT = f"tagship/{__version__}"
@@ -41,7 +41,8 @@ class Answer:
 
 def redacted(answer: Answer, secret: str, longest: int | None = None) -> Answer:
     """The answer as people may read it: without the secret, however the other side echoes it, and `longest` bytes at most."""
-    return replace(answer, body=mask(answer.body[:longest], secret))
+    body = mask(answer.body, secret) if longest is None else mask_beginning(answer.body, secret, longest)
+    return replace(answer, body=body)
 
 
 class Deadline:

@@ -30,7 +30,10 @@ def _flatten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapp
 
 def _trace(value: Any) -> Any:
     """A trace keeps its line breaks; the end of a long one says what happened."""
-    return visible(value[-_LONGEST_TRACE:], lines=True).replace("\t", "\\t") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    cut = value if len(value) <= _LONGEST_TRACE else _blot(value)[-_LONGEST_TRACE:]
+    return visible(cut, lines=True).replace("\t", "\\t")
 
 
 def _write_trace(stream: TextIO, exc_info: Any) -> None:
@@ -55,16 +58,22 @@ class _Hiding:
         self._renderer = renderer
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
-        line = str(self._renderer(logger, name, event))
-        for secret in _hidden:
-            if secret in line:
-                line = line.replace(secret, "***")
-        return line
+        return _blot(str(self._renderer(logger, name, event)))
+
+
+def _blot(text: str) -> str:
+    for secret in _hidden:
+        if secret in text:
+            text = text.replace(secret, "***")
+    return text
 
 
 def _flat(value: Any) -> Any:
     if isinstance(value, str):
-        return visible(value[:_LONGEST_VALUE])
+        cut = value[:_LONGEST_VALUE]
+        if cut is not value:  # blotted before it is cut: half a secret would be recognized no longer
+            cut = _blot(value)[:_LONGEST_VALUE]
+        return visible(cut)
     if isinstance(value, list | tuple):
         return [_flat(item) for item in value]
     if isinstance(value, dict):

@@ -13,17 +13,18 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.ids import new_id
 from shared.domain.job_states import JobState, Trigger
+from shared.domain.names import clean
 from shared.domain.push import Push
 from shared.domain.reasons import Reason
 from shared.domain.rules import Decision, Source, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
 from shared.ledger import identities, job_keys, job_transitions, recollects, repeated_moves
-from shared.ledger.masked_headers import mask_headers as mask_headers
 from shared.ledger.tables import deliveries, jobs, payloads
 
 _DECIDED_BY_RULES = (Reason.NO_RULE, Reason.BRANCH_NOT_MATCHED, Reason.VERSION_REFUSED)  # why a delivery was ignored
 _KEPT_REFUSALS = 1_000
+_LONGEST_HEADER = 1_000
 
 
 class Receipt(NamedTuple):
@@ -39,7 +40,7 @@ class Receipt(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A verified delivery and what it becomes, to be stored."""
+    """A verified delivery and what it becomes, to be stored. `headers`: those of its provider's `kept_headers` alone."""
 
     provider: str
     hook: Hook
@@ -116,7 +117,8 @@ def delivery_values(arrival: Arrival) -> dict[str, Any]:
 
 
 def payload_values(arrival: Arrival, seq: int) -> dict[str, Any]:
-    return {"delivery_seq": seq, "headers": mask_headers(arrival.headers), "body": arrival.body}
+    headers = {name: clean(value[:_LONGEST_HEADER]) for name, value in arrival.headers.items()}
+    return {"delivery_seq": seq, "headers": headers, "body": arrival.body}
 
 
 def _again(connection: Connection, arrival: Arrival) -> Receipt:

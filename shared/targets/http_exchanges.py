@@ -9,7 +9,7 @@ from typing import Any
 from shared.domain.names import clean
 from shared.domain.times import rfc3339
 from shared.infra.http_client import Answer
-from shared.infra.redaction import LONGEST_SPELLING, mask, mask_text
+from shared.infra.redaction import mask_beginning
 
 LONGEST_BODY = 2_000  # bytes of each body that are kept
 MOST = 8  # exchanges of one attempt: the first half of these, and the last
@@ -92,16 +92,14 @@ def _response(answer: Answer, token: str) -> Json:
 
 
 def _beginning(body: bytes | None, token: str) -> Json:
-    """Masked before it is cut, so that no half of a token is left at the end."""
     if body is None:
         return {"bytes": 0, "body": None, "is_cut": False}
-    text = mask(body[: LONGEST_BODY + LONGEST_SPELLING * len(token)], token)
     return {
         "bytes": len(body),
-        "body": clean(text[:LONGEST_BODY].decode("utf-8", "replace")),
+        "body": clean(mask_beginning(body, token, LONGEST_BODY).decode("utf-8", "replace")),
         "is_cut": len(body) > LONGEST_BODY,
     }
 
 
 def _masked(text: str, token: str) -> str:
-    return mask_text(text, token)[:_LONGEST_VALUE]
+    return mask_beginning(text.encode("utf-8", "replace"), token, _LONGEST_VALUE).decode("utf-8", "ignore")

@@ -55,6 +55,21 @@ def refusal(name: str, request: Incoming, *secrets: str) -> str:
     return str(caught.value)
 
 
+@EVERY_PROVIDER
+def test_what_is_read_again_is_kept_and_no_proof_is(name: str) -> None:
+    provider = PROVIDERS[name]
+    assert {provider.event_header, provider.id_header, "content-type"} <= set(provider.kept_headers)
+    assert not {str(proof["name"]).lower() for proof in provider.proofs.values()} & set(provider.kept_headers)
+    assert all(header == header.lower() for header in provider.kept_headers)
+
+
+@EVERY_FILE
+def test_a_webhook_reads_the_same_with_the_headers_that_are_kept(file: Path) -> None:
+    request, provider = request_of(file), PROVIDERS[file.parent.name]
+    kept = Incoming(provider.headers_to_keep(request.headers), request.body)
+    assert provider.read(kept) == provider.read(request)
+
+
 # --- the registry ----------------------------------------------------------------------------------------------------
 
 

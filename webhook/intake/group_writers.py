@@ -96,7 +96,7 @@ class PostgresStore:
             raise CannotStore(f"{type(problem).__name__}: {problem}") from problem
         except psycopg.Error as problem:  # one of them is not new, or not fit: each alone will tell which
             if not isinstance(problem, psycopg.IntegrityError):
-                logger.warning("group.unfit", error=type(problem).__name__, cause=str(problem)[:300], deliveries=len(arrivals))
+                logger.warning("group.unfit", error=type(problem).__name__, cause=str(problem), deliveries=len(arrivals))
             raise bulk_insert.NotAllNew from problem
 
     async def _open(self) -> psycopg.AsyncConnection:

@@ -26,6 +26,17 @@ PROVIDER = Provider(
     media_types=("application/json", "application/x-www-form-urlencoded"),
     event_header="x-github-event",
     id_header="x-github-delivery",
+    kept_headers=(
+        "x-github-event",
+        "x-github-delivery",
+        "content-type",
+        "user-agent",
+        "x-github-hook-id",
+        "x-github-hook-installation-target-id",
+        "x-github-hook-installation-target-type",
+        "x-github-enterprise-host",
+        "x-github-enterprise-version",
+    ),
     events={"tag_push": "push"},
     proofs={
         "githubSignature": proof("X-Hub-Signature-256", "sha256= and the HMAC of the body with GITHUB_WEBHOOK_SECRET"),

@@ -26,6 +26,17 @@ PROVIDER = Provider(
     media_types=("application/json",),
     event_header="x-gitlab-event",
     id_header="idempotency-key",
+    kept_headers=(
+        "x-gitlab-event",
+        "webhook-id",
+        "idempotency-key",
+        "content-type",
+        "user-agent",
+        "webhook-timestamp",
+        "x-gitlab-webhook-uuid",
+        "x-gitlab-event-uuid",
+        "x-gitlab-instance",
+    ),
     events={"push": "Push Hook", "tag_push": "Tag Push Hook", "system": "System Hook"},
     guess_event=guess_event,
     proofs={

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.domain.commit_range import payload_range, with_files
+from shared.domain.names import is_full_name
 from shared.domain.push import Commit, FileChange, Push
 from shared.domain.reduced_bodies import smaller
 from shared.domain.release_plan import Listed, fit_repository, is_email, plan_commits, plan_release
@@ -170,17 +174,34 @@ def test_a_missing_message_is_an_empty_one_never_null() -> None:
     [
         ("acme/shop", "acme/shop"),
         ("a" * 30 + "/" + "b" * 33, "a" * 30 + "/" + "b" * 33),
-        ("a" * 30 + "/" + "b" * 34, "b" * 34),
+        ("a" * 30 + "/" + "b" * 34, "~0b1e/" + "a" * 7 + "/" + "b" * 34),
         (
             "acme/platform-engineering/commerce/storefront-services/checkout/basket-service",
-            "commerce/storefront-services/checkout/basket-service",
+            "~0b1e/torefront-services/checkout/basket-service",
         ),
-        ("acme/" + "r" * 100, "r" * 64),
+        ("acme/" + "r" * 100, "~0b1e/" + "r" * 42),
     ],
 )
-def test_a_repository_name_fits_into_64_characters_by_its_last_segments(name: str, fitted: str) -> None:
-    assert fit_repository(name) == fitted
-    assert len(fitted) <= 64
+def test_a_repository_name_fits_into_64_characters_by_its_end(name: str, fitted: str) -> None:
+    found = fit_repository(name)
+    assert re.sub(r"^~[0-9a-f]{20}/", "~0b1e/", found) == fitted
+    assert len(found) <= 64
+
+
+@given(
+    st.lists(st.sampled_from(["a", "a" * 40, "b/c", "x" * 63]), min_size=1, max_size=8).map("/".join),
+    st.lists(st.sampled_from(["a", "a" * 40, "b/c", "x" * 63]), min_size=1, max_size=8).map("/".join),
+    st.sampled_from([64, 200]),
+)
+def test_no_two_repositories_get_one_name(one: str, other: str, most: int) -> None:
+    assert (fit_repository(one, most) == fit_repository(other, most)) is (one == other)
+    assert len(fit_repository(one, most)) <= most
+
+
+def test_a_long_path_takes_no_other_repositorys_name() -> None:
+    victim = "group/project"
+    assert fit_repository(f"{'long-' * 12}/{victim}") != victim
+    assert not is_full_name(fit_repository(f"{'long-' * 12}/{victim}"))
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
