@@ -22,9 +22,13 @@ MAX_MESSAGE = 65_536
 MAX_PATH = 4_096
 LONGEST_TIME = 64
 
-# One bracket more than may be, those inside of texts not counted (release notes are full of them). No place is looked at
-# twice, also where a text has no end, and nothing is kept.
-_TOO_MANY = re.compile(rb'(?:(?:[^"\[{]++|"(?:[^"\\]++|\\.)*+"?)*+[\[{]){%d}+' % (MAX_CONTAINERS + 1), re.DOTALL)
+MAX_VALUES = 1_000_000  # GitHub's largest push, 2,048 commits of 240 paths each, has some 550,000
+
+# One bracket, or comma, more than may be, those inside of texts not counted (release notes are full of them). No place is
+# looked at twice, also where a text has no end, and nothing is kept.
+_OUTSIDE = rb'(?:(?:[^"%s]++|"(?:[^"\\]++|\\.)*+"?)*+[%s]){%d}+'
+_TOO_MANY = re.compile(_OUTSIDE % (rb"\[{", rb"\[{", MAX_CONTAINERS + 1), re.DOTALL)
+_TOO_LONG = re.compile(_OUTSIDE % (rb",", rb",", MAX_VALUES), re.DOTALL)
 
 
 def read_json(body: bytes) -> Fields:
@@ -33,11 +37,13 @@ def read_json(body: bytes) -> Fields:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that `body` holds. Raises BadPayload unless it is UTF-8, bounded in its depth and its number of lists
-    and objects, and an object."""
+    """The JSON object that `body` holds. Raises BadPayload unless it is UTF-8, bounded in its depth and its numbers of values,
+    lists and objects, and an object."""
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > MAX_CONTAINERS and _TOO_MANY.match(body):
         raise BadPayload(f"the body holds more than {MAX_CONTAINERS} lists and objects")
+    if len(body) >= MAX_VALUES and body.count(b",") >= MAX_VALUES and _TOO_LONG.match(body):
+        raise BadPayload(f"the body holds more than {MAX_VALUES} values")
     try:
         value = parse_json(body)
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from shared.config.settings import from_env
-from shared.forges.stored_payload import read_stored_push
+from shared.forges.reading import read_stored_push
 from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.ledger.retention import Retention

@@ -18,6 +18,7 @@ from shared.errors import (
     NotFound,
     TagshipError,
     TooManyRefusals,
+    TransientError,
     UnknownProvider,
     UnsupportedBody,
     forget_frames,
@@ -69,6 +70,9 @@ def answer_to(error: Exception) -> Response:
     if isinstance(error, CannotStore):
         logger.error("storage.failed", error=type(error).__name__, cause=str(error))
         return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
+    if isinstance(error, TransientError):
+        logger.error("request.unserved", cause=str(error))
+        return problem(503, f"{error}; send it again", {"Retry-After": "5"})
     if isinstance(error, TooManyRefusals):
         return problem(429, str(error), {"Retry-After": str(error.retry_after)})
     if isinstance(error, TagshipError):

@@ -9,15 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.domain.webhook import Incoming
-from shared.forges import PROVIDERS
-from shared.forges.large_bodies import is_large
-from shared.forges.provider import Provider
+from shared.forges.reading import is_large
 from shared.infra import asgi
 from shared.infra.asgi import Admit, Limits, Quick
 from shared.infra.asgi_head import Scope
 from webhook.http import problems
 from webhook.intake.group_commit import Outcome
-from webhook.intake.receiver import Denied, Intake, finish, judge, store
+from webhook.intake.receiver import PROOFS, Denied, Intake, finish, judge, store
 
 _QUICK_BYTES = 128 * 1024  # a few milliseconds of reading; a larger body must not hold up the event loop
 _NOBODYS_BYTES = 64 * 1024  # of a request that is no webhook and says not even by a cookie whose it is
@@ -29,24 +27,18 @@ def admit(intake: Intake, sender_of: SenderOf) -> Admit:
     """Says of a request whose body is still to come how large it may be, or answers it at once: a webhook without a signature
     or token is refused whatever its body holds."""
     largest = Limits().max_body
-    proofs = {name: _proof_headers(PROVIDERS[name]) for name in intake.keyrings}
 
     def look(scope: Scope, headers: Mapping[str, str]) -> int | Awaitable[asgi.Answer]:
         if scope["method"] != "POST" or not scope["path"].startswith(_PATH):
             return largest if "authorization" in headers or "cookie" in headers else _NOBODYS_BYTES
         name = scope["path"][len(_PATH) :].removesuffix("/")
-        if name not in proofs:
+        if name not in intake.keyrings:
             return _NOBODYS_BYTES
-        for header in proofs[name]:
-            if header in headers:
-                return largest
+        if not PROOFS[name].isdisjoint(headers):
+            return largest
         return _take(intake, name, Incoming(headers, b""), sender_of(_peer(scope), headers))
 
     return look
-
-
-def _proof_headers(provider: Provider) -> tuple[str, ...]:
-    return tuple(str(proof["name"]).lower() for proof in provider.proofs.values())
 
 
 def _peer(scope: Scope) -> str:

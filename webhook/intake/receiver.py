@@ -17,6 +17,7 @@ from shared.domain.webhook import Hook, Incoming, media_type
 from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody, forget_frames
 from shared.forges import PROVIDERS
 from shared.forges.provider_interface import Provider
+from shared.forges.reading import read_webhook
 from shared.infra import asgi, logs
 from shared.infra.asgi_head import HEADERS
 from shared.ledger import deliveries
@@ -33,6 +34,9 @@ from webhook.services import Notifier
 
 blueprint = Blueprint("receive", __name__)
 logger = logs.get(__name__)
+
+# provider -> the headers, in lower case, of which a request must have one to be looked at
+PROOFS = {name: frozenset(str(proof["name"]).lower() for proof in each.proofs.values()) for name, each in PROVIDERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,10 @@ def judge(intake: Intake, name: str, incoming: Incoming, sender: str | None) -> 
     provider, keyring, now = PROVIDERS[name], intake.keyrings[name], datetime.now(UTC)
     vouching: Sequence[str] = ()
     try:
+        if not PROOFS[name].isdisjoint(incoming.headers):  # else verify says what is missing
+            _check_body(provider, incoming.headers)
         vouching = provider.verify(incoming, keyring.secrets, now)
-        _check_body(provider, incoming.headers)
-        hook = _bind(provider.read(incoming, with_commits=False), vouching, keyring)
+        hook = _bind(read_webhook(name, incoming, with_commits=False), vouching, keyring)
     except Rejected as fault:
         forget_frames(fault)
         try:

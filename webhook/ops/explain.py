@@ -14,6 +14,7 @@ from shared.domain.webhook import Incoming
 from shared.errors import BadPayload, UnknownProvider
 from shared.forges import PROVIDERS
 from shared.forges.provider_interface import Provider
+from shared.forges.reading import read_webhook
 from webhook.ops import shapes
 
 
@@ -51,7 +52,7 @@ def explain(provider: str, event: str, body: bytes, rules: Rules, now: datetime)
     headers = {sender.event_header: spelled, sender.id_header: "explain", "content-type": "application/json"}
     if body.startswith(b"payload="):
         headers["content-type"] = "application/x-www-form-urlencoded"
-    content = sender.read(Incoming(headers, body)).content
+    content = read_webhook(provider, Incoming(headers, body)).content
     decision = decide(content, rules)
     return Explanation(
         event=spelled,

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from shared.domain.push import Push
 from shared.domain.rules import Decision, Rules, decide
 from shared.errors import Conflict, NotFound, Rejected
-from shared.forges.stored_payload import read_stored_push
+from shared.forges.reading import read_stored_push
 from shared.ledger import audit, bulk_acts
 from shared.ledger import deliveries as ledger
 from shared.ledger.rows import DeliveryRow

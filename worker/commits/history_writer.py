@@ -16,7 +16,7 @@ from shared.domain.identity import patterns_left_behind
 from shared.domain.push import Repository
 from shared.domain.rules import NO_RULES, Rules
 from shared.errors import Rejected
-from shared.forges.stored_payload import read_stored_push
+from shared.forges.reading import read_stored_push
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import identities, partial_jobs, pending_pushes, push_history

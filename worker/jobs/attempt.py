@@ -16,7 +16,7 @@ from shared.domain.release_answer import count_commits, has_other_projects
 from shared.domain.release_plan import plan_release
 from shared.domain.rules import Rules, Target
 from shared.errors import PermanentError, Rejected
-from shared.forges.stored_payload import read_stored_push
+from shared.forges.reading import read_stored_push
 from shared.infra.http_client import Deadline
 from shared.ledger.claims import Claimed
 from shared.ledger.contributions import Contribution

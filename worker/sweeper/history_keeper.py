@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Engine
 
 from shared.domain.rules import Rules
+from shared.errors import TransientError
+from shared.infra import logs
 from shared.infra.database import reading
 from shared.ledger import pending_pushes, push_history
 from worker.commits.history_writer import log_step
 
+logger = logs.get(__name__)
 WRITE_EVERY = timedelta(seconds=2)
 FORGET_EVERY = timedelta(minutes=1)
 _REPOSITORIES = 10  # a step
@@ -38,5 +41,8 @@ class LogKeeper:
             waiting = pending_pushes.repositories(connection, _REPOSITORIES)
         written = 0
         for provider, repository in waiting:
-            written += log_step(self._engine, provider=provider, repository=repository, rules=self._rules)
+            try:
+                written += log_step(self._engine, provider=provider, repository=repository, rules=self._rules)
+            except TransientError as problem:  # of a large body: the other repositories' are read all the same
+                logger.warning("commits.unread", repository=repository, cause=str(problem))
         return written
