@@ -121,7 +121,7 @@ def _list(connection: Connection, visitor: Visitor, org: Organization) -> str:
     return render_template("releases.html", **shown, turn_url=lambda cursor: url_for(".show_releases", **kept, cursor=cursor))
 
 
-@routes.get("/organizations/<org>/releases/<version>/files/<int:number>/")
+@routes.get("/organizations/<org>/releases/<version>/files/<int(max=9223372036854775807):number>/")  # a row's
 def download_file(org: str, version: str, number: int) -> Response:
     with _visit() as (connection, visitor):
         _, row = _find(connection, visitor, org, version)

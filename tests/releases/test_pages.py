@@ -194,3 +194,9 @@ def test_a_token_or_key_as_user_name_signs_in_to_its_organization(api: Caller, g
     assert "veiled" not in get("/", limited.secret).text
     assert get("/organizations/acme/releases/veiled/", limited.secret).status_code == 404
     assert get("/", grant(scopes=("org:read",)).secret).status_code == 401
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "9223372036854775808", "9223372036854775807", "-1", "%EF%BC%91"])
+def test_an_odd_number_of_a_file_is_no_fault(either_api: Caller, page: FlaskClient, number: str) -> None:
+    either_api.made()
+    assert page.get(f"{ONE}files/{number}/").status_code == 404

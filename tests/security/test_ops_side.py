@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from shared.ledger.reporting_tables import audit
 from shared.ledger.retention import Retention
 from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER
+from tests.security.door import tag
 from webhook.app import create_app
 from webhook.dashboard.sessions import COOKIE
 
@@ -148,6 +151,37 @@ def test_there_is_no_open_route_but_those_that_are_meant_to_be(app: Flask, fille
     }
     assert opened <= meant
     assert {"/healthz", "/readyz", "/sign-in"} <= opened
+
+
+_ODD = ("99999999999999999999", "9" * 400, "9223372036854775808", "-1", "0", "1.5", "%EF%BC%91", "%ED%A0%80", "%FF", "%00")
+
+
+@pytest.mark.parametrize("odd", _ODD)
+def test_no_odd_number_or_name_is_a_fault_at_any_route(app: Flask, odd: str) -> None:
+    client, bearer = client_of(app, OPERATOR), {"Authorization": f"Bearer {OPERATOR}"}
+    for rule in app.url_map.iter_rules():
+        for method in {"GET", "POST"} & (rule.methods or set()):
+            for address in (
+                re.sub(r"<[^<>]+>", odd, rule.rule),
+                f"{re.sub(r'<[^<>]+>', '1', rule.rule)}?cursor={odd}&since={odd}",
+            ):
+                answer = client.open(address, method=method, headers=bearer, data=b"{}" if method == "POST" else None)
+                answer.close()
+                assert answer.status_code < 500 or answer.status_code == 503, (method, address)
+
+
+def test_a_lone_surrogate_in_a_payload_is_shown_on_every_page_of_its_delivery(app: Flask, engine: Engine) -> None:
+    sample = tag(delivery_id="odd", secret="s")
+    body = json.dumps({**json.loads(sample.body), "odd": "\ud800", "\udfff": ["\ude00"]}).encode()
+    signature = "sha256=" + hmac.new(b"s", body, "sha256").hexdigest()
+    headers = {**sample.headers, "X-Hub-Signature-256": signature}
+    client, bearer = client_of(app, OPERATOR), {"Authorization": f"Bearer {OPERATOR}"}
+    answer = client.post("/webhooks/github", data=body, headers=headers)
+    assert answer.status_code in (200, 202)
+    for address in ("/deliveries/odd", "/rules/try?delivery=odd", "/deliveries", "/api/v1/deliveries/odd"):
+        shown = client.get(address, headers=bearer if "/api/" in address else {})
+        assert shown.status_code == 200, address
+    assert "\ufffd" in client.get("/deliveries/odd").text
 
 
 def test_a_reader_cannot_act_at_any_route(app: Flask, engine: Engine, filled: ledger.Filled) -> None:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from shared.domain.job_states import JobState
+from shared.domain.names import clean
 from shared.errors import BadParameter, Conflict, NotFound
 from shared.infra import logs
 from shared.infra.database import reading
@@ -104,7 +105,11 @@ def page(template: str, /, **shown: Any) -> Response:
         with looking() as connection:
             shown["failed_jobs"] = listings.count_up_to(connection, jobs.c.status, JobState.FAILED)
     token = gate().sessions.form_token(session) if session else ""
-    return make_response(render_template(f"dashboard/{template}", role=role, form_token=token, now=formatting.now(), **shown))
+    html = render_template(f"dashboard/{template}", role=role, form_token=token, now=formatting.now(), **shown)
+    try:
+        return make_response(html.encode())
+    except UnicodeEncodeError:  # a payload may hold lone surrogates, which are no text
+        return make_response(clean(html).encode())
 
 
 def fault(status: int, title: str, text: str) -> Response:

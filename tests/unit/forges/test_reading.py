@@ -54,7 +54,7 @@ def test_only_a_large_body_takes_the_process(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_wrong_with_it_is_said_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LARGE", 0)
     for body in (b'{"repository": 1}', b"[" * 1_000, b"\xff"):
-        request = Incoming(request_of(FILES[0]).headers | {"x-github-event": "push"}, body)
+        request = Incoming({**request_of(FILES[0]).headers, "x-github-event": "push"}, body)
         with pytest.raises(BadPayload) as here:
             PROVIDERS["github"].read(request)
         with pytest.raises(BadPayload) as beside:
