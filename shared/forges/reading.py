@@ -41,7 +41,7 @@ def read_webhook(provider: str, incoming: Incoming, *, with_commits: bool = True
     """
     if provider not in PROVIDERS:
         raise UnknownProvider(f"the provider {provider!r} is not known")
-    if not is_large(incoming.body):
+    if len(incoming.body) <= LARGE:  # as `is_large`, without its call: this is the way of every webhook
         return PROVIDERS[provider].read(incoming, with_commits)
     head = {"provider": provider, "headers": dict(incoming.headers), "with_commits": with_commits}
     return _understand(_ask([json.dumps(head).encode(), incoming.body]))

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
 
-from shared.infra.asgi_head import Head, Scope, make_environ, read_head
+from shared.infra.asgi_head import Scope, make_environ, read_head
 from shared.infra.bodies import Arrived, FileBody
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -115,14 +115,10 @@ class FlaskInAsgi:
             status, headers, shown = await admitted
             await self._answer_unread(send, receive, status, headers, shown if isinstance(shown, bytes) else b"")
             return
-        await self._answer_read(scope, receive, send, head, admitted)
-
-    async def _answer_read(self, scope: Scope, receive: Receive, send: Send, head: Head, most: int) -> None:
-        """Read the body, then answer. The body counts until the answer is sent: nothing holds it any longer."""
-        kept = 0
+        kept = 0  # the body counts until the answer is sent: nothing holds it any longer
         arrived = Arrived(self._limits.spool_above, self._limits.spool_folder)
         try:
-            body = await self._read(receive, arrived, head.announced, most)
+            body = await self._read(receive, arrived, head.announced, admitted)
             if isinstance(body, Refusal):
                 arrived.close()
                 await self._refuse_body(send, receive, body)

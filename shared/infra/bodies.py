@@ -49,8 +49,11 @@ class Arrived:
         """Raises OSError where a file or the memory cannot take it."""
         self.size += len(chunk)
         if self.file is None and (self._above is None or self.size <= self._above):
-            self._keep(chunk)
-            self.held += len(chunk)
+            self.held = self.size
+            if self.size <= _HEAP:
+                self._chunks.append(chunk)
+            else:
+                self._map(chunk)
             return
         if self.file is None:
             self.file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  closed by `close`
@@ -58,11 +61,9 @@ class Arrived:
             self.held = 0
         self.file.write(chunk)
 
-    def _keep(self, chunk: bytes) -> None:
+    def _map(self, chunk: bytes) -> None:
         if not self._maps:
             self._chunks.append(chunk)
-            if self.size <= _HEAP:
-                return
             chunk, self._chunks = b"".join(self._chunks), []
             self._maps.append(mmap.mmap(-1, _MAP))
         rest = memoryview(chunk)
@@ -98,7 +99,8 @@ class Arrived:
 
     def close(self) -> None:
         """Let go of all of it."""
-        self._drop()
+        if self._maps or self._chunks:
+            self._drop()
         if self.file is not None:
             with suppress(OSError):  # what a full disk did not take, it does not take now, either
                 self.file.close()

@@ -36,13 +36,9 @@ def admit(intake: Intake, sender_of: SenderOf) -> Admit:
             return _NOBODYS_BYTES
         if not PROOFS[name].isdisjoint(headers):
             return largest
-        return _take(intake, name, Incoming(headers, b""), sender_of(_peer(scope), headers))
+        return _take(intake, name, Incoming(headers, b""), sender_of((scope.get("client") or ("",))[0], headers))
 
     return look
-
-
-def _peer(scope: Scope) -> str:
-    return str((scope.get("client") or ("",))[0])
 
 
 def quickly(intake: Intake, sender_of: SenderOf) -> Quick:
@@ -62,7 +58,7 @@ def quickly(intake: Intake, sender_of: SenderOf) -> Quick:
         name = scope["path"][len(_PATH) :].removesuffix("/")
         if name not in intake.keyrings:
             return None
-        sender, incoming = sender_of(_peer(scope), headers), Incoming(headers, body)
+        sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)
         if is_large(body):
             return _take(intake, name, incoming, sender, apart, is_alone=True)
         return _take(intake, name, incoming, sender, beside if len(body) > _QUICK_BYTES else None)
