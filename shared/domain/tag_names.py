@@ -24,6 +24,7 @@ _SPLIT_DATE = re.compile(r"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_](?:0?[1-9]
 # Pieces between separators. A hash with a `v` or `g` before it may be broken by `_`, as Jenkins' plugins write it.
 _PLAIN_PIECE = re.compile(r"[^-_./@=:+ ]+")
 _MARKED_PIECE = re.compile(r"(?<![^-./@=:+ ])[vg][0-9a-f_]++(?![^-./@=:+ ])")
+_LONGEST_PREFIXED = 255
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 _MASK, _MARKED_MASK = "\x01", "\x02"  # git allows neither in a name
 _TOKEN = re.compile(r"[0-9]+|[\x01\x02]+|[^\W0-9_]+")
@@ -45,9 +46,9 @@ def read_tag(name: str, *, final_suffixes: Sequence[str] = (), templates: Sequen
 
 
 def line_prefix(tag: TagName) -> str:
-    """What this name and its like begin with: `api` of `api/v1.0`; "" where the line has no component."""
+    """What this name and its like begin with: `api` of `api/v1.0`; "" where the line has no component, or the name is long."""
     lowered = tag.name.lower()
-    if tag.line.sort != "version" or len(lowered) != len(tag.name):
+    if tag.line.sort != "version" or not len(lowered) == len(tag.name) <= _LONGEST_PREFIXED:
         return ""
     ends = range(len(tag.component), len(lowered))
     end = next((end for end in ends if tag.component and _component(lowered[:end]) == tag.component), 0)
@@ -67,7 +68,12 @@ def check_template(template: str) -> str | None:
 
 
 def _fit(template: str, lowered: str) -> tuple[str, str] | None:
-    """(component, version) of a name that fits. The version begins with a digit."""
+    """(component, version) of a name that fits. The version begins with a digit.
+
+    The ends are compared first: a pattern that begins at any place and fails at the end alone is quadratic.
+    """
+    if not (lowered.startswith(template.partition("{")[0]) and lowered.endswith(template.rpartition("}")[2])):
+        return None
     pattern = (
         re.escape(template).replace(r"\{version\}", "(?P<version>[0-9].*)").replace(r"\{component\}", "(?P<component>.+?)")
     )
@@ -169,11 +175,13 @@ def _find_dotted(masked: str) -> re.Match[str] | None:
         return dated
     chosen = first
     if _component(masked[: first.start()]):
-        for later in _DOTTED.finditer(masked, first.end()):
-            between = masked[first.end() : later.start()]
+        end, belongs = first.end(), False
+        for later in _DOTTED.finditer(masked, end):
+            between, end = masked[end : later.start()], later.end()
+            belongs = belongs or any(token in words.BELONGS_BEFORE for token in _tokens(between))
             if not between.endswith(("-", "_", "-v", "_v")):
                 continue
-            if any(token in words.BELONGS_BEFORE for token in _tokens(between)):
+            if belongs:
                 break
             chosen = later
     return chosen

@@ -147,14 +147,20 @@ def last_pushes(connection: Connection, repository_key: str) -> list[LoggedPush]
     return [_logged(row) for row in connection.execute(statement)]
 
 
+_MOST_ANNOUNCED = 100_000
+
+
 def announced_tags(connection: Connection, repository_key: str) -> dict[str, str]:
-    """{tag name: commit} as the pushes announced them, deleted ones left out, moved ones where they are now."""
+    """{tag name: commit} as the newest 100,000 pushes of tags announced them, deleted ones left out, moved ones where they
+    are now."""
     statement = (
         sa.select(pushes.c.ref, pushes.c.sha)
         .where(pushes.c.repository_key == repository_key, pushes.c.ref.like("refs/tags/%"))
-        .order_by(pushes.c.seq)
+        .order_by(pushes.c.seq.desc())
+        .limit(_MOST_ANNOUNCED)
     )
-    latest = {row.ref.removeprefix("refs/tags/"): row.sha for row in connection.execute(statement)}
+    newest_first = connection.execute(statement).all()
+    latest = {row.ref.removeprefix("refs/tags/"): row.sha for row in reversed(newest_first)}
     return {name: sha for name, sha in latest.items() if sha is not None}
 
 

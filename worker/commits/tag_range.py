@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from shared.domain.commit_range import Range, payload_range
 from shared.domain.earlier_releases import allowed, allowed_prereleases, find_earlier
@@ -25,6 +26,12 @@ from worker.commits.push_log import PushLog
 _LISTS_LAG = timedelta(minutes=40)  # replicas, and pages of a long list that are kept for half an hour between attempts
 _NOT_SPLIT = "a nearer release lies inside a push, whose list cannot be split"
 _NO_CHAIN = "the log's chain of pushes does not reach the previous release"
+
+
+@lru_cache(maxsize=20_000)
+def _read_tag(name: str, naming: NamingRules) -> TagName:
+    """Kept, because the job of each tag reads the names of all: somebody's thousands of odd tags would be everybody's wait."""
+    return read_tag(name, final_suffixes=naming.final_suffixes, templates=naming.templates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +162,7 @@ class TagRange:
         return self.rules.naming_for(self.push.repository.key)
 
     def _read(self, name: str) -> TagName:
-        return read_tag(name, final_suffixes=self._naming.final_suffixes, templates=self._naming.templates)
+        return _read_tag(name, self._naming)
 
     def _question(self, releases: Sequence[Release], history: ForgeHistory | None) -> Question:
         return Question(

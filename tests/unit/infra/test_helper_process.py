@@ -12,7 +12,7 @@ from shared.infra.helper_process import Helper, HelperDied
 
 @pytest.fixture
 def helper() -> Iterator[Helper]:
-    made = Helper("tests.odd_helper", seconds=20)
+    made = Helper("tests.odd_helper", seconds=100)
     yield made
     made.close()
 
