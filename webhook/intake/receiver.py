@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, request
 from pydantic_core import to_json
-from sqlalchemy.engine import Engine
 
 from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
@@ -45,7 +44,6 @@ class Intake:
     """What the receiver works with; built once by `create_app`."""
 
     rules: Rules
-    engine: Engine
     notifier: Notifier
     group_commit: GroupCommit
     refusals: Refusals
@@ -94,8 +92,7 @@ def receive(name: str) -> Response:
         if admitted.write is not None:
             admitted.write()
         raise admitted.fault
-    with intake.engine.begin() as connection:
-        receipt = deliveries.accept(connection, admitted.arrival)
+    receipt = intake.group_commit.store_alone(admitted.arrival)
     intake.notifier.notify(receipt.knock)
     status, content_headers, body = _finish(intake, admitted, receipt, started)
     return Response(body, status=status, headers=content_headers)
