@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 ROOT = Path(__file__).parents[1]
-_START_SECONDS = 30
+_START_SECONDS = 60
 
 
 class Served:

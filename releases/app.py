@@ -34,6 +34,7 @@ from releases.routes import (
 )
 from shared.infra import logs, visible_text
 from shared.infra.database import reading
+from shared.infra.postgres import is_pooled
 
 _API = "/api/0"
 _LOCK_WAIT = "SET lock_timeout = '10s'"
@@ -112,6 +113,8 @@ def _now() -> datetime:
 
 
 def _limit_lock_waits(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
+    if is_pooled(connection):  # others get the session next; the limit of every statement holds there
+        return
     cursor = connection.cursor()
     cursor.execute(_LOCK_WAIT)
     cursor.close()

@@ -16,7 +16,8 @@ from releases.tenancy import shared_releases
 from shared.config.settings import from_env
 from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Limits, Refusal
-from shared.infra.database import make_engine
+from shared.infra.database import CONNECTIONS, make_engine
+from shared.infra.postgres import BACKGROUND_REPLY_SECONDS
 
 _FORM_BYTES = 2**20  # around the contents of a request
 _IN_MEMORY = 2**20  # of a body
@@ -26,7 +27,12 @@ def create() -> FlaskInAsgi:
     settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
     logs.setup(settings.log_format, settings.log_level)
     logs.hide(settings.every_secret())
-    engine = make_engine(settings.releases_database_url)
+    engine = make_engine(
+        settings.releases_database_url,
+        "tagship-releases",
+        connections=settings.database_connections or CONNECTIONS,
+        reply_seconds=BACKGROUND_REPLY_SECONDS,
+    )
     kept = read_settings(settings)
     app = create_app(
         engine,

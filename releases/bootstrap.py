@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from releases.tenancy import credentials, organizations
 from shared.config.settings import Settings
 from shared.errors import SchemaError, SettingsError
-from shared.infra.database import make_engine
+from shared.infra.database import CONNECTIONS, make_engine
 from shared.infra.schema import Schema
 
 SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version", remedy="python -m releases serve")
@@ -19,7 +19,9 @@ SCHEMA = Schema(Path(__file__).parent / "migrations", "releases_alembic_version"
 
 def open_database(settings: Settings) -> Engine:
     """An engine whose schema is this program's. Raises SettingsError in place of whatever the driver says."""
-    engine = make_engine(settings.releases_database_url)
+    engine = make_engine(
+        settings.releases_database_url, "tagship-releases", connections=settings.database_connections or CONNECTIONS
+    )
     try:
         SCHEMA.upgrade(engine)
     except (sa.exc.OperationalError, OSError) as problem:

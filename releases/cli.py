@@ -26,7 +26,7 @@ from shared.config.settings import from_env
 from shared.errors import SettingsError
 from shared.infra import logs
 from shared.infra.exit_codes import NOTHING_MATCHED
-from shared.infra.network import why_not_bound
+from shared.infra.server import check_free
 from shared.infra.server import serve as serve_app
 from shared.infra.visible_text import isolated
 
@@ -90,8 +90,7 @@ def serve() -> None:
     visitors.read_setting(settings)
     shared_releases.read_setting(settings)
     # First: a second server must not touch the first one's token. The server itself would share the port, or die with a trace.
-    if (why := why_not_bound(settings.host, settings.releases_port)) is not None:
-        raise SettingsError([f"RELEASES_PORT: {why}"])
+    check_free("RELEASES_PORT", settings.host, settings.releases_port)
     engine = bootstrap.open_database(settings)
     bootstrap.seed(engine, settings)
     # Two processes writing one SQLite file wait by sleeping; PostgreSQL has no such limit.

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from kombu.entity import Exchange, Queue
@@ -21,6 +22,8 @@ from shared.infra import logs
 TASK = "tagship.run_jobs"  # one stable name and one argument (a list of job ids), so that a rolling deploy drops nothing
 QUEUE = "tagship"
 LARGEST_KNOCK = 16  # ids in one message: a burst costs the broker and the worker one message for many jobs
+_PROBE = "tagship.probe"
+_LOOK_EVERY_SECONDS = 5.0
 _WAITING = 20_000
 _PAUSE_SECONDS = 1.0
 # A message costs as much as half a request. What comes soon after another knock waits for company; a lone one never does.
@@ -32,10 +35,11 @@ logger = logs.get(__name__)
 
 def make_celery(broker_url: str | None) -> Celery:
     """The Celery app. Without a broker it can be built all the same; publishing then fails at once."""
-    app = Celery("tagship", broker=broker_url or "redis://127.0.0.1:1/0")
+    address, more = _split_sentinels(broker_url or "redis://127.0.0.1:1/0")
+    app = Celery("tagship", broker=address)
     app.conf.update(
         # Reads and connects are bounded: kombu's own defaults wait for ever on a server that accepts and stays silent.
-        broker_transport_options=_transport_options(broker_url or "redis://"),
+        broker_transport_options=_transport_options(broker_url or "redis://") | more,
         broker_connection_timeout=3,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # the default gives up after 100 tries
@@ -70,7 +74,17 @@ def make_celery(broker_url: str | None) -> Celery:
 
 
 def _is_redis(broker_url: str | None) -> bool:
-    return broker_url is None or broker_url.startswith("redis")
+    return broker_url is None or broker_url.startswith(("redis", "sentinel"))
+
+
+def _split_sentinels(broker_url: str) -> tuple[str, dict[str, str]]:
+    """kombu reads the name of the master from its options, and the number of the database from each address."""
+    address, _, query = broker_url.partition("?")
+    if not address.startswith("sentinel://"):
+        return broker_url, {}
+    database = urlsplit(address.rpartition(";")[2]).path
+    each = [part if urlsplit(part).path.strip("/") else part.rstrip("/") + database for part in address.split(";")]
+    return ";".join(each), {"master_name": parse_qs(query)["master_name"][0]}
 
 
 def _make_queue() -> Queue:
@@ -119,6 +133,40 @@ def queue_length(app: Celery) -> int:
         # prefix there (EXISTS is not among its prefixed commands) and says that no queue exists.
         declared = connection.default_channel.queue_declare(queue=QUEUE, durable=True, auto_delete=False)
         return int(declared.message_count)
+
+
+def check_broker(app: Celery) -> None:
+    """Write to the broker: one that only reads, or is full, takes no message either. Raises what the broker's client raises."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=3)
+        channel = connection.default_channel
+        if (acquire := getattr(channel, "conn_or_acquire", None)) is not None:  # Redis
+            with acquire() as client:
+                client.set(_PROBE, b"1", ex=60)
+        else:  # no queue takes it: the broker confirms it, and drops it
+            channel.basic_publish(channel.prepare_message(b""), exchange="", routing_key=_PROBE, timeout=3)
+
+
+class BrokerWatch:
+    """Whether the broker is down: looked at when somebody asks, at most once in five seconds, by one thread at a time."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._look_at = 0.0
+        self._is_down = False
+
+    def is_down(self) -> bool:
+        if time.monotonic() >= self._look_at and self._lock.acquire(blocking=False):
+            try:
+                check_broker(self._app)
+                self._is_down = False
+            except Exception:  # whatever the broker's client raises
+                self._is_down = True
+            finally:
+                self._look_at = time.monotonic() + _LOOK_EVERY_SECONDS
+                self._lock.release()
+        return self._is_down
 
 
 class Notifier:

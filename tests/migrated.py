@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.url import URL
 
-from shared.infra.database import make_engine
-from shared.infra.schema import Schema, prepare_file
+from shared.infra.database import make_engine, prepare_file
+from shared.infra.schema import Schema
 
 
 def migrate(engine: Engine, schema: Schema) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from releases.cli import main as releases_main
 from shared.config import schema
+from shared.config.near_names import OURS
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.job_warnings import WarningCode
 from shared.domain.reasons import Reason
@@ -59,6 +60,7 @@ def test_each_noun_of_the_endpoints_command_line_is_named() -> None:
 def test_each_setting_is_named() -> None:
     names = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(names) > 20
+    assert sorted(OURS - {*names}) == [], "these are missing in .env.example"
     assert [name for name in names if f"`{name}`" not in SECTIONS["2"]] == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -14,8 +15,10 @@ from shared.config.settings import from_env
 from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.errors import SettingsError
 from shared.infra import logs
+from shared.infra.backup import back_up
 from shared.infra.database import make_engine
 from shared.infra.exit_codes import run_command
+from shared.infra.server import check_free
 from shared.infra.server import serve as serve_app
 from shared.infra.visible_text import isolated
 from shared.ledger.tables import SCHEMA
@@ -43,7 +46,8 @@ def serve() -> None:
             [f"no webhook secret is set: give {' or '.join(map(secret_variable, PROVIDER_NAMES))} (a provider without is off)"]
         )
     check_ops_tokens(settings, keyrings)
-    SCHEMA.check(make_engine(settings.database_url))
+    check_free("PORT", settings.host, settings.port)
+    SCHEMA.check(make_engine(settings.database_url, "tagship-web"))
     if (warning := token_in_the_clear(settings, keyrings)) is not None:
         logs.setup(settings.log_format, settings.log_level)
         logs.get(__name__).warning("serve.token_in_the_clear", detail=warning)
@@ -75,6 +79,14 @@ def db() -> None:
 def upgrade() -> None:
     """Migrate the database to this program's schema."""
     click.echo(f"schema at {SCHEMA.upgrade(make_engine(read_settings().database_url))}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy the ledger to a new file while everything runs (SQLite)."""
+    size = back_up(make_engine(read_settings().database_url, "tagship-cli"), file)
+    click.echo(f"{file}: {size:,} bytes")
 
 
 @main.group("config")

@@ -8,13 +8,13 @@ import sys
 
 from flask import Flask
 
-from shared.broker import Notifier, make_celery
+from shared.broker import BrokerWatch, Notifier, make_celery
 from shared.config import rules_file
 from shared.config.settings import Settings, from_env
 from shared.domain.rules import Rules
 from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Limits
-from shared.infra.database import make_engine
+from shared.infra.database import CONNECTIONS, make_engine
 from shared.infra.garbage import give_back_large_blocks
 from webhook import api
 from webhook.dashboard import setup as dashboard
@@ -26,6 +26,7 @@ from webhook.intake.group_commit import GroupCommit
 from webhook.intake.group_writers import open_store
 from webhook.intake.keyring import make_keyrings
 from webhook.intake.rejections import Refusals
+from webhook.intake.store_health import StoreHealth
 from webhook.intake.throttle import Throttle
 from webhook.monitoring import health, metrics
 from webhook.openapi import document
@@ -41,22 +42,28 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     app.json = QuickJson(app)
     app.config["MAX_CONTENT_LENGTH"] = Limits().max_body
     app.url_map.merge_slashes = False  # it would answer with a redirect to whatever host the request names
-    engine = make_engine(settings.database_url)
+    engine = make_engine(settings.database_url, "tagship-web", connections=settings.database_connections or CONNECTIONS)
+    store_health = StoreHealth()
     times = accept_latency.AcceptTimes(engine)
     notifier = Notifier(make_celery(settings.broker_url))
-    app.extensions["services"] = Services(settings=settings, rules=rules, engine=engine, notifier=notifier)
-    app.extensions["intake"] = receiver.Intake(
+    app.extensions["services"] = Services(
+        settings=settings,
         rules=rules,
         engine=engine,
         notifier=notifier,
-        group_commit=GroupCommit(open_store(engine), engine, notifier, after_each=times.flush_if_due),
+        is_broker_down=BrokerWatch(notifier.app).is_down if settings.broker_url else lambda: False,
+    )
+    app.extensions["intake"] = receiver.Intake(
+        rules=rules,
+        notifier=notifier,
+        group_commit=GroupCommit(open_store(engine), engine, notifier, after_each=times.flush_if_due, health=store_health),
         times=times,
         refusals=Refusals(engine),
         keyrings=keyrings,
         throttle=Throttle(),
     )
     app.extensions["guesses"] = Guesses(engine)
-    app.extensions["readiness"] = health.Readiness(engine, notifier, settings.broker_url)
+    app.extensions["readiness"] = health.Readiness(engine, notifier, settings.broker_url, store_health)
     app.register_blueprint(receiver.blueprint)
     app.register_blueprint(health.blueprint)
     api.register(app)

@@ -10,15 +10,18 @@ import warnings
 from pathlib import Path
 
 import click
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 
 from shared import __version__
 from shared.config.settings import Settings, from_env
 from shared.infra import logs, shutdown
 from shared.infra.exit_codes import run_command
+from worker import celery_fixes
 from worker.app import check, make_sweeper, make_worker
 
 OTHERS_END_SECONDS = 10.0
+END_SECONDS = 24.0  # after SIGTERM: a database or forge that does not answer keeps nobody; platforms kill after thirty
 
 logger = logs.get(__name__)
 
@@ -34,8 +37,10 @@ def run() -> None:
     """Run jobs until SIGTERM; what is running then is finished first."""
     settings = _settings()
     app, _ = make_worker(settings, ready_file=_ready_file())
+    celery_fixes.apply()
     # Celery warns root of pickled messages; ours are JSON and hold ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # about acknowledgements, which we do not use
     app.worker_main(
         [
             "--quiet",
@@ -56,7 +61,7 @@ def sweep() -> None:
     settings = _settings()
     logs.setup(settings.log_format, settings.log_level)
     sweeper, comparing, watch = make_sweeper(settings)
-    shutdown.set_on(sweeper.stopping)
+    shutdown.set_on(sweeper.stopping, end_after=END_SECONDS)
     logger.info("sweeper.ready")
     if (ready_file := _ready_file()) is not None:
         ready_file.touch()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
+from sqlalchemy.engine import Engine
 
 from shared.broker import TASK, make_celery
 from shared.config import rules_file
@@ -20,6 +21,7 @@ from shared.infra import logs
 from shared.infra.database import make_engine
 from shared.infra.garbage import spare_what_lasts
 from shared.infra.http_client import make_client
+from shared.infra.postgres import BACKGROUND_REPLY_SECONDS
 from shared.infra.shutdown import aside
 from shared.ledger import job_transitions
 from shared.ledger.tables import SCHEMA
@@ -39,6 +41,7 @@ HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds
 
 
 _LOOK_AGAIN_SECONDS = 0.005
+_SWEEPER_CONNECTIONS = 3  # its loop and the two threads beside it
 
 logger = logs.get(__name__)
 
@@ -52,7 +55,13 @@ def check(settings: Settings) -> None:
         faults.append("the lease is shorter than twice the longest attempt")
     if faults:
         raise SettingsError(faults)
-    SCHEMA.check(make_engine(settings.database_url))
+    SCHEMA.check(make_engine(settings.database_url, "tagship-check"))
+
+
+def _open(settings: Settings, name: str, connections: int) -> Engine:
+    """`connections`: one for each thread that may want one, so that none waits for another."""
+    connections = settings.database_connections or connections
+    return make_engine(settings.database_url, name, connections=connections, reply_seconds=BACKGROUND_REPLY_SECONDS)
 
 
 def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner]:
@@ -62,7 +71,7 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
     if faults := rules_file.token_faults(rules, settings):
         raise SettingsError(faults)
     app = make_celery(settings.broker_url)
-    engine, client = make_engine(settings.database_url), make_client(settings.outgoing)
+    engine, client = _open(settings, "tagship-worker", settings.worker_concurrency + 2), make_client(settings.outgoing)
     gatherer = Gatherer(engine, Forges(client, settings.forges), RepositoryNames(), rules.commits, rules)
     runner = Runner(engine, Tools(client=client, rules=rules, token=settings.secret, gatherer=gatherer))
     app.task(runner.run, name=TASK, ignore_result=True)
@@ -112,6 +121,7 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS, hand_back_secon
     before it is sent again. Usually Celery has ended the process, and this thread with it, long before; it is no use to ask
     the runner whether it is idle, since it may be in the middle of claiming a job.
     """
+    logger.info("worker.stopping")
     runner.stopping.set()
     time.sleep(seconds)
     end = threading.Timer(hand_back_seconds, os._exit, (0,))  # the database may be locked or out of reach: leases end too
@@ -129,7 +139,7 @@ def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing, RefusalWatch]:
     """The sweeper, and what asks forges in threads beside it; one event stops all."""
     rules = rules_file.load(settings)
     logs.hide(settings.every_secret(rules.secret_names))
-    engine = make_engine(settings.database_url)
+    engine = _open(settings, "tagship-sweeper", _SWEEPER_CONNECTIONS)
     sweeper = Sweeper(engine, make_celery(settings.broker_url), rules)
     client = make_client(settings.outgoing)
     comparer = Comparer(settings, rules, engine, client, sweeper.stopping)

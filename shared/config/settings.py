@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +10,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from shared.config.broker_urls import broker_fault
 from shared.config.env_files import is_set
+from shared.config.near_names import near_names
 from shared.config.org_token import read_org_token
 from shared.domain.provider_settings import APIS, PROVIDER_NAMES, ApiSettings, secret_variable
 from shared.errors import SettingsError
 from shared.infra.database import normalise_url
+from shared.infra.network import bare_host
 from shared.infra.outgoing import Outgoing, read_outgoing
+from shared.infra.processors import usable_processors
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # urlsplit drops some of these and keeps others; every call would fail on them, or go elsewhere than it looks.
@@ -49,6 +52,7 @@ class Settings:
     data_dir: Path = Path("var")
     database_url: str = field(default="", repr=False)
     releases_database_url: str = field(default="", repr=False)
+    database_connections: int | None = None  # of each process at most; None: as many as its threads may want
     broker_url: str | None = field(default=None, repr=False)
     web_concurrency: int = 1
     worker_concurrency: int = 1
@@ -95,7 +99,7 @@ class Settings:
 def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:
     """Read every setting. Raises SettingsError with one sentence per fault, all faults together."""
     read = _Reader(environ)
-    cores = os.cpu_count() or 1
+    cores = usable_processors()
     data_dir = Path(read.text("DATA_DIR") or "var")
     releases_port = read.port("RELEASES_PORT", 8001)
     config = read.text("TAGSHIP_CONFIG")
@@ -106,12 +110,13 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
     read.faults += faults
     target = _read_target(read, environ, releases_port)
     settings = Settings(
-        host=read.text("HOST") or "127.0.0.1",
+        host=bare_host(read.text("HOST") or "127.0.0.1"),
         port=read.port("PORT", 8000),
         releases_port=releases_port,
         data_dir=data_dir,
         database_url=read.database_url("DATABASE_URL", data_dir / "tagship.sqlite3"),
         releases_database_url=read.database_url("RELEASES_DATABASE_URL", data_dir / "releases.sqlite3"),
+        database_connections=read.number("DATABASE_CONNECTIONS", 0, 1, 256) or None,
         broker_url=read.broker_url(),
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
@@ -127,8 +132,8 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         log_level=read.choice("LOG_LEVEL", _LOG_LEVELS, "INFO"),
         environ=dict(environ),
     )
-    if read.faults:
-        raise SettingsError(read.faults)
+    if faults := [*read.faults, *near_names(environ, settings.config_path)]:
+        raise SettingsError(faults)
     return settings
 
 
@@ -289,7 +294,7 @@ class _Reader:
         """BROKER_URL, else REDIS_URL (what Heroku-like platforms set)."""
         name = "BROKER_URL" if {"BROKER_URL", "BROKER_URL_FILE"} & self._environ.keys() else "REDIS_URL"
         value = self.text(name)
-        if value is not None and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
-            self.fault(name, "must begin with redis://, rediss://, amqp:// or amqps://")
+        if value is not None and (fault := broker_fault(value)) is not None:
+            self.fault(name, fault)
             return None
         return value

@@ -48,7 +48,7 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], JobState]] = {
     "fail": (frozenset({JobState.RUNNING}), JobState.FAILED),
     "hand_back": (frozenset({JobState.RUNNING}), JobState.QUEUED),
     "rescue": (frozenset({JobState.RUNNING}), JobState.QUEUED),
-    "give_up": (frozenset({JobState.RUNNING}), JobState.FAILED),
+    "give_up": (frozenset({JobState.RUNNING, *WAITING}), JobState.FAILED),  # no attempt is left, or no worker can read it
     "cancel": (frozenset(WAITING), JobState.CANCELLED),
     "settle": (frozenset({JobState.RETRYING}), JobState.SUCCEEDED),  # a person wants no more of its commits
     "replay": (frozenset({JobState.FAILED, JobState.CANCELLED}), JobState.QUEUED),

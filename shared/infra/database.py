@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 import zlib
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,10 +19,16 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from shared.infra import postgres
 from shared.infra.json_codec import read_json, write_json
+from shared.infra.patience import patience, waiting_at_most
 
 BUSY_SECONDS = 10  # how long a writer waits for SQLite's one write lock before "cannot store"
 LOOK_AGAIN_SECONDS = 0.001
+CONNECTIONS = 16  # of a process at most, unless it says otherwise
+_KEPT_CONNECTIONS = 8  # of them stay open
+_POOL_SECONDS = 5  # how long a thread waits for one of them
+_PING_SECONDS = 2
 _FRESH_SECONDS = 0.2
 
 
@@ -60,10 +68,11 @@ class PackedJson(sa.types.TypeDecorator[Any]):
 def normalise_url(url: str) -> URL:
     """`postgres://` (Heroku's spelling) and `postgresql://` mean psycopg 3. Raises ValueError for anything unusable."""
     try:
-        parsed = make_url(url)
+        parsed = make_url(postgres.spell_hosts(url) if url.startswith("postgres") else url)
     except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
         raise ValueError("is not a database URL") from None
     if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        postgres.is_preparing(parsed)
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         if parsed.database in (None, "", ":memory:"):
@@ -72,31 +81,43 @@ def normalise_url(url: str) -> URL:
     raise ValueError("must begin with sqlite:/// or postgresql://")
 
 
-def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
+def make_engine(
+    url: str,
+    name: str = "tagship",
+    *,
+    connections: int = CONNECTIONS,
+    reply_seconds: float = postgres.REPLY_SECONDS,
+    busy_seconds: float = BUSY_SECONDS,
+) -> Engine:
     """An engine whose transactions write: SQLite begins IMMEDIATE, since a read lock cannot be upgraded under load.
 
+    `name`: of this program, for who looks at the database. `connections`: how many it opens at most.
+    `reply_seconds`: how long a statement may take on PostgreSQL.
     `busy_seconds`: how long SQLite itself waits, and blocks, for another writer.
     """
     parsed = normalise_url(url)
+    kept = min(connections, _KEPT_CONNECTIONS)
+    sizes = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": _POOL_SECONDS}
     if parsed.get_backend_name() == "postgresql":
         engine = sa.create_engine(
             parsed,
-            pool_size=8,
-            max_overflow=8,
-            pool_timeout=5,
+            **sizes,
             pool_use_lifo=True,  # the others may rest, and be asked when they are needed whether they still live
-            connect_args={"connect_timeout": 5},
+            connect_args=postgres.connect_arguments(parsed, name),
+            isolation_level="READ COMMITTED",  # our statements are made for it, whatever the database's default
+            use_native_hstore=False,
             json_serializer=write_json,
             json_deserializer=read_json,
         )
+        sa.event.listen(engine, "do_connect", partial(_connect, reply_seconds))
+        sa.event.listen(engine, "connect", _prepare_postgres)
         sa.event.listen(engine, "checkin", _note_use)
         sa.event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
+        sa.event.listen(engine, "handle_error", _leave_demoted)
         return engine
     engine = sa.create_engine(
         parsed,
-        pool_size=8,
-        max_overflow=8,
-        pool_timeout=BUSY_SECONDS,
+        **sizes,
         connect_args={"timeout": busy_seconds},
         json_serializer=write_json,
         json_deserializer=read_json,
@@ -106,12 +127,38 @@ def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     return engine
 
 
+def prepare_file(url: URL) -> None:
+    """Make a SQLite file and its folder, readable by their owner alone: they hold payloads."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
 def reading(engine: Engine) -> Engine:
     """The same pool for transactions that only read: on SQLite they take no write lock and queue behind nobody; on PostgreSQL
     each statement stands for itself, as it does at READ COMMITTED, without a BEGIN and a COMMIT around it."""
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine.execution_options(reads_only=True)
+
+
+def _connect(
+    reply_seconds: float, _: Dialect, __: ConnectionPoolEntry, arguments: list[Any], keywords: dict[str, Any]
+) -> postgres.Connection:
+    return postgres.open_connection(arguments, keywords, reply_seconds)
+
+
+def _prepare_postgres(connection: Any, _: object) -> None:
+    postgres.prepare_session(connection)
+
+
+def _leave_demoted(context: sa.engine.ExceptionContext) -> None:
+    """After a failover the server that we are connected to may live on, and only read."""
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True
 
 
 def _note_use(_: object, record: ConnectionPoolEntry) -> None:
@@ -127,7 +174,8 @@ def _ping_if_idle(
     if used_at is None or time.monotonic() - used_at < _FRESH_SECONDS:
         return
     try:
-        dialect.do_ping(connection)
+        with waiting_at_most(_PING_SECONDS):
+            dialect.do_ping(connection)
     except psycopg.Error as problem:
         raise sa.exc.InvalidatePoolError from problem
 
@@ -150,7 +198,8 @@ def _begin_sqlite(connection: Connection) -> None:
         return
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)  # noqa: S101
-    give_up = time.monotonic() + BUSY_SECONDS
+    limit = patience(BUSY_SECONDS)
+    give_up = time.monotonic() + (BUSY_SECONDS if limit is None else limit)
     # SQLite's own waiting sleeps longer and longer, up to a tenth of a second, while writers of a few milliseconds pass by.
     (kept,) = raw.execute("PRAGMA busy_timeout").fetchone()
     raw.execute("PRAGMA busy_timeout=0")

@@ -15,15 +15,34 @@ def is_loopback(address: str) -> bool:
         return False
 
 
+def bare_host(host: str) -> str:
+    """`[::1]` as it is written in URLs, without its brackets."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def url_host(host: str) -> str:
+    """The host as a URL on this machine holds it: one that means every address is reached by the loopback's."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(bare_host(host), bare_host(host))  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def address_of(host: str) -> str:
+    """The address that a name such as `localhost` stands for; of several the first of IPv4. Raises OSError."""
+    found = socket.getaddrinfo(bare_host(host), None, type=socket.SOCK_STREAM)
+    found.sort(key=lambda each: each[0] != socket.AF_INET)
+    return str(found[0][4][0])
+
+
 def why_not_bound(host: str, port: int) -> str | None:
     """Why no server can listen there, as the rest of a sentence; None when one can."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(address_of(host), port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as problem:
-        if problem.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as problem:  # UnicodeError: no name at all, such as one with a label of 64 characters
+        if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
             return f"port {port} is in use; stop what listens there or choose another"
-        return f"{host}:{port} cannot be listened on: {problem.strerror or problem}"
+        return f"{host}:{port} cannot be listened on: {getattr(problem, 'strerror', None) or problem}"
     return None

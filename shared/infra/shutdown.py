@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import ctypes
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
+
+_PR_SET_PDEATHSIG = 1
 
 
 def aside(function: Callable[[], object]) -> None:
@@ -20,7 +26,25 @@ def aside(function: Callable[[], object]) -> None:
         _thread.start_new_thread(function, ())
 
 
-def set_on(event: threading.Event, numbers: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT)) -> None:
-    """From now on each of these signals sets `event`."""
+def set_on(
+    event: threading.Event,
+    numbers: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+    *,
+    end_after: float | None = None,
+) -> None:
+    """From now on each of these signals sets `event`; `end_after` so many seconds the process ends, whatever it waits for."""
+
+    def obey() -> None:
+        event.set()
+        if end_after is not None:
+            time.sleep(end_after)
+            os._exit(0)
+
     for number in numbers:
-        signal.signal(number, lambda *_: aside(event.set))
+        signal.signal(number, lambda *_: aside(obey))
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """On Linux this process gets the signal when its parent (the thread that started it) ends, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)

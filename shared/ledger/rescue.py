@@ -47,3 +47,17 @@ def rescue(connection: Connection, *, now: datetime, limit: int = 500) -> list[t
             .values(outcome=Outcome.LOST, finished_at=now, error=lost)
         )
     return moved
+
+
+def give_up(connection: Connection, job_id: str, *, error: str, now: datetime) -> bool:
+    """End a job that no worker can read: it is failed, or what it was before its list was to be collected again."""
+    if restore(connection, jobs.c.id == job_id):
+        return True
+    ended = move("give_up", jobs.c.id == job_id).values(
+        lease_until=None, waiting=None, reason=Reason.MISSED_WEBHOOK, error=error, updated_at=now
+    )
+    if connection.execute(ended).rowcount != 1:
+        return False
+    unfinished = attempts.update().where(attempts.c.job_id == job_id, attempts.c.outcome.is_(None))
+    connection.execute(unfinished.values(outcome=Outcome.FAILED, finished_at=now, error=error))
+    return True

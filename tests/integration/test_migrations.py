@@ -58,12 +58,17 @@ def migrate_to(schema: Schema, engine: Engine, revision: str) -> None:
         command.upgrade(config, revision)
 
 
+def _is_ours(name: str | None, kind: str, _: object) -> bool:
+    """What `Schema` itself keeps is no table of the models."""
+    return kind != "table" or name != f"{SCHEMA.version_table}_needs"
+
+
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_a_ledger_of_an_earlier_version_gets_exactly_the_tables_of_the_models(empty: Engine) -> None:
     migrate_to(SCHEMA, empty, "0005")
     assert SCHEMA.upgrade(empty) == SCHEMA.head() == SCHEMA.current(empty)
     with empty.begin() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _is_ours})
         assert compare_metadata(context, metadata) == []
     assert SCHEMA.upgrade(empty) == SCHEMA.head()
 

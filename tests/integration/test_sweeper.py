@@ -60,6 +60,7 @@ def test_a_lost_lease_is_rescued_and_knocked_for(engine: Engine, broker: Broker)
     job_id = accept(engine, now=now).jobs[0]
     assert claim(engine, job_id, now) is not None
     sweeper = Sweeper(engine, make_celery(broker.url))
+    sweeper.rescue(now + job_transitions.LEASE + timedelta(seconds=1))
     assert sweeper.tick(now + job_transitions.LEASE + timedelta(seconds=1)) == 1
     assert (row(engine, job_id).status, history(engine, job_id)) == ("queued", [(1, "webhook", "lost")])
 

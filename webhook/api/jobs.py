@@ -42,7 +42,9 @@ def list_jobs() -> Response:
     with reading(services().engine).begin() as connection:
         found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    return jsonify({"items": serializers.list_jobs(found.rows, healths), "next_cursor": found.next_cursor})
+    return jsonify(
+        {"items": serializers.list_jobs(found.rows, healths, services().waits_for_broker), "next_cursor": found.next_cursor}
+    )
 
 
 @blueprint.get("/jobs/<job_id>")
@@ -177,4 +179,4 @@ def cancel_replay(replay: int) -> tuple[Response, int]:
 
 
 def _show_job(connection: Connection, job_id: str) -> shapes.Job:
-    return serializers.job(lookup.find_job(connection, job_id), target_states.find(connection))
+    return serializers.job(lookup.find_job(connection, job_id), target_states.find(connection), services().waits_for_broker)

@@ -46,9 +46,25 @@ def open_services(config_file: Path | None = None) -> Services:
     # A person at a terminal reads what the command prints; the log is for whoever collects stderr.
     logs.setup(settings.log_format, "WARNING" if sys.stderr.isatty() else settings.log_level)
     rules = rules_file.load(settings)
-    engine = make_engine(settings.database_url)
+    engine = make_engine(settings.database_url, "tagship-cli")
     SCHEMA.check(engine)
-    return Services(settings=settings, rules=rules, engine=engine, notifier=LeaveToSweeper())
+    return Services(
+        settings=settings, rules=rules, engine=engine, notifier=LeaveToSweeper(), is_broker_down=_Broker(settings).is_down
+    )
+
+
+class _Broker:
+    """Asked only by a command that shows a job which is due and has not begun."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.broker_url
+
+    def is_down(self) -> bool:
+        if self._url is None:
+            return False
+        from shared.broker import BrokerWatch, make_celery  # Celery: as much as all the rest of the command line
+
+        return BrokerWatch(make_celery(self._url)).is_down()
 
 
 def progress(length: int, label: str) -> Any:

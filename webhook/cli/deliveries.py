@@ -43,11 +43,14 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
 @as_json
 def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None:
     """Show a delivery, why it made which jobs, and its payload (with --json). Any unique ID prefix is enough."""
-    with reading(open_services().engine).begin() as connection:
+    services = open_services()
+    with reading(services.engine).begin() as connection:
         delivery_id = whole_id(lambda: short_ids.whole_delivery_id(connection, delivery_id, provider))
         row = lookup.find_delivery(connection, delivery_id, provider)
         healths = target_states.find(connection)
-        made = [serializers.job(job, healths) for job in lookup.find_jobs(connection, list(row.jobs))]
+        made = [
+            serializers.job(job, healths, services.waits_for_broker) for job in lookup.find_jobs(connection, list(row.jobs))
+        ]
     if as_json:
         print_json(serializers.whole_delivery(row))
         return

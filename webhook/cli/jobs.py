@@ -55,10 +55,11 @@ def jobs_group() -> None:
 def list_jobs(words: dict[str, str], as_json: bool) -> None:
     """List jobs, newest first."""
     wanted, page = filters.read_job_filter(words, datetime.now(UTC)), filters.read_page(words, "job")
-    with reading(open_services().engine).begin() as connection:
+    services = open_services()
+    with reading(services.engine).begin() as connection:
         found = listings.list_jobs(connection, wanted, page)
         healths = target_states.find(connection)
-    items = serializers.list_jobs(found.rows, healths)
+    items = serializers.list_jobs(found.rows, healths, services.waits_for_broker)
     columns = ("created_at", "id", "status", "attempts", "target", "repository", "version", "reason")
     print_list(
         items if as_json else told_why(items), columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="job"
@@ -71,11 +72,12 @@ def list_jobs(words: dict[str, str], as_json: bool) -> None:
 @watching
 def show_job(job_id: str, as_json: bool) -> None:
     """Show a job and its attempts, with each request to the target and its answer. Any unique ID prefix is enough."""
-    with reading(open_services().engine).begin() as connection:
+    services = open_services()
+    with reading(services.engine).begin() as connection:
         job_id = whole_id(lambda: short_ids.whole_job_id(connection, job_id))
         row = lookup.find_job(connection, job_id)
         history = [serializers.attempt(item) for item in lookup.find_attempts(connection, job_id)]
-        found = serializers.job(row, target_states.find(connection))
+        found = serializers.job(row, target_states.find(connection), services.waits_for_broker)
     if as_json:
         print_json({**found, "history": history})
         return
@@ -194,7 +196,7 @@ def _move(services: Services, job_id: str, verb: _BulkVerb | Literal["cancel"], 
     with reading(services.engine).begin() as connection:
         job_id = whole_id(lambda: short_ids.whole_job_id(connection, job_id))
         row = lookup.find_job(connection, job_id)
-        found: Mapping[str, Any] = serializers.job(row, target_states.find(connection))
+        found: Mapping[str, Any] = serializers.job(row, target_states.find(connection), services.waits_for_broker)
         is_possible = verb != "recollect" or recollects.is_possible(connection, job_id)
     if not dry_run:
         found = _ACTS[verb](services, ACTOR, job_id)

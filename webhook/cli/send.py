@@ -15,6 +15,7 @@ from shared.domain.reasons import Reason
 from shared.errors import BadParameter, BadPayload, NotFound, TransientError
 from shared.infra.exit_codes import FAILED, NOTHING_MATCHED, WRONG_USE
 from shared.infra.http_client import make_client
+from shared.infra.network import url_host
 from shared.infra.visible_text import isolated
 from webhook.cli.common import as_json, open_services
 from webhook.cli.jobs import advised, told_range, told_waiting
@@ -64,7 +65,7 @@ def send(
     except (BadParameter, BadPayload) as problem:
         click.echo(f"tagship: {isolated(str(problem))}", err=True)
         sys.exit(WRONG_USE)
-    where = url or f"http://{_host(services)}:{services.settings.port}/webhooks/{provider}"
+    where = url or f"http://{url_host(services.settings.host)}:{services.settings.port}/webhooks/{provider}"
     try:
         with make_client(services.settings.outgoing) as client:
             answers = [_post(client, where, request, as_json) for request in requests]
@@ -89,10 +90,6 @@ def _bodies(
     if file.stat().st_size > _LARGEST:
         raise BadParameter(f"{file.name} is larger than {_LARGEST:,} bytes, which no receiver takes")
     return [file.read_bytes()]
-
-
-def _host(services: Services) -> str:
-    return "127.0.0.1" if services.settings.host in ("0.0.0.0", "::", "") else services.settings.host  # noqa: S104
 
 
 def _post(client: httpx2.Client, where: str, request: Sample, as_json: bool) -> sending.Answered:

@@ -97,7 +97,11 @@ def list_jobs() -> Response:
         found=found,
         counted=counted,
         failed_jobs=counted["failed"],
-        waits={row.id: serializers.waiting(row, healths) for row in found.rows if row.status in WAITING},
+        waits={
+            row.id: serializers.waiting(row, healths, services().waits_for_broker)
+            for row in found.rows
+            if row.status in WAITING
+        },
         targets=list(services().rules.targets),
         providers=providers(given),
         filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
@@ -120,7 +124,7 @@ def show_job(job_id: str) -> Response:
         attempts=attempts,
         calls={one.number: serializers.attempt(one) for one in attempts[-WITH_CALLS:]},
         waits=waits,
-        waiting=serializers.waiting(row, healths) if waits else None,
+        waiting=serializers.waiting(row, healths, services().waits_for_broker) if waits else None,
         dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, formatting.now()),
     )
 

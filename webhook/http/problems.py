@@ -84,7 +84,7 @@ def answer_to(error: Exception) -> Response:
         allow = {"Allow": ", ".join(sorted(methods))} if (methods := getattr(error, "valid_methods", None)) else {}
         return problem(error.code or 500, _DETAILS.get(error.code or 500) or error.description or error.name, allow)
     if isinstance(error, SQLAlchemyError):
-        logger.error("storage.failed", error=type(error).__name__, cause=str(getattr(error, "orig", "")))
+        logger.error("storage.failed", error=type(error).__name__, cause=str(getattr(error, "orig", None) or error))
         return problem(503, _TRY_AGAIN, {"Retry-After": "5"})
     logger.error("request.unexpected", exc_info=error)
     return problem(500, "an unexpected fault; the log has its trace")

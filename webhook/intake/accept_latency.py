@@ -13,9 +13,11 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.infra import logs
+from shared.infra.patience import waiting_at_most
 from shared.ledger import rollups
 
 _EVERY_SECONDS = 5.0
+_WRITE_SECONDS = 2.0  # the next deliveries wait for it
 
 logger = logs.get(__name__)
 
@@ -53,7 +55,7 @@ class AcceptTimes:
         if not noted:
             return
         try:
-            with self._engine.begin() as connection:
+            with waiting_at_most(_WRITE_SECONDS), self._engine.begin() as connection:
                 rollups.add(connection, fold)
         except SQLAlchemyError as problem:
             logger.warning("metrics.unstored", error=type(problem).__name__)

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from shared.errors import CannotStore
-from shared.infra import logs
-from shared.infra.database import BUSY_SECONDS, LOOK_AGAIN_SECONDS, begin_at_once, make_engine
+from shared.infra import logs, postgres
+from shared.infra.database import LOOK_AGAIN_SECONDS, begin_at_once, make_engine
 from shared.ledger import bulk_insert
 from shared.ledger.deliveries import Arrival, Receipt
 
-_STORE_SECONDS = 10.0
+_CONNECT_SECONDS = 3
+_NAME = "tagship-web"
 
 logger = logs.get(__name__)
 
@@ -33,9 +34,9 @@ class SqliteStore:
         self._engine = make_engine(engine.url.render_as_string(hide_password=False), busy_seconds=0)
         self.connection: sqlite3.Connection | None = None
 
-    async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+    async def __call__(self, arrivals: Sequence[Arrival], seconds: float) -> list[Receipt]:
         """Raises NotAllNew, CannotStore."""
-        give_up = time.monotonic() + BUSY_SECONDS
+        give_up = time.monotonic() + seconds
         try:
             while not self._begin():
                 if time.monotonic() > give_up:
@@ -82,16 +83,20 @@ class PostgresStore:
     """One connection, one round trip a group."""
 
     def __init__(self, engine: Engine) -> None:
-        arguments, self._keywords = engine.dialect.create_connect_args(engine.url)
+        arguments, keywords = engine.dialect.create_connect_args(engine.url)
         self._conninfo = str(arguments[0]) if arguments else ""
-        self.connection: psycopg.AsyncConnection | None = None
+        ours = {"connect_timeout": _CONNECT_SECONDS, "autocommit": True}
+        self._keywords = {**keywords, **postgres.connect_arguments(engine.url, _NAME), **ours}
+        self.connection: postgres.AsyncConnection | None = None
 
-    async def __call__(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+    async def __call__(self, arrivals: Sequence[Arrival], seconds: float) -> list[Receipt]:
         """Raises NotAllNew, CannotStore."""
+        give_up = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(_STORE_SECONDS):
-                return await self._write(await self._open(), arrivals)
-        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as problem:
+            connection = await self._open(seconds)
+            connection.reply_seconds = max(0.1, give_up - time.monotonic())
+            return await self._write(connection, arrivals)
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, OSError) as problem:
             await self.close()
             raise CannotStore(f"{type(problem).__name__}: {problem}") from problem
         except psycopg.Error as problem:  # one of them is not new, or not fit: each alone will tell which
@@ -99,10 +104,14 @@ class PostgresStore:
                 logger.warning("group.unfit", error=type(problem).__name__, cause=str(problem), deliveries=len(arrivals))
             raise bulk_insert.NotAllNew from problem
 
-    async def _open(self) -> psycopg.AsyncConnection:
+    async def _open(self, seconds: float) -> postgres.AsyncConnection:
         if self.connection is None or self.connection.closed:
-            keywords = {**self._keywords, "connect_timeout": 5, "autocommit": True}
-            self.connection = await psycopg.AsyncConnection.connect(self._conninfo, **keywords)
+            async with asyncio.timeout(seconds):  # also the name of the host is looked up
+                self.connection = await postgres.AsyncConnection.connect(
+                    self._conninfo, **postgres.without_ours(self._keywords)
+                )
+            self.connection.reply_seconds = seconds
+            await postgres.prepare_async_session(self.connection)
         return self.connection
 
     async def close(self) -> None:
@@ -113,5 +122,6 @@ class PostgresStore:
     async def _write(self, connection: psycopg.AsyncConnection, arrivals: Sequence[Arrival]) -> list[Receipt]:
         rows = bulk_insert.rows_of(arrivals, range(1, len(arrivals) + 1))
         statement, parameters = bulk_insert.postgres_statement(rows)
-        await connection.execute(statement, parameters, prepare=True)  # one statement is one transaction
+        prepare = connection.prepare_threshold is not None
+        await connection.execute(statement, parameters, prepare=prepare)  # one statement is one transaction
         return rows.receipts

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, request
 from pydantic_core import to_json
-from sqlalchemy.engine import Engine
 
 from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
@@ -44,7 +43,6 @@ class Intake:
     """What the receiver works with; built once by `create_app`."""
 
     rules: Rules
-    engine: Engine
     notifier: Notifier
     group_commit: GroupCommit
     refusals: Refusals
@@ -98,9 +96,8 @@ def receive(name: str) -> Response:
 
 
 def store(intake: Intake, arrival: deliveries.Arrival) -> deliveries.Receipt:
-    """Store one delivery alone. Raises SQLAlchemyError."""
-    with intake.engine.begin() as connection:
-        receipt = deliveries.accept(connection, arrival)
+    """Store one delivery alone, in the caller's thread. Raises SQLAlchemyError."""
+    receipt = intake.group_commit.store_alone(arrival)
     intake.notifier.notify(receipt.knock)
     return receipt
 

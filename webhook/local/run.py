@@ -10,6 +10,7 @@ import threading
 
 from shared.config.env_files import is_set, read_env_file
 from shared.domain.provider_settings import NO_APIS
+from shared.infra.network import url_host
 from shared.infra.shutdown import set_on
 from webhook.local.stack import ROOT, Stack, build
 from webhook.local.supervisor import StackFailed, Supervisor
@@ -28,10 +29,10 @@ def run() -> int:
     try:
         supervisor.start()
         if not supervisor.stopping.is_set():
-            host = "127.0.0.1" if stack.settings.host in ("0.0.0.0", "::") else stack.settings.host  # noqa: S104
-            say(f"ready: http://{host}:{stack.settings.port}")
+            url = f"http://{url_host(stack.settings.host)}:{stack.settings.port}"
+            say(f"ready: {url}")
             if is_set(environ, "SAMPLES"):
-                _send_samples(stack, f"http://{host}:{stack.settings.port}", supervisor)
+                _send_samples(stack, url, supervisor)
         supervisor.watch()
     except StackFailed as problem:
         say(f"tagship: stopping everything: {problem}")

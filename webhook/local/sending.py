@@ -144,4 +144,4 @@ def _look(services: Services, ids: Sequence[str]) -> list[shapes.Job]:
         if absent := [one for one in ids if one not in rows]:
             raise NotFound(f"job {absent[0]} is not in the database that this command reads")
         healths = target_states.find(connection)
-    return [serializers.job(rows[one], healths) for one in ids]
+    return [serializers.job(rows[one], healths, services.waits_for_broker) for one in ids]

@@ -16,7 +16,7 @@ from shared.config.env_files import is_set
 from shared.config.settings import Settings, from_env
 from shared.errors import SettingsError
 from shared.infra.database import make_engine
-from shared.infra.network import why_not_bound
+from shared.infra.network import url_host, why_not_bound
 from shared.ledger.tables import SCHEMA
 from webhook.intake.keyring import check_config
 from webhook.local.broker import broker_command
@@ -79,7 +79,11 @@ def _check_ports(settings: Settings, *, has_target: bool) -> None:
     wanted = [("PORT", settings.host, settings.port)]
     if not has_target:
         wanted.append(("RELEASES_PORT", "127.0.0.1", settings.releases_port))
-    faults = [f"{name}: {why}" for name, host, port in wanted if (why := why_not_bound(host, port)) is not None]
+    faults = [
+        f"{name if why.startswith('port') else 'HOST'}: {why}"
+        for name, host, port in wanted
+        if (why := why_not_bound(host, port)) is not None
+    ]
     if not has_target and settings.port == settings.releases_port:
         faults.append(f"PORT and RELEASES_PORT are both {settings.port}: the receiver and the endpoint need one each")
     if faults:
@@ -100,7 +104,7 @@ def _procfile_parts(environ: Mapping[str, str], settings: Settings, run_folder: 
         ready.unlink(missing_ok=True)
         return part(name, _WEB, ready.exists, TAGSHIP_READY_FILE=str(ready))
 
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
+    host = url_host(settings.host)
     parts = [
         part("web", _WEB, lambda: answers(f"http://{host}:{settings.port}/healthz")),
         by_file("worker"),

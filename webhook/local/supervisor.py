@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from shared.infra.shutdown import die_with_parent
+
 MOST_DEATHS = 5
 DEATHS_WINDOW_SECONDS = 60.0
 STOP_SECONDS = 30.0
-_PR_SET_PDEATHSIG = 1
 _COLOURS = (36, 33, 32, 35, 34)
 
 
@@ -150,9 +150,8 @@ class Supervisor:
 
 
 def _die_with_parent() -> None:
-    """On Linux a part is told to end when we die without a chance to stop it (SIGKILL, a closed terminal)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """When we die without a chance to stop it (SIGKILL, a closed terminal)."""
+    die_with_parent(signal.SIGTERM)
 
 
 def _ending(code: int) -> str:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.broker import Notifier, queue_length
+from shared.broker import Notifier, check_broker
 from shared.errors import SchemaError
+from shared.infra.fault_words import plain_words
+from shared.infra.patience import waiting_at_most
+from shared.ledger import store_probe
 from shared.ledger.tables import SCHEMA
+from webhook.intake.store_health import StoreHealth
 from webhook.openapi.operation import Answer, Call, described
 from webhook.openapi.schema_helpers import one_of, ref, shape
+
+PROBE_SECONDS = 5.0
 
 blueprint = Blueprint("health", __name__)
 
@@ -58,10 +67,11 @@ def readyz() -> Response:
 class Readiness:
     """Looks at what the receiver needs, one look at a time: a broker that hangs takes seconds, and anyone may ask."""
 
-    def __init__(self, engine: Engine, notifier: Notifier, broker_url: str | None) -> None:
+    def __init__(self, engine: Engine, notifier: Notifier, broker_url: str | None, health: StoreHealth | None = None) -> None:
         self._engine = engine
         self._knocker = notifier
         self._broker_url = broker_url
+        self._health = health or StoreHealth()
         self._looking = threading.Lock()
         self._last: dict[str, str] | None = None
 
@@ -80,21 +90,43 @@ class Readiness:
     def _look(self) -> dict[str, str]:
         report = {"database": "ok", "schema": "ok"}
         try:
+            self._probe()
             SCHEMA.check(self._engine)
         except SchemaError as problem:
             report["schema"] = str(problem)
         except SQLAlchemyError as problem:
-            report = {"database": type(problem).__name__, "schema": "unknown"}
+            report = {"database": plain_words(problem), "schema": "unknown"}
+        if report["database"] == "ok" and self._health.is_failing():
+            report["database"] = "the last deliveries could not be stored"
         is_storing = report["database"] == report["schema"] == "ok"
         broker = self._look_at_broker()
         status = "unavailable" if not is_storing else "ok" if broker == "ok" else "degraded"
         return {**report, "broker": broker, "status": status}
 
+    def _probe(self) -> None:
+        """Write, as a delivery would be stored: within five seconds, and twice, since a connection that rested may be dead.
+
+        Raises SQLAlchemyError, and SchemaError where there is no table to write to.
+        """
+        give_up = time.monotonic() + PROBE_SECONDS
+        if SCHEMA.current(self._engine) is None:
+            SCHEMA.check(self._engine)
+        try:
+            self._write(PROBE_SECONDS / 2)
+        except PoolTimeout:  # it has waited as long already
+            raise
+        except SQLAlchemyError:
+            self._write(give_up - time.monotonic())
+
+    def _write(self, seconds: float) -> None:
+        with waiting_at_most(max(0.1, seconds)), self._engine.begin() as connection:
+            store_probe.write(connection, datetime.now(UTC))
+
     def _look_at_broker(self) -> str:
         if self._broker_url is None:
             return "not configured"
         try:
-            queue_length(self._knocker.app)
+            check_broker(self._knocker.app)
         except Exception as problem:  # whatever the broker's client raises
-            return f"down ({type(problem).__name__})"
+            return f"down ({plain_words(problem)})"
         return "ok"

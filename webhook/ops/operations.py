@@ -84,7 +84,7 @@ def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[...,
         row = lookup.find_job(connection, job_id)
         if not is_moved:
             raise Conflict(f"a job that is {row.status} cannot be {moved}")
-        return _Done({**serializers.job(row, target_states.find(connection))}, notify=[job_id])
+        return _Done({**serializers.job(row, target_states.find(connection), services.waits_for_broker)}, notify=[job_id])
 
     return _perform(services, actor, action, job_id, do)
 

@@ -42,7 +42,7 @@ def list_releases(
             "warnings": job["warnings"],
             "job": job["id"],
         }
-        for job in list_jobs(found.rows, {})
+        for job in list_jobs(found.rows, {}, lambda _: False)
     ]
     return items, found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -17,6 +17,7 @@ from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow, ListedDelivery, 
 from webhook.ops import shapes
 
 Json = dict[str, Any]
+_BROKER_DOWN = "the broker does not answer; the job starts when it is back"
 
 
 def moment(value: datetime | None) -> str | None:
@@ -24,22 +25,25 @@ def moment(value: datetime | None) -> str | None:
     return None if value is None else rfc3339(value)
 
 
-def job(row: JobRow, healths: Mapping[str, Health]) -> shapes.Job:
-    (shown,) = list_jobs([row], healths)
+WaitsForBroker = Callable[[datetime | None], bool]  # whether a job that is due since then does, see `Services`
+
+
+def job(row: JobRow, healths: Mapping[str, Health], waits_for_broker: WaitsForBroker) -> shapes.Job:
+    (shown,) = list_jobs([row], healths, waits_for_broker)
     return shown
 
 
-def list_jobs(rows: Sequence[ListedJob], healths: Mapping[str, Health]) -> list[shapes.Job]:
-    return [_job(held, row, healths) for held, row in zip(_by_name(rows), rows, strict=True)]
+def list_jobs(rows: Sequence[ListedJob], healths: Mapping[str, Health], waits_for_broker: WaitsForBroker) -> list[shapes.Job]:
+    return [_job(held, row, healths, waits_for_broker) for held, row in zip(_by_name(rows), rows, strict=True)]
 
 
-def _job(held: Json, row: ListedJob, healths: Mapping[str, Health]) -> shapes.Job:
+def _job(held: Json, row: ListedJob, healths: Mapping[str, Health], waits_for_broker: WaitsForBroker) -> shapes.Job:
     waits = held["status"] in WAITING
     shown: Any = {name: held[name] for name in shapes.Job.__annotations__} | {
         "next_attempt_at": moment(held["next_attempt_at"]) if waits else None,
         "created_at": rfc3339(held["created_at"]),
         "updated_at": rfc3339(held["updated_at"]),
-        "waiting": waiting(row, healths) if waits else None,
+        "waiting": waiting(row, healths, waits_for_broker) if waits else None,
         "warnings": held["warnings"] or [],
     }
     return cast(shapes.Job, shown)
@@ -51,12 +55,15 @@ def _by_name(rows: Sequence[Row]) -> list[Json]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def waiting(row: ListedJob, healths: Mapping[str, Health]) -> shapes.Waiting | None:
-    """What a job waits for without spending an attempt: a paused target is read from the target, not from the job."""
+def waiting(row: ListedJob, healths: Mapping[str, Health], waits_for_broker: WaitsForBroker) -> shapes.Waiting | None:
+    """What a job waits for without spending an attempt: a paused target is read from the target, a broker that is down from the
+    broker, not from the job."""
     if row.waiting is not None:
         return cast(shapes.Waiting, row.waiting)
     health = healths.get(row.target)
     if health is None or health.state is TargetState.OK or health.probe_job == row.id:
+        if waits_for_broker(row.next_attempt_at):
+            return {"code": Reason.BROKER_DOWN, "detail": _BROKER_DOWN, "until": None}
         return None
     why = health.detail or "its target is paused"
     return {"code": Reason.TARGET_PAUSED, "detail": why, "until": moment(health.paused_until)}

@@ -10,15 +10,16 @@ from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from shared.domain import attempt_end
 from shared.domain.job_warnings import as_json
 from shared.domain.reasons import Reason
-from shared.domain.target_health import Seen, Sign, TargetState, is_to_be_asked
+from shared.domain.target_health import Seen, Sign, is_to_be_asked
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
 from shared.infra.database import reading
+from shared.infra.outages import Outage, is_database_away
 from shared.ledger import claims, job_transitions, target_states
 from shared.ledger.contributions import Contribution, contribute
 from shared.targets.http_exchanges import Exchanges
@@ -29,6 +30,8 @@ from worker.jobs.attempt import Done, Tools, is_answering, process
 from worker.jobs.deploys import LostLease
 from worker.jobs.recollect_end import begun_if_reached, completing, giving_up
 from worker.jobs.retry_policy import RetryAt, RetryPolicy, decide_retry, read_sign
+from worker.jobs.target_changes import log_change
+from worker.jobs.unreadable import end_if_unreadable
 
 RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -46,6 +49,7 @@ class Runner:
         self._engine = engine
         self._tools = tools
         self._policy = policy or RetryPolicy()
+        self._outage = Outage("jobs")
         self._running: dict[str, claims.Claimed] = {}
         self.stopping = tools.gatherer.stopping
         self.on_free: Callable[[], object] = lambda: None  # called when a message is done and its thread free again
@@ -65,8 +69,9 @@ class Runner:
             with structlog.contextvars.bound_contextvars(job=job_id):
                 try:
                     self._run_one(job_id)
-                except Exception:
-                    logger.exception("job.unrecorded")
+                    self._outage.worked()
+                except Exception as problem:
+                    end_if_unreadable(self._engine, job_id, problem, self._outage)
 
     def _run_one(self, job_id: str) -> None:
         try:
@@ -147,12 +152,12 @@ class Runner:
 
     def _close(self, job: claims.Claimed, seen: Seen, write: Callable[[Connection, datetime], bool]) -> bool:
         """Write down how the attempt ended, however often it takes: the database may be away, or its disk full, for a moment.
-
-        What is never written down is found by its lease, and sent again.
-        """
+        What is never written down is found by its lease, and sent again."""
         for pause in RECORD_AGAIN_SECONDS:
             try:
                 return self._close_once(job, seen, write)
+            except DataError:
+                raise
             except SQLAlchemyError as problem:
                 logger.warning("job.not_recorded_yet", error=type(problem).__name__)
                 self.stopping.wait(pause)
@@ -166,12 +171,7 @@ class Runner:
                 logger.warning("job.lease_lost")
                 return False
             before, after = target_states.record(connection, job.target, job.id, seen, now=now)
-        if before.state is not after.state:
-            until = after.paused_until.isoformat() if after.paused_until else None
-            tell = logger.info if after.state is TargetState.OK else logger.warning
-            tell(f"target.{after.state}", reason=after.reason, detail=after.detail, until=until)
-        elif after.is_careful and not before.is_careful:
-            logger.warning("target.careful", detail=after.detail)
+        log_change(before, after)
         return True
 
     def _record_wait(
@@ -232,7 +232,8 @@ class Runner:
             return is_ours
 
         if self._close(job, Seen(Sign.WELL), begun_if_reached(job, done.range, write)):
-            logger.info("job.succeeded", outcome=sent.outcome, status=sent.http_status, **_warned(done))
+            warned = {"warnings": [warning.code for warning in done.warnings]} if done.warnings else {}
+            logger.info("job.succeeded", outcome=sent.outcome, status=sent.http_status, **warned)
 
     def _record_recollect(self, job: claims.Claimed, done: Done, kept: Exchanges) -> None:
         if self._close(job, Seen(Sign.WELL if done.sent else Sign.NONE), completing(job, done, kept)):
@@ -258,7 +259,9 @@ class Runner:
         return replace(seen, answers=is_answering(job, self._tools, kept))
 
     def _record_fault(self, job: claims.Claimed, problem: Exception, kept: Exchanges) -> None:
-        if not isinstance(problem, (TransientError, PermanentError)):
+        if is_database_away(problem):
+            self._outage.failed(problem)
+        elif not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
         seen = self._judge(job, replace(read_sign(problem), release=job.version), kept)
         if job.is_recollect:
@@ -291,7 +294,3 @@ class Runner:
                 status=decision.http_status,
                 **({"at": decision.at.isoformat()} if isinstance(decision, RetryAt) else {}),
             )
-
-
-def _warned(done: Done) -> dict[str, list[str]]:
-    return {"warnings": [warning.code for warning in done.warnings]} if done.warnings else {}

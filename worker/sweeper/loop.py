@@ -7,6 +7,7 @@ repeat, so several sweepers do no harm.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from celery import Celery
@@ -18,6 +19,7 @@ from shared.domain.reasons import Reason
 from shared.domain.rules import NO_RULES, Rules
 from shared.infra import logs
 from shared.infra.database import reading
+from shared.infra.outages import Outage
 from shared.ledger import due_jobs
 from shared.ledger.job_transitions import KNOCK_AGAIN_AFTER
 from shared.ledger.rescue import has_expired_lease, rescue
@@ -54,38 +56,53 @@ class Sweeper:
         self._bulk_finisher = BulkFinisher(engine)
         self._broker_is_down = False
         self.stopping = threading.Event()
+        self._steps: tuple[tuple[str, Callable[[datetime], object]], ...] = (
+            ("rescue", self.rescue),
+            ("sweep", self.tick),
+            ("rollups", self._folding.step),
+            ("retention", self._retention.step),
+            ("history", self._log_keeper.step),
+            ("bulk_acts", self._bulk_finisher.step),
+        )
+        self._outages = {name: Outage(name) for name, _ in self._steps}
 
     def run(self, interval: timedelta = INTERVAL) -> None:
         pause = interval
         while not self.stopping.wait(pause.total_seconds()):
-            pause = interval
-            try:
-                now = datetime.now(UTC)
-                if self.tick(now) >= WINDOW // 4:
-                    pause = min(BUSY_INTERVAL, interval)
-                self._folding.step(now)
-                self._retention.step(now)
-                self._log_keeper.step(now)
-                self._bulk_finisher.step(now)
-            except Exception:  # the database is away for a moment, or a fault of ours: the next tick tries again
-                logger.exception("sweep.failed")
+            now, knocked = datetime.now(UTC), 0
+            for name, step in self._steps:
+                if self.stopping.is_set():
+                    break
+                # One that meets a row that it cannot read keeps none of the others from its turn.
+                if (found := self._guarded(name, step, now)) is not None and name == "sweep":
+                    knocked = found
+            pause = min(BUSY_INTERVAL, interval) if knocked >= WINDOW // 4 else interval
+
+    def _guarded(self, name: str, step: Callable[[datetime], object], now: datetime) -> int | None:
+        outage = self._outages[name]
+        try:
+            found = step(now)
+        except Exception as problem:  # the database is away for a moment, or a fault of ours: the next tick tries again
+            outage.failed(problem)
+            return None
+        outage.worked()
+        return found if isinstance(found, int) else None
 
     def tick(self, now: datetime) -> int:
-        """Rescue, then knock; returns how many jobs were knocked for."""
-        self._rescue(now)
+        """Knock for what is due; returns how many jobs were knocked for."""
         targets = self._feeder.waiting()
         if not targets:
             return 0
         try:
             length = queue_length(self._app)
             until = now if length else now + KNOCK_AGAIN_AFTER - UNHEARD_AFTER
-            chosen = self._feeder.choose(targets, now=now, until=until, room=WINDOW - length)
-            publish(self._app, chosen, is_busy=False)
         except Exception as problem:  # whatever the broker's client raises: the rows stay due
-            if not self._broker_is_down:
-                logger.warning("sweep.broker_down", reason=Reason.BROKER_DOWN, error=type(problem).__name__)
-            self._broker_is_down = True
-            return 0
+            return self._miss(problem)
+        chosen = self._feeder.choose(targets, now=now, until=until, room=WINDOW - length)
+        try:
+            publish(self._app, chosen, is_busy=False)
+        except Exception as problem:
+            return self._miss(problem)
         if self._broker_is_down:
             logger.info("sweep.broker_back")
             self._broker_is_down = False
@@ -96,7 +113,14 @@ class Sweeper:
             logger.info("sweep.knocked", jobs=len(chosen))
         return len(chosen)
 
-    def _rescue(self, now: datetime) -> None:
+    def _miss(self, problem: Exception) -> int:
+        if not self._broker_is_down:
+            logger.warning("sweep.broker_down", reason=Reason.BROKER_DOWN, error=type(problem).__name__)
+        self._broker_is_down = True
+        return 0
+
+    def rescue(self, now: datetime) -> None:
+        """Take back the jobs of workers that vanished."""
         with reading(self._engine).begin() as connection:
             if not has_expired_lease(connection, now=now):
                 return

@@ -16,6 +16,7 @@ from shared.errors import PermanentError, TransientError
 from shared.forges.errors import RateLimited
 from shared.infra import logs
 from shared.infra.database import reading
+from shared.infra.outages import Outage
 from shared.ledger import reconcile_runs
 from shared.ledger.reconcile_runs import Claimed
 from shared.reconcile import Comparer, LostRun, ReconcileRun
@@ -49,13 +50,16 @@ class Comparing:
         self._stopping = stopping
 
     def run(self) -> None:
+        outage = Outage("reconcile")
         while not self._stopping.wait(LOOK_EVERY.total_seconds()):
             try:
                 self._timer.step(self._clock())
                 while not self._stopping.is_set() and self.step():
                     pass
-            except Exception:  # the database is away for a moment, or a fault of ours: the next look tries again
-                logger.exception("reconcile.broke")
+            except Exception as problem:  # the database is away for a moment, or a fault of ours: the next look tries again
+                outage.failed(problem)
+            else:
+                outage.worked()
 
     def step(self) -> bool:
         """Whether there was one."""

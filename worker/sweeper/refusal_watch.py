@@ -22,6 +22,7 @@ from shared.forges.repository_key import read_repository
 from shared.infra import logs
 from shared.infra.database import reading
 from shared.infra.http_client import Deadline
+from shared.infra.outages import Outage
 from shared.ledger import forge_limits
 from shared.ledger.forge_limits import Hold
 
@@ -49,11 +50,14 @@ class RefusalWatch:
         self._stopping = stopping or threading.Event()
 
     def run(self) -> None:
+        outage = Outage("refusals")
         while not self._stopping.wait(LOOK_EVERY.total_seconds()):
             try:
                 self.step(datetime.now(UTC))
-            except Exception:  # the database is away for a moment, or a fault of ours: the next look tries again
-                logger.exception("refusals.broke")
+            except Exception as problem:  # the database is away for a moment, or a fault of ours: the next look tries again
+                outage.failed(problem)
+            else:
+                outage.worked()
 
     def step(self, now: datetime) -> None:
         with reading(self._engine).begin() as connection:

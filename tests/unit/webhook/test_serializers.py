@@ -28,9 +28,9 @@ def test_a_time_is_rfc_3339(value: datetime | None, text: str | None) -> None:
     assert serializers.moment(value) == text
 
 
-def waiting(stored: Any, health: Health | None, job_id: str = "mine") -> Any:
-    row: Any = SimpleNamespace(id=job_id, target="main", waiting=stored)
-    return serializers.waiting(row, {} if health is None else {"main": health})
+def waiting(stored: Any, health: Health | None, job_id: str = "mine", is_broker_down: bool = False) -> Any:
+    row: Any = SimpleNamespace(id=job_id, target="main", waiting=stored, next_attempt_at=NOW)
+    return serializers.waiting(row, {} if health is None else {"main": health}, lambda due: is_broker_down and due == NOW)
 
 
 def test_what_the_job_itself_waits_for_is_shown_as_it_is() -> None:
@@ -51,6 +51,12 @@ def test_what_the_job_itself_waits_for_is_shown_as_it_is() -> None:
 )
 def test_a_job_waits_for_its_paused_target_unless_it_is_the_probe(health: Health | None, job_id: str, shown: Any) -> None:
     assert waiting(None, health, job_id) == shown
+
+
+def test_a_job_waits_for_a_broker_that_is_down_after_all_else() -> None:
+    shown = waiting(None, None, is_broker_down=True)
+    assert (shown["code"], shown["until"]) == ("broker_down", None)
+    assert waiting(None, PAUSED, is_broker_down=True)["code"] == "target_paused"
 
 
 class Row(NamedTuple):

@@ -9,6 +9,7 @@ from shared.infra.database import UtcDateTime
 
 revision = "0014"
 down_revision = "0012"
+compatible = True
 branch_labels = None
 depends_on = None
 
