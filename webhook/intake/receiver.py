@@ -20,6 +20,7 @@ from shared.forges import PROVIDERS
 from shared.forges.provider_interface import Provider
 from shared.infra import asgi, logs
 from shared.infra.asgi import HEADERS, Quick, Scope
+from shared.infra.public_path import without
 from shared.ledger import deliveries
 from webhook.http import problems
 from webhook.http.problems import problem
@@ -41,7 +42,7 @@ _PATH = "/webhooks/"
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the receiver works with; built once by `create_app`."""
+    """What the receiver works with. A request keeps the one that it began with: `app.put_in_force` replaces it whole."""
 
     rules: Rules
     notifier: Notifier
@@ -98,18 +99,21 @@ def receive(name: str) -> Response:
     return Response(body, status=status, headers=content_headers)
 
 
-def quickly(intake: Intake, sender_of: Callable[[str, Mapping[str, str]], str]) -> Quick:
+def quickly(current: Callable[[], Intake], sender_of: Callable[[str, Mapping[str, str]], str], prefix: str = "") -> Quick:
     """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook.
 
-    `sender_of` (peer's address, headers) says whose request it is. Bodies that would hold up the loop are read beside it, one
-    at a time: reading is work for the interpreter, which several threads only take from one another.
+    `current` gives the rules and secrets in force; a request keeps those it began with. `sender_of` (peer's address, headers)
+    says whose request it is. Bodies that would hold up the loop are read beside it, one at a time: reading is work for the
+    interpreter, which several threads only take from one another. `prefix`: the path that the app is reached below.
     """
     beside = ThreadPoolExecutor(1, thread_name_prefix="large-body")
 
     def take(scope: Scope, headers: Mapping[str, str], body: bytes) -> Awaitable[asgi.Answer] | None:
-        if len(body) > _GROUP_BYTES or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+        path = without(prefix, scope["path"]) if prefix else scope["path"]
+        if len(body) > _GROUP_BYTES or scope["method"] != "POST" or not path.startswith(_PATH):
             return None
-        name = scope["path"][len(_PATH) :].removesuffix("/")
+        name = path[len(_PATH) :].removesuffix("/")
+        intake = current()
         if name not in intake.keyrings:
             return None
         sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)
