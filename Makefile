@@ -46,7 +46,7 @@ lint: $(VENV)/.dev ## format check, linter, types, import rules, dependencies
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
-	@$(BIN)/deptry bench tests --exclude nothing --ignore DEP002 --requirements-files requirements.in,requirements-dev.in
+	@$(BIN)/deptry bench tests --exclude nothing --ignore DEP002 --requirements-files requirements.in,requirements-dev.in,requirements-world.in
 
 format: $(VENV)/.dev ## format the code and mend what the linter can
 	@$(BIN)/ruff format .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
@@ -140,9 +139,8 @@ def test_it_says_how_it_is_checked_and_stopped(stack: Stack) -> None:
     part.run(*probe)  # raises where it exits with another code than 0
 
 
-def test_pid_1_stops_in_two_seconds_when_idle_with_exit_code_0(stack: Stack) -> None:
-    """On a machine that has more to do than it can, the time says nothing."""
+def test_pid_1_stops_at_once_when_idle_with_exit_code_0(stack: Stack) -> None:
+    """Far below the thirty seconds after which platforms kill, also on a machine that has other things to do."""
     for name, part in stack.parts.items():
-        is_quiet = os.getloadavg()[0] < (os.cpu_count() or 1)
         code, seconds = part.stop()
-        assert (code, seconds < (2.0 if is_quiet else 20.0)) == (0, True), f"{name}: {seconds:.1f} s\n{part.logs()[-3000:]}"
+        assert (code, seconds < 15.0) == (0, True), f"{name}: {seconds:.1f} s\n{part.logs()[-3000:]}"
