@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(NGINX is None or find_chromium() is None, reason=WHY_NOT),
     pytest.mark.timeout(600),
 ]
+OPS_TOKEN = "0f4c7a1e9b3d5826c7e1a94f"
 RULES = """
 [[rules]]
 repo = "github:acme/shop"
@@ -45,7 +46,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("stack")
     rules = folder / "tagship.toml"
     rules.write_text(RULES, encoding="utf-8")
-    with running(folder, TRUSTED_PROXIES="127.0.0.1", OPS_TOKEN="op-token", TAGSHIP_CONFIG=str(rules)) as started:
+    with running(folder, TRUSTED_PROXIES="127.0.0.1", OPS_TOKEN=OPS_TOKEN, TAGSHIP_CONFIG=str(rules)) as started:
         yield started
 
 
@@ -94,7 +95,7 @@ def test_sign_in_every_page_a_replay_and_sign_out_below_the_prefix(stack: Runnin
     visit = Visit(browser, f"{host}/tagship")  # at its end: no request left the prefix, no fault on the console
     page = visit.open("/jobs?status=failed")
     assert page.url.startswith(f"{host}/tagship/sign-in?next=")
-    page.get_by_label("Token").fill("op-token")
+    page.get_by_label("Token").fill(OPS_TOKEN)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Jobs").wait_for()
     assert page.url == f"{host}/tagship/jobs?status=failed"
