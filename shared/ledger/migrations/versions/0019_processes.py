@@ -8,7 +8,7 @@ from alembic import op
 from shared.infra.database import UtcDateTime
 
 revision = "0019"
-down_revision = "0012"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
