@@ -102,7 +102,7 @@ def create_asgi() -> FlaskInAsgi:
     intake: receiver.Intake = app.extensions["intake"]
     notifier: Notifier = app.extensions["services"].notifier
     logs.hide(settings.every_secret(config.rules.secret_names))
-    live = LiveConfig("web", config, intake.engine, lambda changed: put_in_force(app, changed))
+    live = LiveConfig("web", config, app.extensions["services"].engine, lambda changed: put_in_force(app, changed))
     app.extensions["config"] = live.files
     live.start()
 

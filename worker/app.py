@@ -43,7 +43,7 @@ HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds
 
 
 _LOOK_AGAIN_SECONDS = 0.005
-_SWEEPER_CONNECTIONS = 3  # its loop and the two threads beside it
+_SWEEPER_CONNECTIONS = 4  # its loop and the three threads beside it
 
 logger = logs.get(__name__)
 

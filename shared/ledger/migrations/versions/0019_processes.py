@@ -9,6 +9,7 @@ from shared.infra.database import UtcDateTime
 
 revision = "0019"
 down_revision = "0014"
+compatible = True
 branch_labels = None
 depends_on = None
 
