@@ -22,7 +22,7 @@ run: $(VENV)/.runtime ## the whole stack on this machine, until Ctrl-C
 test: $(VENV)/.dev ## the tests, with the real servers they need
 	@$(BIN)/python -m pytest
 
-test-world: $(VENV)/.dev ## the tests that need a browser, root, apt, npm or minutes, and every example of the property tests
+test-world: $(VENV)/.world ## the tests that need a browser, root, apt, npm or minutes, and every example of the property tests
 	@$(BIN)/python -m pytest -m world -rs --timeout 900
 	@HYPOTHESIS_PROFILE=all $(BIN)/python -m pytest -m 'hypothesis and not world' --timeout 900
 
@@ -46,7 +46,7 @@ lint: $(VENV)/.dev ## format check, linter, types, import rules, dependencies
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
-	@$(BIN)/deptry bench tests --exclude nothing --ignore DEP002 --requirements-files requirements.in,requirements-dev.in
+	@$(BIN)/deptry bench tests --exclude nothing --ignore DEP002 --requirements-files requirements.in,requirements-dev.in,requirements-world.in
 
 format: $(VENV)/.dev ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
@@ -63,6 +63,7 @@ lock: $(VENV)/.dev ## make the requirements*.txt again from the .in files
 	@$(LOCK) --no-deps requirements-embedded.in -o requirements-embedded.txt
 	@$(LOCK) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) -c requirements-dev.txt requirements-audit.in -o requirements-audit.txt
+	@$(LOCK) -c requirements-dev.txt requirements-world.in -o requirements-world.txt
 
 clean: ## remove .venv and the caches (never var/, which holds data)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
@@ -87,3 +88,6 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 $(VENV)/.audit: $(VENV)/.dev requirements-audit.txt
 	@echo "set-up: installing requirements-audit.txt (once)" >&2
 	@$(PIP) -r requirements-audit.txt && touch $@ || echo "set-up: pip-audit could not be installed; the audit will say so" >&2
+
+$(VENV)/.world: $(VENV)/.dev requirements-world.txt
+	@$(PIP) -r requirements-world.txt && touch $@ || echo "set-up: requirements-world.txt could not be installed; the tests that need it say so" >&2

@@ -18,6 +18,7 @@ from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Limits, Refusal
 from shared.infra.database import CONNECTIONS, make_engine
 from shared.infra.postgres import BACKGROUND_REPLY_SECONDS
+from shared.infra.public_path import PublicPath, path_of
 
 _FORM_BYTES = 2**20  # around the contents of a request
 _IN_MEMORY = 2**20  # of a body
@@ -41,6 +42,8 @@ def create() -> FlaskInAsgi:
         refuses_shared=shared_releases.read_setting(settings),
         kept=kept,
     )
+    path = path_of(settings.releases_public_url)
+    app.wsgi_app = PublicPath(app.wsgi_app, path, settings.trusted_proxies)  # type: ignore[method-assign]
     return FlaskInAsgi(app, refuse=_refuse, limits=_limits(kept))
 
 

@@ -66,6 +66,10 @@ class Comparer:
         self._stopping = stopping
         self._forges = ForgeAccesses(client, settings.forges)
 
+    def under(self, rules: Rules) -> Comparer:
+        """The same with other rules."""
+        return Comparer(self._settings, rules, self._engine, self._client, self._stopping)
+
     @property
     def sources(self) -> Sequence[Source]:
         """`[[sources]]` of the configuration."""

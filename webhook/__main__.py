@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from shared import __version__
 from shared.config import rules_file
+from shared.config.changed_files import read_config
 from shared.config.settings import from_env
 from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.errors import SettingsError
@@ -27,6 +30,8 @@ from webhook.cli.common import read_settings
 from webhook.cli.dry_runs import backfill, explain, reconcile, what_if
 from webhook.cli.send import send
 from webhook.intake.keyring import check_config, check_ops_tokens, make_keyrings, token_in_the_clear
+from webhook.ops.process_shapes import Process
+from webhook.ops.processes import find_processes
 from webhook.ops.renames import list_left_behind
 
 
@@ -99,17 +104,28 @@ def config_group() -> None:
 def check(as_json: bool) -> None:
     """Read the settings and tagship.toml; name every fault, and what matches a renamed repository's old name alone."""
     settings = read_settings()
-    rules = check_config(settings)
-    warnings = list(list_left_behind(rules, make_engine(settings.database_url)))
+    rules, digest = check_config(settings), read_config(settings).digest
+    engine = make_engine(settings.database_url)
+    warnings = list(list_left_behind(rules, engine))
+    running = find_processes(engine, datetime.now(UTC))
     if as_json:
         names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}
-        click.echo(json.dumps({**names, "sources": [source.name for source in rules.sources], "warnings": warnings}))
+        names["sources"] = [source.name for source in rules.sources]
+        click.echo(json.dumps({**names, "warnings": warnings, "digest": digest, "processes": running}))
         return
     for warning in warnings:
         click.echo(f"warning: {isolated(warning)}", err=True)
     sources = f", sources: {len(rules.sources)}" if rules.sources else ""
     where = settings.config_path or "no file: the default rule"
     click.echo(f"fine; rules: {len(rules.rules)}, targets: {len(rules.targets)}{sources} ({where})")
+    _print_processes(running, digest)
+
+
+def _print_processes(running: Sequence[Process], digest: str | None) -> None:
+    for one in running:
+        uses = "this file" if one["digest"] == digest else f"another file ({(one['digest'] or 'none')[:12]})"
+        refuses = ", refuses the newer one" if one["errors"] else ""
+        click.echo(f"{one['kind']} {one['pid']} on {isolated(one['host'])}: {uses}{refuses}")
 
 
 for command in (*GROUPS, send, explain, what_if, reconcile, backfill):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import replace
 
 from flask import Flask
 
 from shared.broker import BrokerWatch, Notifier, make_celery
 from shared.config import rules_file
+from shared.config.changed_files import Config, read_config
 from shared.config.settings import Settings, from_env
 from shared.domain.rules import Rules
 from shared.infra import logs
 from shared.infra.asgi import FlaskInAsgi, Limits
 from shared.infra.database import CONNECTIONS, make_engine
 from shared.infra.garbage import give_back_large_blocks
+from shared.infra.public_path import PublicPath, path_of
+from shared.live_config import LiveConfig
 from webhook import api
 from webhook.dashboard import setup as dashboard
 from webhook.http import problems
@@ -24,7 +28,7 @@ from webhook.http.json_provider import QuickJson
 from webhook.intake import accept_latency, fast_path, receiver
 from webhook.intake.group_commit import GroupCommit
 from webhook.intake.group_writers import open_store
-from webhook.intake.keyring import make_keyrings
+from webhook.intake.keyring import check_ops_tokens, make_keyrings
 from webhook.intake.rejections import Refusals
 from webhook.intake.store_health import StoreHealth
 from webhook.intake.throttle import Throttle
@@ -74,28 +78,46 @@ def create_app(settings: Settings, rules: Rules | None = None) -> Flask:
     document.register(app)
     if settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    # Outermost: whether to believe a proxy depends on the address that the request really came from.
+    app.wsgi_app = PublicPath(app.wsgi_app, path_of(settings.public_url), settings.trusted_proxies)  # type: ignore[method-assign]
     return app
+
+
+def put_in_force(app: Flask, config: Config) -> None:
+    """Use other rules and secrets from the next request on. Raises SettingsError, changing nothing, where one is not good."""
+    intake: receiver.Intake = app.extensions["intake"]
+    services: Services = app.extensions["services"]
+    keyrings = make_keyrings(config.settings, config.rules.sources)
+    check_ops_tokens(config.settings, keyrings)
+    dashboard.renew_sessions(app, config.settings)
+    app.extensions["services"] = replace(services, settings=config.settings, rules=config.rules)
+    app.extensions["intake"] = replace(intake, rules=config.rules, keyrings=keyrings)
 
 
 def create_asgi() -> FlaskInAsgi:
     """What each of the server's processes runs."""
-    settings = from_env(os.environ, is_terminal=sys.stderr.isatty())
+    config = read_config(from_env(os.environ, is_terminal=sys.stderr.isatty()))
+    settings = config.settings
     logs.setup(settings.log_format, settings.log_level)
     give_back_large_blocks()
-    app = create_app(settings)
+    app = create_app(settings, config.rules)
     intake: receiver.Intake = app.extensions["intake"]
     notifier: Notifier = app.extensions["services"].notifier
-    logs.hide(settings.every_secret(intake.rules.secret_names))
+    logs.hide(settings.every_secret(config.rules.secret_names))
+    live = LiveConfig("web", config, app.extensions["services"].engine, lambda changed: put_in_force(app, changed))
+    app.extensions["config"] = live.files
+    live.start()
 
     async def stop() -> None:
+        await asyncio.to_thread(live.stop)
         await intake.group_commit.close()
         await asyncio.to_thread(notifier.stop)
 
-    sender = sender_of(settings.trusted_proxies)
+    arguments = (lambda: app.extensions["intake"], sender_of(settings.trusted_proxies), path_of(settings.public_url))
     return FlaskInAsgi(
         app,
         refuse=problems.refuse_body,
-        quick=fast_path.quickly(intake, sender),
-        admit=fast_path.admit(intake, sender),
+        quick=fast_path.quickly(*arguments),
+        admit=fast_path.admit(*arguments),
         on_stop=stop,
     )

@@ -36,23 +36,27 @@ def main() -> None:
 def run() -> None:
     """Run jobs until SIGTERM; what is running then is finished first."""
     settings = _settings()
-    app, _ = make_worker(settings, ready_file=_ready_file())
+    app, _, live = make_worker(settings, ready_file=_ready_file())
+    live.start()
     celery_fixes.apply()
     # Celery warns root of pickled messages; ours are JSON and hold ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # about acknowledgements, which we do not use
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--pool=threads",
-            f"--concurrency={settings.worker_concurrency}",
-            f"--loglevel={settings.log_level}",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-        ]
-    )
+    try:
+        app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                "--pool=threads",
+                f"--concurrency={settings.worker_concurrency}",
+                f"--loglevel={settings.log_level}",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+            ]
+        )
+    finally:
+        live.stop()
 
 
 @main.command()
@@ -60,7 +64,8 @@ def sweep() -> None:
     """Knock for what is due, rescue lost leases, compare forges with our releases; until SIGTERM."""
     settings = _settings()
     logs.setup(settings.log_format, settings.log_level)
-    sweeper, comparing, watch = make_sweeper(settings)
+    sweeper, comparing, watch, live = make_sweeper(settings)
+    live.start()
     shutdown.set_on(sweeper.stopping, end_after=END_SECONDS)
     logger.info("sweeper.ready")
     if (ready_file := _ready_file()) is not None:
@@ -72,6 +77,7 @@ def sweep() -> None:
     for thread in beside:
         thread.start()
     sweeper.run()
+    live.stop()
     end = time.monotonic() + OTHERS_END_SECONDS
     for thread in beside:
         thread.join(max(0.0, end - time.monotonic()))  # what takes longer is found by its lease

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from shared.broker import TASK, make_celery
 from shared.config import rules_file
+from shared.config.changed_files import Config, read_config
 from shared.config.settings import Settings
 from shared.errors import SettingsError
 from shared.forge_access import wake_partial
@@ -25,6 +26,7 @@ from shared.infra.postgres import BACKGROUND_REPLY_SECONDS
 from shared.infra.shutdown import aside
 from shared.ledger import job_transitions
 from shared.ledger.tables import SCHEMA
+from shared.live_config import LiveConfig
 from shared.reconcile import Comparer
 from shared.targets.repository_names import RepositoryNames
 from worker.commits.forge_pool import Forges
@@ -41,7 +43,7 @@ HAND_BACK_SECONDS = 4.0  # for that; platforms kill after thirty seconds
 
 
 _LOOK_AGAIN_SECONDS = 0.005
-_SWEEPER_CONNECTIONS = 3  # its loop and the two threads beside it
+_SWEEPER_CONNECTIONS = 4  # its loop and the three threads beside it
 
 logger = logs.get(__name__)
 
@@ -64,12 +66,12 @@ def _open(settings: Settings, name: str, connections: int) -> Engine:
     return make_engine(settings.database_url, name, connections=connections, reply_seconds=BACKGROUND_REPLY_SECONDS)
 
 
-def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner]:
+def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery, Runner, LiveConfig]:
     """The Celery app with its one task. Raises SettingsError when a target's token is missing or the file is faulty."""
-    rules = rules_file.load(settings)
+    config = read_config(settings)
+    rules = config.rules
     logs.hide(settings.every_secret(rules.secret_names))
-    if faults := rules_file.token_faults(rules, settings):
-        raise SettingsError(faults)
+    _check_tokens(config)
     app = make_celery(settings.broker_url)
     engine, client = _open(settings, "tagship-worker", settings.worker_concurrency + 2), make_client(settings.outgoing)
     gatherer = Gatherer(engine, Forges(client, settings.forges), RepositoryNames(), rules.commits, rules)
@@ -77,7 +79,17 @@ def make_worker(settings: Settings, *, ready_file: Path | None) -> tuple[Celery,
     app.task(runner.run, name=TASK, ignore_result=True)
     _connect_signals(settings, runner, ready_file)
     wake_partial(engine)  # with another token, or an API that was off, the forge may tell what it did not tell before
-    return app, runner
+
+    def use(changed: Config) -> None:
+        _check_tokens(changed)
+        runner.use(changed.rules)
+
+    return app, runner, LiveConfig("worker", config, engine, use)
+
+
+def _check_tokens(config: Config) -> None:
+    if faults := rules_file.token_faults(config.rules, config.settings):
+        raise SettingsError(faults)
 
 
 def _connect_signals(settings: Settings, runner: Runner, ready_file: Path | None) -> None:
@@ -135,13 +147,20 @@ def _stop_in_time(runner: Runner, seconds: float = STOP_SECONDS, hand_back_secon
         os._exit(0)
 
 
-def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing, RefusalWatch]:
-    """The sweeper, and what asks forges in threads beside it; one event stops all."""
-    rules = rules_file.load(settings)
+def make_sweeper(settings: Settings) -> tuple[Sweeper, Comparing, RefusalWatch, LiveConfig]:
+    """The sweeper, and what asks forges and looks at files in threads beside it; one event stops all but the last."""
+    config = read_config(settings)
+    rules = config.rules
     logs.hide(settings.every_secret(rules.secret_names))
     engine = _open(settings, "tagship-sweeper", _SWEEPER_CONNECTIONS)
     sweeper = Sweeper(engine, make_celery(settings.broker_url), rules)
     client = make_client(settings.outgoing)
     comparer = Comparer(settings, rules, engine, client, sweeper.stopping)
     comparing = Comparing(engine, comparer, Timer(engine, rules.reconcile), sweeper.stopping)
-    return sweeper, comparing, RefusalWatch(engine, client, settings.forges, sweeper.stopping)
+
+    def use(changed: Config) -> None:
+        sweeper.use(changed.rules)
+        comparing.use(changed.rules)
+
+    watch = RefusalWatch(engine, client, settings.forges, sweeper.stopping)
+    return sweeper, comparing, watch, LiveConfig("sweeper", config, engine, use)

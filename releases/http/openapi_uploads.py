@@ -29,7 +29,14 @@ def describe_uploads(anything: Json) -> Json:
             *("org", "project", "bundle_id", "file_id"), get=_download("Download a bundle's file")
         ),
         f"{project}files/source-maps/": path_item(
-            *("org", "project"), delete=operation("Remove a release's files", "204", None, query=[parameter("name", STRING)])
+            *("org", "project"),
+            get=operation(
+                "List releases with their numbers of files",
+                "200",
+                anything,
+                query=[*SEARCH, parameter("sortBy", STRING), *PAGING],
+            ),
+            delete=operation("Remove a release's files", "204", None, query=[parameter("name", STRING)]),
         ),
     }
     for call in (calls[method] for calls in found.values() for method in ("get", "post", "delete") if method in calls):

@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 def _unknown_route() -> Response:
     g.is_unknown = True  # no headers of the API
     if request.path == "/api/0":
-        return Response(status=301, headers={"Location": "/api/0/"})
+        return Response(status=301, headers={"Location": f"{request.script_root}/api/0/"})
     if request.path.endswith("/"):
         return Response(status=404)
     attempt = f"try: {request.path}/"

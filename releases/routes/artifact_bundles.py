@@ -106,6 +106,20 @@ def download_file(org: str, project: str, bundle_id: str, file_id: str) -> Respo
     return download(row)
 
 
+@routes.get(_OLD)
+def list_archives(org: str, project: str) -> Response:
+    with server().reader.begin() as connection:
+        _, found = enter_project(connection, org, project, READ)
+        order = last_arg("sortBy") or "-date_added"
+        if order not in ("date_added", "-date_added"):
+            raise Refused(400, {"error": "You can either sort via 'date_added' or '-date_added'"})
+        cursor, size = paging()
+        size = size if last_arg("per_page") else 10
+        text, is_oldest_first = storable(last_arg("query") or ""), order == "date_added"
+        shown = store.archives_of_project(connection, found["id"], text, cursor, size, is_oldest_first=is_oldest_first)
+        return page([serializer.render_archive(row) for row in shown.rows], shown.turn)
+
+
 @routes.delete(_OLD)
 def remove_release_files(org: str, project: str) -> Response:
     """Every file that was uploaded to the release `name`, as `sentry-cli releases files VERSION delete --all` asks."""

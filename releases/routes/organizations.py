@@ -25,7 +25,7 @@ _MONOLITH = "--monolith--"  # what a Sentry of one region calls it
 
 
 def _base() -> str:
-    return request.host_url.rstrip("/")
+    return request.root_url.rstrip("/")
 
 
 @contextmanager

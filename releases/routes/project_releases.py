@@ -59,7 +59,7 @@ def enter_project(connection: Connection, org: str, project: str, scopes: Sequen
 
 
 def _moved(old: str, new: str) -> Refused:
-    where = request.full_path.rstrip("?").replace(f"/{old}/", f"/{new}/", 1)
+    where = request.script_root + request.full_path.rstrip("?").replace(f"/{old}/", f"/{new}/", 1)
     message = "Resource has been moved"
     body = {"slug": new, "detail": {"extra": {"url": where, "slug": new}, "message": message, "code": "resource-moved"}}
     return Refused(302, body, {"Location": where})

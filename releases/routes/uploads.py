@@ -37,7 +37,7 @@ def show_options(org: str) -> Response:
     is_relative = version is not None and (int(version[1]), int(version[2])) > (1, 70)  # a proxy may have another address
     return answer(
         {
-            "url": path if is_relative else f"{request.host_url}api/0/{path}",
+            "url": path if is_relative else f"{request.root_url}api/0/{path}",
             "chunkSize": bounds.chunk,
             "chunksPerRequest": bounds.chunks,
             "maxFileSize": bounds.file,

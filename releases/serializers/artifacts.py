@@ -26,6 +26,12 @@ def render_file(row: RowMapping) -> Json:
     }
 
 
+def render_archive(row: RowMapping) -> Json:
+    """A release as the older list of uploads has it; -1: none of its files were uploaded one by one or by a release bundle."""
+    shown = {"type": "release", "id": row["id"], "name": row["version"], "date": render_time(row["date_added"])}
+    return {**shown, "fileCount": row["files"] or -1}
+
+
 def render_bundle(row: RowMapping, releases: Sequence[RowMapping]) -> Json:
     return {
         "bundleId": row["bundle_id"],

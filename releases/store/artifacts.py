@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from releases.http.pagination import Cursor
 from releases.store.blobs import portions
-from releases.store.listings import Page, page_by_number
+from releases.store.listings import Page, page_by_number, within_projects
 from releases.tables.artifacts import artifacts, blobs, bundle_projects, bundle_releases, bundles
 from releases.tables.releases import releases
 from releases.tables.upsert import add_new, insert_new
@@ -142,6 +142,20 @@ def remove_file(connection: Connection, number: int) -> None:
 
 def remove_files(connection: Connection, release_id: int) -> None:
     connection.execute(sa.delete(artifacts).where(artifacts.c.release_id == release_id))
+
+
+def archives_of_project(
+    connection: Connection, project_id: int, text: str, cursor: Cursor | None, size: int, *, is_oldest_first: bool
+) -> Page:
+    """A project's releases by the time of their creation, each with the number of its own files, `files`; those whose version
+    holds the text."""
+    files = sa.select(sa.func.count()).where(artifacts.c.release_id == releases.c.id).correlate(releases).scalar_subquery()
+    query: sa.Select[Any] = sa.select(releases.c.id, releases.c.version, releases.c.date_added, files.label("files"))
+    query = within_projects(query, [project_id])
+    if text:
+        query = query.where(releases.c.version.icontains(text, autoescape=True))
+    order = [column.asc() if is_oldest_first else column.desc() for column in (releases.c.date_added, releases.c.id)]
+    return page_by_number(connection, query.order_by(*order), cursor, size)
 
 
 def bundles_of_project(

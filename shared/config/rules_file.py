@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,11 +37,23 @@ def load(settings: Settings) -> Rules:
     if settings.config_path is None:
         return default_rules(settings)
     name = settings.config_path.name
+    return parse(decode(read_bytes(settings.config_path), name), name, settings)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What the file holds. Raises SettingsError."""
     try:
-        text = settings.config_path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        return path.read_bytes()
+    except OSError as problem:
+        raise SettingsError([f"{path.name} cannot be read: {type(problem).__name__}"]) from None
+
+
+def decode(raw: bytes, name: str) -> str:
+    """The text of a file of this name. Raises SettingsError."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
         raise SettingsError([f"{name} cannot be read: {type(problem).__name__}"]) from None
-    return parse(text, name, settings)
 
 
 def parse(text: str, name: str, settings: Settings) -> Rules:

@@ -20,6 +20,7 @@ from shared.infra.database import normalise_url
 from shared.infra.network import bare_host
 from shared.infra.outgoing import Outgoing, read_outgoing
 from shared.infra.processors import usable_processors
+from shared.infra.public_path import is_public_path, path_of
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # urlsplit drops some of these and keeps others; every call would fail on them, or go elsewhere than it looks.
@@ -56,6 +57,8 @@ class Settings:
     broker_url: str | None = field(default=None, repr=False)
     web_concurrency: int = 1
     worker_concurrency: int = 1
+    public_url: str = ""  # the receiver's and the endpoint's own, where they are not reached at the root of their host
+    releases_public_url: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # who may say by X-Forwarded-For whose request it is
     webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # provider -> active secrets
     forges: Mapping[str, ForgeSettings] = field(default_factory=dict)  # provider -> its API; one that is off is absent
@@ -120,6 +123,8 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         broker_url=read.broker_url(),
         web_concurrency=read.count("WEB_CONCURRENCY", cores),
         worker_concurrency=read.count("WORKER_CONCURRENCY", cores),
+        public_url=read.public_url("PUBLIC_URL"),
+        releases_public_url=read.public_url("RELEASES_PUBLIC_URL"),
         trusted_proxies=read.networks("TRUSTED_PROXIES"),
         webhook_secrets={name: secrets for name in PROVIDER_NAMES if (secrets := read.several(secret_variable(name)))},
         forges={name: forge for name, api in APIS.items() if (forge := read.forge(api)) is not None},
@@ -264,6 +269,14 @@ class _Reader:
             self.fault(name, "must not hold a user name or password: tokens have their own variable")
             return default
         return value.rstrip("/")
+
+    def public_url(self, name: str) -> str:
+        """The address of one of our own servers as others reach it."""
+        url = self.http_url(name, "")
+        if not is_public_path(path_of(url)):
+            self.fault(name, "must have a path of letters, digits, - . _ and ~ only")
+            return ""
+        return url
 
     def target_url(self, name: str, default: str) -> str:
         """The same of a target, whose API is below /api/0."""

@@ -45,10 +45,11 @@ def _write_trace(stream: TextIO, exc_info: Any) -> None:
 
 def hide(secrets: Iterable[str]) -> None:
     """From now on these values stand in no line, whoever writes it: a last net, for texts of libraries above all."""
+    found = {*_hidden}
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
-            _hidden.extend({secret, json.dumps(secret, ensure_ascii=False)[1:-1]} - {*_hidden})
-    _hidden.sort(key=len, reverse=True)
+            found |= {secret, json.dumps(secret, ensure_ascii=False)[1:-1]}
+    _hidden[:] = sorted(found, key=len, reverse=True)  # in one step: other threads write lines meanwhile
 
 
 class _Hiding:

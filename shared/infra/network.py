@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Sequence
+from typing import Any
 
 
 def is_loopback(address: str) -> bool:
@@ -46,3 +48,23 @@ def why_not_bound(host: str, port: int) -> str | None:
             return f"port {port} is in use; stop what listens there or choose another"
         return f"{host}:{port} cannot be listened on: {getattr(problem, 'strerror', None) or problem}"
     return None
+
+
+def is_within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    """Whether it is an address of one of these networks."""
+    parsed = parse_address(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def parse_address(text: str) -> Any:
+    """An address as proxies write it: with a port, in brackets, IPv4 inside IPv6. None for anything else."""
+    text = text.strip()[:100]
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -122,3 +122,18 @@ comparisons = sa.Table(
     sa.Column("with_deploys", sa.Boolean),  # whether the releases it makes record deploys
     partial_index("ix_comparisons_next_at", "next_at", where=_TO_DO),
 )
+
+# One row for each process that runs (shared/ledger/processes.py): which rules file it has in force, and what is wrong with the
+# newer one that it refuses.
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(10), nullable=False),  # web, worker, sweeper
+    sa.Column("host", sa.String(200), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("digest", sa.String(64)),  # SHA-256 of the file in force; null: no file
+    sa.Column("errors", Json, nullable=False),  # of the file that is refused, [] while none is
+)

@@ -67,6 +67,10 @@ class Folding:
         self._sources = sources
         self._next_at: datetime | None = None
 
+    def use(self, sources: Sequence[Source]) -> None:
+        """Other `[[sources]]` from the next window on."""
+        self._sources = sources
+
     def step(self, now: datetime) -> int:
         """How many windows were folded."""
         if self._next_at is not None and now < self._next_at:

@@ -159,7 +159,7 @@ def test_a_delivery_that_is_decided_again_for_nothing_says_why(engine: Engine, o
         f"/deliveries/{delivery_id}/replay", data={"form_token": token, "provider": "github"}, follow_redirects=True
     )
     assert "nothing to do: no rule" in answer.text
-    assert "restart" in answer.text
+    assert "within seconds" in answer.text
 
 
 def test_lists_go_on_where_the_page_before_ended(engine: Engine, operator: FlaskClient) -> None:

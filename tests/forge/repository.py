@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -47,6 +47,7 @@ class Repository:
         self._ranges: dict[tuple[str, ...], list[str]] = {}
         self._bases: dict[tuple[str, str], str | None] = {}
         self._peeled: dict[str, str | None] = {}
+        self._tag_objects: dict[str, list[str]] = {}  # the header's lines
         self._known: set[str] = set()  # full shas of commits
         self._lock = threading.Lock()
 
@@ -101,21 +102,18 @@ class Repository:
         """By name."""
         form = "%(refname:strip=2)%00%(objectname)%00%(objecttype)"
         found = git(self.path, "for-each-ref", f"--format={form}", "refs/tags").decode().splitlines()
-        read = [(name, sha, kind, self._peel(sha, kind)) for name, sha, kind in (line.split("\0") for line in found)]
-        return [GitTag(*parts) for parts in read]
+        read = [line.split("\0") for line in found]
+        self._peel([sha for _, sha, kind in read if kind == "tag"])
+        return [GitTag(name, sha, kind, sha if kind == "commit" else self._peeled.get(sha)) for name, sha, kind in read]
 
     def tag_object(self, sha: str) -> tuple[str, str] | None:
         """What a tag object points at: (type, sha)."""
-        try:
-            header = git(self.path, "cat-file", "tag", sha).decode().splitlines()
-        except GitError:
-            return None
-        return header[1].removeprefix("type "), header[0].removeprefix("object ")
+        header = self._header(sha)
+        return (header[1].removeprefix("type "), header[0].removeprefix("object ")) if header else None
 
     def tagged_at(self, sha: str) -> datetime:
         """The tagger's date of a tag object."""
-        header = git(self.path, "cat-file", "tag", sha).decode("utf-8", "replace").partition("\n\n")[0].splitlines()
-        return _person(next(line for line in header if line.startswith("tagger ")).removeprefix("tagger ")).at
+        return _person(next(line for line in self._header(sha) if line.startswith("tagger ")).removeprefix("tagger ")).at
 
     def changes(self, sha: str) -> list[tuple[str, str, str]]:
         """(letter, old path, new path) against the first parent, renames found as both forges do."""
@@ -131,12 +129,24 @@ class Repository:
             position += step
         return found
 
-    def _peel(self, sha: str, kind: str) -> str | None:
-        if kind != "tag":
-            return sha if kind == "commit" else None
-        if sha not in self._peeled:
-            self._peeled[sha] = self.resolve(sha)
-        return self._peeled[sha]
+    def _header(self, sha: str) -> list[str]:
+        """Of a tag object; empty for what is none."""
+        if sha not in self._tag_objects:
+            try:
+                text = git(self.path, "cat-file", "tag", sha).decode("utf-8", "replace")
+            except GitError:
+                return []
+            self._tag_objects[sha] = text.partition("\n\n")[0].splitlines()
+        return self._tag_objects[sha]
+
+    def _peel(self, shas: Sequence[str]) -> None:
+        """Find out which commits tag objects lead to, by one call: a real project has hundreds."""
+        new = [sha for sha in shas if sha not in self._peeled]
+        if new:
+            asked = "".join(f"{sha}^{{commit}}\n" for sha in new).encode()
+            told = git(self.path, "cat-file", "--batch-check", stdin=asked).decode().splitlines()
+            for sha, line in zip(new, told, strict=True):
+                self._peeled[sha] = None if line.endswith(" missing") else line[:40]
 
     def _read(self, shas: list[str]) -> dict[str, GitCommit]:
         out = git(self.path, "cat-file", "--batch", stdin="".join(f"{sha}\n" for sha in shas).encode())

@@ -213,7 +213,7 @@ def test_a_replay_that_no_rule_wants_says_so(client: FlaskClient) -> None:
     told = post(client, "deliveries/d-1/replay")
     assert told["jobs"] == []
     assert "branch_not_matched" in told["detail"]
-    assert "restart" in told["detail"]
+    assert "within seconds" in told["detail"]
 
 
 def test_a_repository_is_found_by_the_name_that_rules_give_it(client: FlaskClient) -> None:

@@ -59,7 +59,7 @@ def client(
 
 def quick(app: Any, door: Intake, runner: asyncio.Runner) -> Any:
     """A WSGI app that answers as the server's entry does for a webhook."""
-    take = quickly(door, sender_of(()))
+    take = quickly(lambda: door, sender_of(()))
 
     def answer(environ: dict[str, Any], start_response: Any) -> Any:
         kept: bytes = environ["wsgi.input"].read()

@@ -47,7 +47,7 @@ def make_ill(engine: Engine, now: datetime = NOW) -> None:
 
 
 def choose(engine: Engine, now: datetime) -> list[str]:
-    feeder = Feeder(engine, {})
+    feeder = Feeder(engine, {"default": 20.0})
     return feeder.choose(feeder.waiting(), now=now, until=now, room=100)
 
 
@@ -161,11 +161,11 @@ def test_a_refused_token_pauses_the_target_and_fails_no_job(
     assert (health.state, health.reason, health.paused_until) == ("paused", "target_auth", None)
     assert hint in str(health.detail)
     assert len(target.posts) == 1
-    assert Feeder(engine, {}).choose(["main"], now=datetime.now(UTC), until=datetime.now(UTC), room=9) == []
+    assert Feeder(engine, {"main": 20.0}).choose(["main"], now=datetime.now(UTC), until=datetime.now(UTC), room=9) == []
     with engine.begin() as connection:
         target_states.resume(connection, "main", now=datetime.now(UTC))
     now = datetime.now(UTC) + timedelta(seconds=11)
-    assert sorted(Feeder(engine, {}).choose(["main"], now=now, until=now, room=9)) == sorted([first, second])
+    assert sorted(Feeder(engine, {"main": 20.0}).choose(["main"], now=now, until=now, room=9)) == sorted([first, second])
     runner(engine, http, in_force).run([first, second])
     assert [row(engine, job_id).status for job_id in (first, second)] == ["succeeded", "succeeded"]
 
@@ -185,7 +185,7 @@ def test_a_page_that_answers_403_pauses_the_target_for_a_time_only(engine: Engin
 
 def settle(engine: Engine, run: Any, target: str = "main", *, sweeps: int) -> None:
     """This many sweeps of the sweeper, two seconds apart, each job that it chose run at once."""
-    feeder, start = Feeder(engine, {}), datetime.now(UTC)
+    feeder, start = Feeder(engine, {"main": 20.0}), datetime.now(UTC)
     for sweep in range(sweeps):
         now = start + timedelta(seconds=2 * sweep)
         run.run(feeder.choose([target], now=now, until=now, room=50))
@@ -382,7 +382,7 @@ def test_an_outage_follows_the_schedule_and_everything_completes_after_it(
     target.answers = [target.get_answer] * 1_000
     in_force = rules(target.url)
     ids = [accept_tag(engine, in_force, f"v{n}") for n in range(20)]
-    run, feeder = runner(engine, http, in_force), Feeder(engine, {})
+    run, feeder = runner(engine, http, in_force), Feeder(engine, {"main": 20.0})
     run.run(ids)
     assert len(target.posts) == 5, "the target was paused after five"
     start = datetime.now(UTC)

@@ -149,14 +149,6 @@ def test_the_budget_ends_and_the_reason_says_so(engine: Engine, http: httpx2.Cli
     assert (stored.status, stored.reason, len(target.posts)) == ("failed", "attempts_exhausted", job_transitions.BUDGET)
 
 
-def test_a_target_gone_from_the_configuration_fails_with_the_way_out(
-    engine: Engine, http: httpx2.Client, target: Target
-) -> None:
-    job_id = accept(engine, rules(target.url))
-    runner(engine, http, Rules((), {})).run([job_id])
-    assert "put it back" in row(engine, job_id).error
-
-
 def test_a_missing_token_is_told_by_its_variable(engine: Engine, http: httpx2.Client, target: Target) -> None:
     in_force = rules(target.url)
     job_id = accept(engine, in_force)

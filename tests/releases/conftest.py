@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -157,17 +158,21 @@ class serving:  # noqa: N801  reads as a verb: `with serving(environ) as address
 
     def __enter__(self) -> str:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "releases", "serve"], cwd=ROOT, env=self._environ, stderr=subprocess.PIPE
+            [sys.executable, "-m", "releases", "serve"],
+            cwd=ROOT,
+            env=self._environ,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         address = f"http://127.0.0.1:{self.port}"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90  # on a busy machine
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(f"{address}/healthz", timeout=2):
                     return address
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)  # its workers, too: they hold the pipe that is read
         raise RuntimeError(self.process.communicate()[1].decode())
 
     def __exit__(self, *_: object) -> None:

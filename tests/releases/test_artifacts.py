@@ -328,6 +328,23 @@ def test_a_bundle_is_taken_from_a_project_and_goes_with_the_last(api: Caller) ->
     assert api.get(f"{PUMP}files/artifact-bundles/").json == []
 
 
+def test_releases_are_listed_with_their_numbers_of_files(api: Caller) -> None:
+    path = "/api/0/projects/acme/shop/files/source-maps/"
+    for version in ("1.0", "1.1", "2.0"):
+        api.made(version)
+    api.made("other", projects=["pump-station"])
+    upload(api, packed(org="acme", release="1.1"), path="releases/1.1/assemble/")
+    upload(api, packed(), version="2.0")
+    first = api.get(path).json
+    assert [(one["name"], one["fileCount"]) for one in first] == [("2.0", -1), ("1.1", 2), ("1.0", -1)]
+    assert (first[1]["type"], first[1]["date"]) == ("release", api.shown("1.1")["dateCreated"])
+    assert [one["name"] for one in api.get(f"{path}?query=1.&sortBy=date_added").json] == ["1.0", "1.1"]
+    page = api.get(f"{path}?per_page=2")
+    assert [one["name"] for one in page.json] == ["2.0", "1.1"]
+    assert 'rel="next"; results="true"' in page.headers["Link"]
+    assert api.get(f"{path}?sortBy=name").json == {"error": "You can either sort via 'date_added' or '-date_added'"}
+
+
 def test_the_files_of_a_release_are_removed_at_once(api: Caller) -> None:
     api.made()
     send(api, "releases/1.0/files/", ("file", "~/a.js", b"f()"))

@@ -2,90 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.releases.conftest import ENVIRON, ROOT, TOKEN, serving
-
-CLI = Path(sys.executable).with_name("sentry-cli")
-PERSON = {
-    f"GIT_{role}_{what}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Ann Lee"), ("EMAIL", "ann@acme.test"))
-}
-
-
-@dataclass
-class Shop:
-    """A served endpoint and a git repository of three commits whose remote it knows."""
-
-    address: str
-    folder: Path
-    home: Path
-    data: Path
-
-    def git(self, *arguments: str) -> str:
-        environ = {**os.environ, **PERSON, "HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1"}
-        done = subprocess.run(["git", *arguments], cwd=self.folder, env=environ, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def commit(self, name: str) -> str:
-        (self.folder / name).write_text(name)
-        self.git("add", name)
-        self.git("commit", "-q", "-m", f"add {name}")
-        return self.git("rev-parse", "HEAD")
-
-    def cli(self, *arguments: str) -> str:
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "SENTRY_URL": self.address,
-            "SENTRY_AUTH_TOKEN": TOKEN,
-            "SENTRY_ORG": "acme",
-            "SENTRY_PROJECT": "shop",
-        }
-        done = subprocess.run([CLI, *arguments], cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def api(self, path: str) -> Any:
-        url = f"{self.address}/api/0/organizations/acme/{path}"
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    def ids(self, version: str) -> list[str]:
-        return [commit["id"] for commit in self.api(f"releases/{version}/commits/")]
+from tests.releases.shop import Shop, know_repository, open_shop
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    home = tmp_path_factory.mktemp("home")
-    data = tmp_path_factory.mktemp("data")
-    environ = {**ENVIRON, "DATA_DIR": str(data)}
-    with serving(environ) as address:
-        made = Shop(address, tmp_path_factory.mktemp("shop"), home, data)
-        made.git("init", "-q", "-b", "main")
-        made.git("remote", "add", "origin", "https://github.com/acme/shop.git")
+    with open_shop(tmp_path_factory.mktemp("shop")) as made:
         for name in ("one", "two", "three"):
             made.commit(name)
         yield made
-
-
-def repo_create(shop: Shop) -> None:
-    """What a person does once, so that `--auto` and `--commit` find the repository."""
-    command = [sys.executable, "-m", "releases", "repo", "create", "acme", "acme/shop", "--provider", "github"]
-    command += ["--url", "https://github.com/acme/shop"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "DATA_DIR": str(shop.data)}, check=True, capture_output=True)
 
 
 def test_releases_new_and_finalize(shop: Shop) -> None:
@@ -118,7 +47,7 @@ def test_set_commits_auto_of_an_unknown_repository_falls_back_to_git(shop: Shop)
 
 
 def test_set_commits_auto_and_commit_of_a_known_repository(shop: Shop) -> None:
-    repo_create(shop)
+    know_repository(shop)
     first, head = shop.git("rev-list", "--max-parents=0", "HEAD"), shop.git("rev-parse", "HEAD")
     assert head[:12] in shop.cli("releases", "set-commits", "auto@1", "--auto")
     assert shop.api("releases/auto@1/")["commitCount"] is None

@@ -34,8 +34,8 @@ class Entry:
         self._app = FlaskInAsgi(
             door.app,
             refuse=problems.refuse_body,
-            quick=fast_path.quickly(intake, sender_of(())),
-            admit=fast_path.admit(intake, sender_of(())),
+            quick=fast_path.quickly(lambda: intake, sender_of(())),
+            admit=fast_path.admit(lambda: intake, sender_of(())),
         )
         self._runner = asyncio.Runner()
 

@@ -203,7 +203,8 @@ def test_a_name_that_a_fork_chose_reaches_no_page_no_path_and_no_statement(door:
 def test_the_webhook_secret_opens_nothing_but_the_door(door: Door) -> None:
     client = door.app.test_client()
     for secret in (PLAIN, TOKEN, "shop-secret"):
-        assert client.get("/api/v1/jobs", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+        headers, place = {"Authorization": f"Bearer {secret}"}, {"REMOTE_ADDR": "192.0.2.1"}
+        assert client.get("/api/v1/jobs", headers=headers, environ_base=place).status_code == 401
         assert sign_in(client, secret).status_code == 403
     for token in (OPERATOR, VIEWER):
         assert door.send(tag(secret=token)).status_code == 401

@@ -91,10 +91,10 @@ def test_what_is_throttled_is_not_written_down(door: Door) -> None:
 
 
 def test_the_api_answers_as_ever_while_an_address_is_slowed_down_at_the_door(door: Door) -> None:
-    """What is refused there is neither written down nor logged: there is nothing to spare."""
+    """Wrong tokens there are counted apart (`dashboard/test_access.py`)."""
     flood(door)
     client = door.app.test_client()
-    for _ in range(20):
+    for _ in range(4):
         assert client.get("/api/v1/jobs", headers={"Authorization": "Bearer guess"}).status_code == 401
     for token in (OPERATOR, VIEWER):
         assert client.get("/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code == 200

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.api import deliveries, dry_runs, jobs, overviews, targets
+from webhook.api import config, deliveries, dry_runs, jobs, overviews, targets
 from webhook.api.request import AnyText, Segment, blueprint
 from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
 
-_ROUTES = (deliveries, jobs, targets, overviews, dry_runs)  # importing them is what adds their addresses to the blueprint
+_ROUTES = (
+    config,
+    deliveries,
+    jobs,
+    targets,
+    overviews,
+    dry_runs,
+)  # importing them is what adds their addresses to the blueprint
 
 
 def register(app: Flask) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, current_app, g, request
 from werkzeug.routing import Map, PathConverter, UnicodeConverter
 
 from shared.domain import filters
@@ -78,7 +78,8 @@ class Segment(UnicodeConverter):
 
 
 def services() -> Services:
-    found: Services = current_app.extensions["services"]
+    """The same for the whole of a request, also where other rules come in force meanwhile."""
+    found: Services = g.setdefault("services", current_app.extensions["services"])
     return found
 
 

@@ -54,7 +54,8 @@ def gate() -> Gate:
 
 
 def services() -> Services:
-    found: Services = current_app.extensions["services"]
+    """The same for the whole of a request, also where other rules come in force meanwhile."""
+    found: Services = g.setdefault("services", current_app.extensions["services"])
     return found
 
 
@@ -78,7 +79,7 @@ def check() -> AnyResponse | None:
     if request.endpoint not in _OPEN and role is None:
         if request.method == "POST":
             return fault(403, "You are not signed in", "The session has ended. Sign in, then try again.")
-        return redirect(url_for("dashboard.show_sign_in", next=request.full_path.rstrip("?")))
+        return redirect(url_for("dashboard.show_sign_in", next=request.script_root + request.full_path.rstrip("?")))
     if request.method == "POST":
         if g.session is None or not gate().sessions.is_form_token(g.session, request.form.get("form_token", "")):
             return fault(403, "This form is not valid any more", "Go back, load the page again and repeat it.")

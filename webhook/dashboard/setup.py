@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Flask
 
+from shared.config.settings import Settings
 from shared.domain.times import rfc3339
 from shared.infra import visible_text
 from webhook.dashboard import actions, api_reference, connect, formatting, playground, repository, sign_in, views
@@ -50,3 +53,11 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["warning_advice"] = WARNING_ADVICE
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(blueprint)
+
+
+def renew_sessions(app: Flask, settings: Settings) -> None:
+    """Other tokens end the sessions that the former ones opened."""
+    before: Gate = app.extensions["dashboard"]
+    now: Settings = app.extensions["services"].settings
+    if (now.ops_token, now.ops_read_token) != (settings.ops_token, settings.ops_read_token):
+        app.extensions["dashboard"] = replace(before, sessions=Sessions(settings))

@@ -23,14 +23,25 @@ def _keep(response: AnyResponse, session: Session) -> AnyResponse:
         httponly=True,
         samesite="Lax",
         secure=_is_secure(),
+        path=_path(),
     )
     return response
 
 
+def _path() -> str:
+    """Other apps on the same host get no cookie of ours."""
+    return request.script_root or "/"
+
+
 def _way_back() -> str:
-    """Where to go after signing in: an address of our own, never another host's."""
+    """Where to go after signing in: an address of our own, never another host's or another app's."""
     wanted = request.values.get("next", "")
-    is_own = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and wanted.isprintable()
+    is_own = (
+        wanted.startswith(f"{request.script_root}/")
+        and not wanted.startswith("//")
+        and "\\" not in wanted
+        and wanted.isprintable()
+    )
     return wanted if is_own and len(wanted) < 2_000 else url_for("dashboard.overview")
 
 
@@ -69,5 +80,5 @@ def sign_in() -> AnyResponse:
 def sign_out() -> AnyResponse:
     operations.note(services(), actor(), "sign_out")
     response: Response = make_response(redirect(url_for("dashboard.show_sign_in"), 303))
-    response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=_is_secure())
+    response.delete_cookie(COOKIE, path=_path(), httponly=True, samesite="Lax", secure=_is_secure())
     return response

@@ -17,6 +17,7 @@ from webhook.dashboard import chart_cache, charts, formatting, queries
 from webhook.dashboard.blueprint import blueprint, looking, page, services
 from webhook.intake.receiver import Intake
 from webhook.ops import replays, serializers
+from webhook.ops.processes import config_status
 
 PAGE = "25"
 _MOST_UNFINISHED = 20
@@ -202,8 +203,9 @@ def list_targets() -> Response:
 def list_rules() -> Response:
     with looking() as connection:
         hits = queries.read_rule_hits(connection)
+        status = config_status(connection, formatting.now())
     source = services().settings.config_path
-    return page("rules.html", rules=services().rules, hits=hits, source=source.name if source else None)
+    return page("rules.html", rules=services().rules, hits=hits, source=source.name if source else None, **status)
 
 
 @blueprint.get("/audit")

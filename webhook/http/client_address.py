@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
+
+from shared.infra.network import is_within, parse_address
 
 Network = IPv4Network | IPv6Network
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -15,7 +17,7 @@ _ONE_SENDER = 64  # bits: the smallest network that one IPv6 subscriber is given
 
 def group(address: str | None) -> str:
     """What is counted as one sender: an IPv4 address, an IPv6 /64, "-" for what is no address."""
-    parsed = _parse(address or "")
+    parsed = parse_address(address or "")
     if parsed is None:
         return "-"
     return str(parsed) if parsed.version == 4 else str(ip_network((parsed, _ONE_SENDER), strict=False))
@@ -46,26 +48,7 @@ def origin(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
     """
     found = peer
     for hop in reversed(forwarded.rsplit(",", _MOST_HOPS)):
-        if not _is_trusted(found, trusted) or (parsed := _parse(hop)) is None:
+        if not is_within(found, trusted) or (parsed := parse_address(hop)) is None:
             return found
         found = str(parsed)
     return found
-
-
-def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    parsed = _parse(address)
-    return parsed is not None and any(parsed in network for network in trusted)
-
-
-def _parse(text: str) -> Any:
-    """An address as proxies write it: with a port, in brackets, IPv4 inside IPv6. None for anything else."""
-    text = text.strip()[:100]
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        parsed = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -13,6 +13,7 @@ from shared.forges.reading import is_large
 from shared.infra import asgi
 from shared.infra.asgi import Admit, Limits, Quick
 from shared.infra.asgi_head import Scope
+from shared.infra.public_path import without
 from webhook.http import problems
 from webhook.intake.group_commit import Outcome
 from webhook.intake.receiver import PROOFS, Denied, Intake, finish, judge, store
@@ -23,15 +24,17 @@ _PATH = "/webhooks/"
 SenderOf = Callable[[str, Mapping[str, str]], str]  # (peer's address, headers) -> whose request it is
 
 
-def admit(intake: Intake, sender_of: SenderOf) -> Admit:
+def admit(current: Callable[[], Intake], sender_of: SenderOf, prefix: str = "") -> Admit:
     """Says of a request whose body is still to come how large it may be, or answers it at once: a webhook without a signature
-    or token is refused whatever its body holds."""
+    or token is refused whatever its body holds. The arguments are those of `quickly`."""
     largest = Limits().max_body
 
     def look(scope: Scope, headers: Mapping[str, str]) -> int | Awaitable[asgi.Answer]:
-        if scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+        path = without(prefix, scope["path"]) if prefix else scope["path"]
+        if scope["method"] != "POST" or not path.startswith(_PATH):
             return largest if "authorization" in headers or "cookie" in headers else _NOBODYS_BYTES
-        name = scope["path"][len(_PATH) :].removesuffix("/")
+        name = path[len(_PATH) :].removesuffix("/")
+        intake = current()
         if name not in intake.keyrings:
             return _NOBODYS_BYTES
         if not PROOFS[name].isdisjoint(headers):
@@ -41,21 +44,24 @@ def admit(intake: Intake, sender_of: SenderOf) -> Admit:
     return look
 
 
-def quickly(intake: Intake, sender_of: SenderOf) -> Quick:
+def quickly(current: Callable[[], Intake], sender_of: SenderOf, prefix: str = "") -> Quick:
     """The same as `receive` for the server's event loop: Flask's own way to a view costs as much as reading the webhook, and
     holds the body in cycles.
 
-    `sender_of` (peer's address, headers) says whose request it is. Bodies that would hold up the loop are read beside it, one
-    at a time: reading is work for the interpreter, which several threads only take from one another. Large ones wait for
-    one another alone.
+    `current` gives the rules and secrets in force; a request keeps those it began with. `sender_of` (peer's address, headers)
+    says whose request it is. Bodies that would hold up the loop are read beside it, one at a time: reading is work for the
+    interpreter, which several threads only take from one another. Large ones wait for one another alone. `prefix`: the path
+    that the app is reached below.
     """
     beside = ThreadPoolExecutor(1, thread_name_prefix="medium-body")
     apart = ThreadPoolExecutor(1, thread_name_prefix="large-body")
 
     def take(scope: Scope, headers: Mapping[str, str], body: bytes) -> Awaitable[asgi.Answer] | None:
-        if scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+        path = without(prefix, scope["path"]) if prefix else scope["path"]
+        if scope["method"] != "POST" or not path.startswith(_PATH):
             return None
-        name = scope["path"][len(_PATH) :].removesuffix("/")
+        name = path[len(_PATH) :].removesuffix("/")
+        intake = current()
         if name not in intake.keyrings:
             return None
         sender, incoming = sender_of((scope.get("client") or ("",))[0], headers), Incoming(headers, body)

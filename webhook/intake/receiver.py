@@ -40,7 +40,7 @@ PROOFS = {name: frozenset(str(proof["name"]).lower() for proof in each.proofs.va
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the receiver works with; built once by `create_app`."""
+    """What the receiver works with. A request keeps the one that it began with: `app.put_in_force` replaces it whole."""
 
     rules: Rules
     notifier: Notifier

@@ -1,4 +1,4 @@
-"""/healthz: this process answers. /readyz: database, schema and broker, each told apart."""
+"""/healthz: this process answers. /readyz: database, schema, broker and rules file, each told apart."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.broker import Notifier, check_broker
+from shared.config.changed_files import ChangedFiles
 from shared.errors import SchemaError
 from shared.infra.fault_words import plain_words
 from shared.infra.patience import waiting_at_most
@@ -52,13 +53,14 @@ def healthz() -> Response:
     )
 )
 def readyz() -> Response:
-    """{"status", "database", "schema", "broker"}: 503 when deliveries cannot be stored.
+    """{"status", "database", "schema", "broker", "config"}: 503 when deliveries cannot be stored.
 
     A broker that is down is told ("degraded") but stays 200: the receiver takes deliveries without it, and a load
     balancer that believed otherwise would lose them (docs/decisions/0006).
     """
     readiness: Readiness = current_app.extensions["readiness"]
-    report = readiness.look()
+    files: ChangedFiles | None = current_app.extensions.get("config")
+    report = {**readiness.look(), "config": files.state.word if files is not None else "ok"}
     response = jsonify(report)
     response.status_code = 503 if report["status"] == "unavailable" else 200
     return response

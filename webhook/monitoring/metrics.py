@@ -42,8 +42,6 @@ _HISTOGRAMS = {
 
 
 def register(app: Flask, times: AcceptTimes) -> None:
-    services: Services = app.extensions["services"]
-
     @app.get("/metrics", endpoint="metrics")
     @described(
         Call(
@@ -53,6 +51,7 @@ def register(app: Flask, times: AcceptTimes) -> None:
         )
     )
     def show_metrics() -> Response:
+        services: Services = app.extensions["services"]
         if isinstance(refused := roles.admit(), Response):
             return refused
         times.flush()

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from shared.domain import filters
 from webhook.openapi.schema_helpers import TEXT, maybe, one_of
-from webhook.ops import shapes
+from webhook.ops import process_shapes, shapes
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ _NAMED = (
     *(shapes.Problem, shapes.Job, shapes.Attempt, shapes.JobWithHistory, shapes.Delivery, shapes.RuleTried),
     *(shapes.WholeDelivery, shapes.Target, shapes.TargetCheck, shapes.Replay, shapes.Stats, shapes.Explanation, shapes.WhatIf),
     *(shapes.Receipt, shapes.Readiness, shapes.Release, shapes.KnownRepository, shapes.RepositoryWithTags),
-    *(shapes.ListedRule, shapes.AuditEntry),
+    *(shapes.ListedRule, shapes.AuditEntry, process_shapes.Process, process_shapes.ConfigStatus),
 )
 _JOB_FILTER: Json = {
     "type": "object",

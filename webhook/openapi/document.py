@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 
 from shared.forges import PROVIDERS
 from webhook.openapi.components import COMPONENTS
@@ -62,7 +62,8 @@ def register(app: Flask) -> None:
         )
     )
     def show_document() -> Response:
-        return jsonify(app.extensions["openapi"])
+        server = app.extensions["services"].settings.public_url or request.script_root or "/"
+        return jsonify({**app.extensions["openapi"], "servers": [{"url": server}]})
 
     app.extensions["openapi"] = describe(app)
 

@@ -52,7 +52,7 @@ def why_nothing(row: DeliveryRow, rules: Rules) -> str | None:
     decision = decide(push, rules)
     if decision.work:
         return None
-    return f"{decision.detail} ({decision.reason}); rules are read at the start of a process: restart all after a change"
+    return f"{decision.detail} ({decision.reason}); a changed tagship.toml is in force within seconds"
 
 
 def read_push(row: DeliveryRow) -> Push | None:

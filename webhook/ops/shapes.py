@@ -382,3 +382,4 @@ class Readiness(TypedDict):
     database: Annotated[str, about("ok, or the fault")]
     schema: Annotated[str, about("ok, or the fault")]
     broker: Annotated[str, about("ok, not configured, or down")]
+    config: Annotated[Literal["ok", "invalid"], about("invalid: a changed rules file is refused, the former is in force")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -23,12 +23,15 @@ from shared.ledger.contributions import Contribution
 from shared.targets.http_exchanges import Exchanges
 from shared.targets.sentry_client import Sent, SentryClient
 from worker.commits.event_times import find_event_at
-from worker.commits.release_commits import COLLECT_SECONDS, Gatherer
+from worker.commits.forge_wait import snooze
+from worker.commits.release_commits import COLLECT_SECONDS, Gatherer, Wait
 from worker.jobs.deploy_order import check_order
 from worker.jobs.deploys import Note, record_deploy
 from worker.jobs.sending import Sender
 
 SEND_SECONDS = 22.0  # all calls to the target of one attempt together
+_TARGET_NEW, _TARGET_NEW_AGAIN = timedelta(seconds=30), timedelta(seconds=5)  # each process reads the file by itself
+_TARGET_GONE_AGAIN = timedelta(minutes=1)
 LONGEST_ATTEMPT_SECONDS = COLLECT_SECONDS + SEND_SECONDS
 
 
@@ -64,13 +67,17 @@ class Tools:
     token: Callable[[str], str | None]  # the value of a `token_env`
     gatherer: Gatherer
 
+    def under(self, rules: Rules) -> Tools:
+        """The same with other rules, for jobs that begin from now on."""
+        return replace(self, rules=rules, gatherer=replace(self.gatherer, rules=rules.commits, in_force=rules))
+
 
 def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
     """Create the job's release; every call to the target is put into `kept`.
 
     Raises TransientError, PermanentError, Wait, LostLease.
     """
-    target = _target(job, tools)
+    target = _target(job, tools, datetime.now(UTC))
     sentry = _open(target, tools, kept)
     push = read_push(job)
     gathered = tools.gatherer.gather(job, push, target, sentry, datetime.now(UTC))
@@ -101,7 +108,7 @@ def process(job: Claimed, tools: Tools, note: Note, kept: Exchanges) -> Done:
 
 def is_answering(job: Claimed, tools: Tools, kept: Exchanges) -> bool:
     """Whether the job's target answers a cheap question, after the job itself has failed there."""
-    return _open(_target(job, tools), tools, kept).is_answering()
+    return _open(_target(job, tools, datetime.now(UTC)), tools, kept).is_answering()
 
 
 def _with_left_out(found: Mapping[str, Any] | None, left_out: str | None) -> Mapping[str, Any] | None:
@@ -110,14 +117,14 @@ def _with_left_out(found: Mapping[str, Any] | None, left_out: str | None) -> Map
     return {**found, "partial": f"{found['partial']}; {left_out}" if found["partial"] else left_out}
 
 
-def _target(job: Claimed, tools: Tools) -> Target:
+def _target(job: Claimed, tools: Tools, now: datetime) -> Target:
+    """The job's target. Raises Wait where the rules in force have none of this name: it may be put back, or so new that this
+    process has not read it yet."""
     target = tools.rules.targets.get(job.target)
     if target is None:
-        raise PermanentError(
-            f"the target {job.target!r} is not in the worker's configuration: if it is new, restart the worker, then replay; "
-            "if it was taken out, put it back",
-            reason=Reason.NO_RULE,
-        )
+        again = _TARGET_NEW_AGAIN if now - job.created_at < _TARGET_NEW else _TARGET_GONE_AGAIN
+        why = f"the target {job.target!r} is not in the configuration: put it back into tagship.toml, or cancel the job"
+        raise Wait(snooze(now + again, Reason.NO_RULE, why))
     return target
 
 

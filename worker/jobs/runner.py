@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from shared.domain import attempt_end
 from shared.domain.job_warnings import as_json
 from shared.domain.reasons import Reason
+from shared.domain.rules import Rules
 from shared.domain.target_health import Seen, Sign, is_to_be_asked
 from shared.errors import PermanentError, TransientError
 from shared.infra import logs
@@ -54,6 +55,10 @@ class Runner:
         self.stopping = tools.gatherer.stopping
         self.on_free: Callable[[], object] = lambda: None  # called when a message is done and its thread free again
 
+    def use(self, rules: Rules) -> None:
+        """Put other rules in force. A job that has begun keeps its own."""
+        self._tools = self._tools.under(rules)
+
     def run(self, job_ids: Sequence[str]) -> None:
         """One message's worth. A fault in one job never keeps the next from its turn; the sweeper finds what was left."""
         try:
@@ -74,8 +79,9 @@ class Runner:
                     end_if_unreadable(self._engine, job_id, problem, self._outage)
 
     def _run_one(self, job_id: str) -> None:
+        tools = self._tools
         try:
-            job, wait = self._claim(job_id)
+            job, wait = self._claim(job_id, tools.rules)
         except claims.JustBegun:
             return  # the sweeper knocks for this one again
         except _NotYet:
@@ -88,11 +94,11 @@ class Runner:
         ):
             self._running[job.id] = job
             try:
-                self._attempt(job, wait)
+                self._attempt(job, wait, tools)
             finally:
                 self._running.pop(job.id, None)
 
-    def _claim(self, job_id: str) -> tuple[claims.Claimed | None, float]:
+    def _claim(self, job_id: str, rules: Rules) -> tuple[claims.Claimed | None, float]:
         """The job, and how long to wait for its turn. Both in one transaction: a turn is never drawn for nothing."""
         now = datetime.now(UTC)
         with self._engine.begin() as connection:
@@ -101,8 +107,8 @@ class Runner:
                 return None, 0.0
             if job.spec["set_commits"] == "auto":
                 # With the claim, which saves a transaction of its own.
-                log_few(connection, provider=job.provider, repository=job.repository, rules=self._tools.rules)
-            target = self._tools.rules.targets.get(job.target)
+                log_few(connection, provider=job.provider, repository=job.repository, rules=rules)
+            target = rules.targets.get(job.target)
             wait = target_states.take_turn(
                 connection,
                 job.target,
@@ -114,19 +120,19 @@ class Runner:
                 raise _NotYet
             return job, wait
 
-    def _attempt(self, job: claims.Claimed, wait: float) -> None:
+    def _attempt(self, job: claims.Claimed, wait: float, tools: Tools) -> None:
         if wait and self.stopping.wait(wait):
             self.hand_back()
             return
         kept = Exchanges()
         try:
-            done = process(job, self._tools, lambda **facts: self._note(job, facts), kept)
+            done = process(job, tools, lambda **facts: self._note(job, facts), kept)
         except LostLease:
             logger.warning("job.lease_lost")
         except Wait as wait_for:
             self._record_wait(job, wait_for.snooze, {}, Seen(Sign.NONE), kept)
         except Exception as problem:
-            self._record_fault(job, problem, kept)
+            self._record_fault(job, problem, kept, tools)
         else:
             self._record_success(job, done, kept)
 
@@ -247,7 +253,7 @@ class Runner:
         elif self._close(job, seen, giving_up(job, problem, kept)):
             logger.warning("job.not_recollected", error=str(problem))
 
-    def _judge(self, job: claims.Claimed, seen: Seen, kept: Exchanges) -> Seen:
+    def _judge(self, job: claims.Claimed, seen: Seen, kept: Exchanges, tools: Tools) -> Seen:
         """Ask the target whether it is there, before releases that it never takes pause it for all others."""
         try:
             with reading(self._engine).begin() as connection:
@@ -256,14 +262,14 @@ class Runner:
             return seen
         if not is_to_be_asked(health, seen, job.id):
             return seen
-        return replace(seen, answers=is_answering(job, self._tools, kept))
+        return replace(seen, answers=is_answering(job, tools, kept))
 
-    def _record_fault(self, job: claims.Claimed, problem: Exception, kept: Exchanges) -> None:
+    def _record_fault(self, job: claims.Claimed, problem: Exception, kept: Exchanges, tools: Tools) -> None:
         if is_database_away(problem):
             self._outage.failed(problem)
         elif not isinstance(problem, (TransientError, PermanentError)):
             logger.exception("job.unexpected")
-        seen = self._judge(job, replace(read_sign(problem), release=job.version), kept)
+        seen = self._judge(job, replace(read_sign(problem), release=job.version), kept, tools)
         if job.is_recollect:
             self._record_not_recollected(job, problem, seen, kept)
             return
@@ -280,17 +286,12 @@ class Runner:
             policy=self._policy,
         )
         ended = (attempt_end.retried if isinstance(decision, RetryAt) else attempt_end.failed)(**asdict(decision))
-        if self._close(
-            job,
-            seen,
-            lambda connection, now: job_transitions.end(
-                connection, job.id, job.number, ended, now=now, exchanges=kept.as_json()
-            ),
-        ):
-            logger.warning(
-                "job.retrying" if isinstance(decision, RetryAt) else "job.failed",
-                reason=decision.reason,
-                error=decision.error,
-                status=decision.http_status,
-                **({"at": decision.at.isoformat()} if isinstance(decision, RetryAt) else {}),
-            )
+
+        def write(connection: Connection, now: datetime) -> bool:
+            return job_transitions.end(connection, job.id, job.number, ended, now=now, exchanges=kept.as_json())
+
+        if self._close(job, seen, write):
+            event, told = "job.failed", {}
+            if isinstance(decision, RetryAt):
+                event, told = "job.retrying", {"at": decision.at.isoformat()}
+            logger.warning(event, reason=decision.reason, error=decision.error, status=decision.http_status, **told)

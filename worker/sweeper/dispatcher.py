@@ -24,6 +24,10 @@ class Feeder:
         self._paces = paces
         self._cursors: dict[str, str] = {}
 
+    def use(self, paces: Mapping[str, float]) -> None:
+        """Other targets, or other paces, from the next sweep on."""
+        self._paces = paces
+
     def waiting(self) -> list[str]:
         """The targets that any job waits for."""
         with reading(self._engine).begin() as connection:
@@ -50,7 +54,9 @@ class Feeder:
         return due_jobs.interleave(lists, room)
 
     def _limit(self, target: str) -> int:
-        return max(1, math.ceil(self._paces.get(target, target_states.UNKNOWN_PACE) * PACE_AHEAD_SECONDS))
+        """Of a target that is not configured one after another: each job only says that it waits for the target."""
+        pace = self._paces.get(target)
+        return 1 if pace is None else max(1, math.ceil(pace * PACE_AHEAD_SECONDS))
 
     def _of_target(self, target: str, now: datetime, until: datetime, limit: int) -> list[str]:
         with reading(self._engine).begin() as connection:

@@ -28,6 +28,10 @@ class LogKeeper:
         self._write_at: datetime | None = None
         self._forget_at: datetime | None = None
 
+    def use(self, rules: Rules) -> None:
+        """Other rules from the next step on."""
+        self._rules = rules
+
     def step(self, now: datetime) -> None:
         if self._write_at is None or now >= self._write_at:
             self._write_at = now if self._write() else now + WRITE_EVERY
@@ -39,10 +43,10 @@ class LogKeeper:
     def _write(self) -> int:
         with reading(self._engine).begin() as connection:
             waiting = pending_pushes.repositories(connection, _REPOSITORIES)
-        written = 0
+        written, rules = 0, self._rules
         for provider, repository in waiting:
             try:
-                written += log_step(self._engine, provider=provider, repository=repository, rules=self._rules)
+                written += log_step(self._engine, provider=provider, repository=repository, rules=rules)
             except TransientError as problem:  # of a large body: the other repositories' are read all the same
                 logger.warning("commits.unread", repository=repository, cause=str(problem))
         return written

@@ -49,7 +49,7 @@ class Sweeper:
     ) -> None:
         self._engine = engine
         self._app = app
-        self._feeder = Feeder(engine, {target.name: target.pace for target in rules.targets.values()})
+        self._feeder = Feeder(engine, _paces(rules))
         self._retention = Retention(engine)
         self._folding = Folding(engine, rules.sources)
         self._log_keeper = LogKeeper(engine, rules)
@@ -65,6 +65,12 @@ class Sweeper:
             ("bulk_acts", self._bulk_finisher.step),
         )
         self._outages = {name: Outage(name) for name, _ in self._steps}
+
+    def use(self, rules: Rules) -> None:
+        """Put other rules in force. A step that has begun keeps those it began with."""
+        self._feeder.use(_paces(rules))
+        self._folding.use(rules.sources)
+        self._log_keeper.use(rules)
 
     def run(self, interval: timedelta = INTERVAL) -> None:
         pause = interval
@@ -129,3 +135,7 @@ class Sweeper:
         for job_id, state in moved:
             event = "job.rescued" if state is JobState.QUEUED else "job.failed"
             logger.warning(event, job=job_id, reason=None if state is JobState.QUEUED else Reason.ATTEMPTS_EXHAUSTED)
+
+
+def _paces(rules: Rules) -> dict[str, float]:
+    return {target.name: target.pace for target in rules.targets.values()}

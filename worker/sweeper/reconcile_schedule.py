@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Engine
@@ -28,13 +29,18 @@ class Timer:
         self._rules = rules
         self._next_at: datetime | None = None
 
+    def use(self, rules: ReconcileRules) -> None:
+        """Other rules from the next step on."""
+        self._rules = rules
+
     def step(self, now: datetime) -> int:
         """How many have become due."""
-        if self._rules.every is None or (self._next_at is not None and now < self._next_at):
+        rules = self._rules
+        if rules.every is None or (self._next_at is not None and now < self._next_at):
             return 0
-        self._next_at = now + min(PLAN_EVERY, self._rules.every)
+        self._next_at = now + min(PLAN_EVERY, rules.every)
         wanted = 0
-        for repository in self._named():
+        for repository in self._named(rules.repositories):
             with self._engine.begin() as connection:
                 wanted += reconcile_runs.want(
                     connection,
@@ -43,19 +49,19 @@ class Timer:
                     creates=True,
                     now=now,
                     is_by_timer=True,
-                    not_since=now - self._rules.every,
+                    not_since=now - rules.every,
                 )
         return wanted
 
-    def _named(self) -> list[Repository]:
+    def _named(self, patterns: Sequence[str]) -> list[Repository]:
         """Those that ever pushed and match, and those that stand there in full."""
-        keys = {pattern for pattern in self._rules.repositories if not _GLOB & set(pattern)}
+        keys = {pattern for pattern in patterns if not _GLOB & set(pattern)}
         after = ""
         while True:
             with reading(self._engine).begin() as connection:
                 page = list_known(connection, after=after, limit=_PAGE)
             named = (f"{row.provider}:{row.repository}" for row in page)
-            keys |= {key for key in named if names_repository(self._rules.repositories, key)}
+            keys |= {key for key in named if names_repository(patterns, key)}
             if len(page) < _PAGE:
                 break
             after = page[-1].key

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection, Engine
 
+from shared.domain.rules import Rules
 from shared.errors import PermanentError, TransientError
 from shared.forges.errors import RateLimited
 from shared.infra import logs
@@ -48,6 +49,11 @@ class Comparing:
         self._comparer = comparer
         self._timer = timer
         self._stopping = stopping
+
+    def use(self, rules: Rules) -> None:
+        """Put other rules in force. A comparison that has begun keeps those it began with."""
+        self._timer.use(rules.reconcile)
+        self._comparer = self._comparer.under(rules)
 
     def run(self) -> None:
         outage = Outage("reconcile")
