@@ -36,7 +36,15 @@ class UnknownProvider(Rejected):
 
 
 class BadSignature(Rejected):
-    """The signature or token is missing or wrong."""
+    """The signature or token is wrong."""
+
+
+class NoSignature(BadSignature):
+    """The request carries neither signature nor token."""
+
+
+class SourceMismatch(BadSignature):
+    """The secret is good, but for other repositories."""
 
 
 class BadPayload(Rejected):

@@ -32,7 +32,8 @@ from webhook.cli.send import send
 from webhook.intake.keyring import check_config, check_ops_tokens, make_keyrings, token_in_the_clear
 from webhook.ops.process_shapes import Process
 from webhook.ops.processes import find_processes
-from webhook.ops.renames import list_left_behind
+from webhook.ops.renames import list_left_behind, matched_rules
+from webhook.ops.rule_warnings import warnings as rule_warnings
 
 
 @click.group()
@@ -102,11 +103,11 @@ def config_group() -> None:
 @config_group.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check(as_json: bool) -> None:
-    """Read the settings and tagship.toml; name every fault, and what matches a renamed repository's old name alone."""
+    """Read the settings and tagship.toml; name every fault, and warn of rules that never release, match nothing or overlap."""
     settings = read_settings()
     rules, digest = check_config(settings), read_config(settings).digest
     engine = make_engine(settings.database_url)
-    warnings = list(list_left_behind(rules, engine))
+    warnings = [*list_left_behind(rules, engine), *rule_warnings(rules, matched_rules(engine))]
     running = find_processes(engine, datetime.now(UTC))
     if as_json:
         names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}

@@ -17,7 +17,9 @@ from shared.errors import BadParameter
 
 DEFAULT_LIMIT, MOST = 50, 200
 WARNING_CODES = tuple(code.value for code in WarningCode)
-JOB_STATUSES = tuple(state.value for state in JobState)
+ANY_WAITING = "waiting"  # as a status: queued or retrying
+NONE = "none"  # as a reason or wait: those without one
+JOB_STATUSES = (*(state.value for state in JobState), ANY_WAITING)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
 _KEYS = {"job": r"[0-9a-f]{32}", "repository": r"[!-\U0010ffff]{1,600}"}  # what a cursor of a list goes on from
 _AGO = re.compile(r"\d{1,6}[smhdw]", re.ASCII)
@@ -30,7 +32,9 @@ class JobFilter:
     repository: str | None = None
     target: str | None = None
     reason: str | None = None
+    waiting: str | None = None
     warning: str | None = None
+    replay: int | None = None
     since: datetime | None = None
 
 
@@ -50,7 +54,7 @@ class Page:
     after: str | None = None
 
 
-JOB_WORDS = ("status", "provider", "repository", "target", "reason", "warning", "since")
+JOB_WORDS = ("status", "provider", "repository", "target", "reason", "waiting", "warning", "replay", "since")
 DELIVERY_WORDS = ("provider", "repository", "status", "since")
 PAGE_WORDS = ("limit", "cursor")
 
@@ -62,7 +66,9 @@ def read_job_filter(words: Mapping[str, str], now: datetime) -> JobFilter:
         **_repository(words),
         target=_name("target", words.get("target"), 64),
         reason=_name("reason", words.get("reason"), 40),
+        waiting=_name("waiting", words.get("waiting"), 40),
         warning=_one_of("warning", words.get("warning"), WARNING_CODES),
+        replay=_number("replay", words.get("replay")),
         since=read_since(words.get("since"), now),
     )
 
@@ -125,6 +131,12 @@ def _one_of(name: str, value: str | None, words: tuple[str, ...]) -> str | None:
     if value and value not in words:
         raise BadParameter(f"{name} must be one of {', '.join(words)}")
     return value or None
+
+
+def _number(name: str, value: str | None) -> int | None:
+    if value and not (value.isascii() and value.isdigit() and 0 < len(value) < 19):
+        raise BadParameter(f"{name} must be the number of a bulk replay")
+    return int(value) if value else None
 
 
 def _name(name: str, value: str | None, longest: int) -> str | None:

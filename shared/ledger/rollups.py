@@ -198,9 +198,9 @@ def add(connection: Connection, fold: Fold) -> None:
     )
 
 
-def has_more(connection: Connection, mark: datetime, now: datetime) -> bool:
-    """Whether something happened between the mark and what is old enough to be folded."""
-    return _next_event(connection, mark, now - LATENESS) is not None
+def waiting_since(connection: Connection, mark: datetime | None, now: datetime) -> datetime | None:
+    """When the first thing happened that is old enough to be folded and is not; None where nothing waits."""
+    return _next_event(connection, mark, now - LATENESS)
 
 
 def since(connection: Connection, hour: datetime) -> list[TallyRow]:

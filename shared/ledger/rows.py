@@ -43,6 +43,20 @@ class ListedJob(Row, Protocol):
     deploy_at: datetime | None
 
 
+class OutcomeRow(Row, Protocol):
+    """What a list of deliveries says of their jobs."""
+
+    id: str
+    target: str
+    version: str
+    status: str
+    attempts: int
+    next_attempt_at: datetime
+    reason: str | None
+    error: str | None
+    waiting: dict[str, Any] | None
+
+
 class JobRow(ListedJob, Protocol):
     key: str
     delivery_seq: int | None

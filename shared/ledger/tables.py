@@ -16,6 +16,12 @@ from shared.ledger.reporting_tables import audit as audit  # so that whoever mig
 
 SCHEMA = Schema(Path(__file__).parent / "migrations", "alembic_version", remedy="python -m webhook db upgrade")
 
+# Characters of a ref that an index holds: PostgreSQL refuses a row whose entry is longer than 2,700 bytes.
+INDEXED_REF = 200
+_REF = f"substr(ref, 1, {INDEXED_REF})"
+_LOOSE = "delivery_seq IS NULL"  # jobs of reconcile and backfill, and those whose delivery has expired
+
+
 deliveries = sa.Table(
     "deliveries",
     metadata,
@@ -38,7 +44,10 @@ deliveries = sa.Table(
     sa.Column("repository_id", sa.BigInteger),  # the provider's; null where it did not say one, and in older rows
     sa.UniqueConstraint("provider", "dedupe_key"),
     partial_index("ix_deliveries_refused", "seq", where="status = 'refused'"),
-    sa.Index("ix_deliveries_delivery_id", "delivery_id"),
+    # On PostgreSQL these and what `queries/search.py` walks are in the order of bytes, in which those that begin alike stand
+    # together: with text_pattern_ops, which an index over an expression cannot say here.
+    sa.Index("ix_deliveries_delivery_id", "delivery_id", postgresql_ops={"delivery_id": "text_pattern_ops"}),
+    sa.Index("ix_deliveries_ref", sa.text(_REF), "seq"),
     sa.Index("ix_deliveries_status", "status", "seq"),
     sa.Index("ix_deliveries_repository", "repository", "seq"),
     sa.Index("ix_deliveries_created_at", "created_at"),
@@ -114,6 +123,9 @@ jobs = sa.Table(
     sa.Index("ix_jobs_target", "target", "id"),
     partial_index("ix_jobs_reason", "reason", "id", where="reason IS NOT NULL"),
     partial_index("ix_jobs_warnings", "id", where="warnings IS NOT NULL"),
+    sa.Index("ix_jobs_version", "version", "id", postgresql_ops={"version": "text_pattern_ops"}),
+    sa.Index("ix_jobs_loose_ref", sa.text(_REF), "id", sqlite_where=sa.text(_LOOSE), postgresql_where=sa.text(_LOOSE)),
+    partial_index("ix_jobs_loose_sha", "delivery_seq", "sha", where=_LOOSE),
     partial_index("ix_jobs_replay_seq", "replay_seq", "status", where="replay_seq IS NOT NULL"),
     partial_index("ix_jobs_leased", "lease_until", where="status = 'running'"),
     # Jobs of one release run one after another.
@@ -150,6 +162,7 @@ pushes = sa.Table(
     sa.Column("is_forced", sa.Boolean),  # null: the provider does not say
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Index("ix_pushes_sha", "repository_key", "sha"),
+    sa.Index("ix_pushes_head", "sha"),
     sa.Index("ix_pushes_at", "at"),
 )
 

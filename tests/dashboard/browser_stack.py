@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Engine
 from shared.config.settings import ForgeSettings
 from shared.domain.rules import Rules
 from shared.infra.http_client import make_client
+from shared.ledger import target_states
 from shared.ledger.tables import jobs as job_table
 from shared.reconcile import Comparer
 from shared.targets.repository_names import RepositoryNames
@@ -31,6 +33,11 @@ class Stack:
     engine: Engine
     rules: Rules
     target: Target
+
+    def resume(self) -> None:
+        """Let the target take releases again."""
+        with self.engine.begin() as connection:
+            target_states.resume(connection, "main", now=datetime.now(UTC))
 
     def compare(self, forge: Forge) -> None:
         """What the sweeper does with a comparison that someone asked for."""

@@ -193,6 +193,17 @@ def make_hostile(engine: Engine) -> None:
             connection.execute(table.update().where(table.c.repository.is_not(None)).values(repository=f"acme/{HOSTILE}"))
 
 
+def make_long(engine: Engine, length: int) -> None:
+    """Names, refs and errors as long as no column holds them, which SQLite takes all the same."""
+    whole = "a" * length
+    with engine.begin() as connection:
+        named = delivery_table.c.repository.is_not(None)
+        connection.execute(delivery_table.update().where(named).values(repository=f"a/{whole}", ref=f"refs/tags/{whole}"))
+        connection.execute(
+            job_table.update().values(repository=f"a/{whole}", ref=f"refs/tags/{whole}", error=whole, version=whole)
+        )
+
+
 def form_token(page: TestResponse) -> str:
     found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page.text)
     assert found is not None, page.text[:2000]

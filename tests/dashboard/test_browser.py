@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from shared.ledger import target_states
 from tests.dashboard import ledger
 from tests.dashboard.browser import MISSING, Visit, find_chromium
 from tests.dashboard.browser_stack import Stack
@@ -30,21 +29,14 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
         yield made
 
 
-def resume(stack: Stack) -> None:
-    from datetime import UTC, datetime
-
-    with stack.engine.begin() as connection:
-        target_states.resume(connection, "main", now=datetime.now(UTC))
-
-
 @pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
 def test_find_the_failed_job_read_why_replay_it_and_see_it_succeed(stack: Stack, browser: Any, has_script: bool) -> None:
     ledger.fill(stack.engine, stack.rules)
-    resume(stack)
+    stack.resume()
     visit = Visit(browser, stack.url, has_script=has_script)
     visit.sign_in(OPERATOR)
     page = visit.page
-    assert "1 job failed" in page.get_by_role("status").inner_text()
+    assert "1 failed job" in page.locator(".health").inner_text()
     page.get_by_role("link", name="1 failed", exact=True).first.click()
     page.get_by_role("link", name="v1.1.0", exact=True).click()
     assert page.get_by_role("heading", name="Why it failed").is_visible()
@@ -168,6 +160,9 @@ def test_keys_move_through_a_list_and_focus_is_always_visible(stack: Stack, brow
     first = page.locator("[data-row] th a").first
     assert first.evaluate("one => one === document.activeElement")
     page.keyboard.press("/")
+    assert page.get_by_label("Search").evaluate("one => one === document.activeElement")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("f")
     assert page.get_by_label("repository").evaluate("one => one === document.activeElement")
     page = visit.open("/jobs?status=failed")
     page.keyboard.press("j")

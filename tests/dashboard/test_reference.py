@@ -24,8 +24,9 @@ def test_anyone_may_read_every_call_and_every_shape(app: Flask, stranger: FlaskC
         assert f'id="shape-{name}"' in text
         for field in schema["properties"]:
             assert f"<code>{field}</code>" in text
-    for code in ADVICE:
+    for code, party in ADVICE:
         assert f"<dt><code>{code}</code></dt>" in text
+        assert ADVICE[code, party] in text
 
 
 def test_every_link_within_it_leads_somewhere(stranger: FlaskClient) -> None:

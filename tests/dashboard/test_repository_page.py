@@ -62,7 +62,7 @@ def test_a_release_that_the_target_lost_is_told_even_if_its_job_succeeded(engine
     assert job is not None
     ledger.end(engine, job, "succeeded")
     compared(engine, lost)
-    assert "the target has it no more" in operator.get(PAGE).text
+    assert "no longer exists at the target" in operator.get(PAGE).text
 
 
 @pytest.mark.parametrize(("fields", "creates", "most"), [({}, False, 50), ({"tags": "all", "creates": "1"}, True, None)])
@@ -137,7 +137,7 @@ def test_the_list_tells_how_many_are_missing(engine: Engine, operator: FlaskClie
         pass
     assert "not compared" in operator.get("/repositories").text
     compared(engine, entry("v1", "missed_webhook"))
-    assert '<td class="number">1</td>' in operator.get("/repositories").text
+    assert '<td data-label="Missing" class="number">1</td>' in operator.get("/repositories").text
     assert f'href="{PAGE}"' in operator.get("/repositories").text
 
 

@@ -33,7 +33,18 @@ CALLS = (
     "/api/v1/jobs?repository=acme/big&reason=target_auth&provider=gitlab",
     "/api/v1/jobs?target=main&repository=acme/none&status=succeeded",
     "/api/v1/jobs?warning=ref_differs&target=main",
+    "/api/v1/jobs?status=waiting&waiting=rate_limited&repository=acme/big",
+    "/api/v1/jobs?status=succeeded&replay=9",
+    "/api/v1/jobs?reason=none&target=eu",
     "/api/v1/targets",
+    "/api/v1/search?q=v1",
+    "/api/v1/search?q=v9999",
+    "/api/v1/search?q=d1",
+    "/api/v1/search?q=d2999",
+    "/api/v1/search?q=aaaaaaa",
+    "/api/v1/search?q=a/29",
+    "/api/v1/search?q=no-such-thing",
+    "/api/v1/search?q=refs/tags/v1",
 )
 PAGES = (
     "/",

@@ -130,15 +130,16 @@ class RabbitMq:
     def __init__(self, folder: Path) -> None:
         self.port, names_port = free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        self.node = f"drill{self.port}@localhost"
         self._folder = folder / "rabbit"
-        self._environ = {
+        self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),
             "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": str(names_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",  # it and the node's own door would listen on every address of the machine
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-            "RABBITMQ_NODENAME": f"drill{self.port}@localhost",
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(free_port()),
@@ -150,8 +151,8 @@ class RabbitMq:
             "RABBITMQ_CONF_ENV_FILE": str(self._folder / "none"),
         }
         # Erlang's names. RabbitMQ would start one that outlives it, and that ends for nobody who asks too soon.
-        self._names = Part("epmd", ["epmd"], self._environ, lambda: accepts("127.0.0.1", names_port))
-        self._part = Part("broker", [str(RABBITMQ)], self._environ, lambda: accepts("127.0.0.1", self.port))
+        self._names = Part("epmd", ["epmd"], self.environ, lambda: accepts("127.0.0.1", names_port))
+        self._part = Part("broker", [str(RABBITMQ)], self.environ, lambda: accepts("127.0.0.1", self.port))
 
     def start(self) -> None:
         self._folder.mkdir(exist_ok=True)

@@ -63,7 +63,7 @@ class Running:
         for line in self.process.stdout:
             self.lines.append(line.decode().rstrip())
 
-    def await_line(self, pattern: str, timeout: float = 60) -> str:
+    def await_line(self, pattern: str, timeout: float = 120) -> str:
         found: list[str] = []
 
         def look() -> bool:

@@ -76,9 +76,7 @@ def test_a_killed_server_leaves_no_process_that_answers_and_a_second_one_is_refu
         wait_until(lambda: not accepts("127.0.0.1", place.port), _LINGERS)
 
 
-@pytest.mark.parametrize(
-    "words", [("webhook", "serve"), ("releases", "serve"), ("worker", "run"), ("worker", "sweep")], ids=" ".join
-)
+@pytest.mark.parametrize("words", ["webhook serve", "releases serve", "worker run", "worker sweep"])
 @pytest.mark.parametrize("after", [0.3, 1.0, 2.0, 4.0])
 def test_sigterm_while_it_starts_is_obeyed_at_once(place: Place, words: str, after: float) -> None:
     with place.run(*words.split()) as process:

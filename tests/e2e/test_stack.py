@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import Running, at_once, command_of, descendants, running, wait_until
-from webhook.local.sample_webhooks import Sample, SampleCommit, github_push, gitlab_push, sha, sign_github, sign_gitlab
+from tests.e2e.samples import tag
+from webhook.local.sample_webhooks import SampleCommit, gitlab_push, sha, sign_gitlab
 
 pytestmark = pytest.mark.e2e
 
@@ -24,12 +25,6 @@ pytestmark = pytest.mark.e2e
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("stack")) as started:
         yield started
-
-
-def tag(name: str, delivery_id: str | None = None) -> Sample:
-    commit = SampleCommit(f"Work for {name}", added=["a.py"])
-    payload = github_push(repository="acme/shop", ref=f"refs/tags/{name}", head=commit, after=sha(f"object {name}"))
-    return sign_github(payload, "gh-secret", delivery_id=delivery_id)
 
 
 def await_releases(stack: Running, versions: list[str], timeout: float = 60) -> None:

@@ -99,7 +99,7 @@ def test_a_job_is_shown_for_people(engine: Engine, environ: dict[str, str]) -> N
     shown = call(environ, "jobs", "show", job_id).stdout
     assert "1 commit, 222222222222, from nowhere: none was found; partial: no token" in shown
     assert "rate_limited until 2026-03-02T12:00:00Z: the API's limit is used up" in shown
-    assert "advice" not in shown
+    assert "resumes automatically when the provider's limit ends" in shown
 
 
 def test_a_list_that_was_cut_says_so_and_goes_on(engine: Engine, environ: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from shared.domain.filters import DELIVERY_STATUSES, DELIVERY_WORDS, JOB_WORDS, PAGE_WORDS
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.job_warnings import WarningCode
-from shared.domain.reasons import Reason
+from shared.domain.reasons import PARTIES, Reason
 from tests.builders import settings
 from tests.ops_calls import VIEWER
 from webhook.app import create_app
@@ -93,11 +93,11 @@ def test_the_words_are_those_of_the_code(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     job, attempt = schemas["Job"]["properties"], schemas["Attempt"]["properties"]
     assert job["status"]["enum"] == [state.value for state in JobState]
-    assert job["reason"]["anyOf"][0]["enum"] == list(ADVICE)
+    assert job["reason"]["anyOf"][0]["enum"] == list(Reason)
     assert attempt["trigger"]["enum"] == [trigger.value for trigger in Trigger]
     assert attempt["outcome"]["anyOf"][0]["enum"] == [outcome.value for outcome in Outcome]
     for path, words, statuses in (
-        ("/api/v1/jobs", JOB_WORDS, [state.value for state in JobState]),
+        ("/api/v1/jobs", JOB_WORDS, [*(state.value for state in JobState), "waiting"]),
         ("/api/v1/deliveries", DELIVERY_WORDS, list(DELIVERY_STATUSES)),
     ):
         parameters = {each["name"]: each["schema"] for each in document["paths"][path]["get"]["parameters"]}
@@ -113,7 +113,8 @@ def test_reasons_are_named_by_the_enumeration_alone_and_each_has_advice() -> Non
             assert not re.search(r"""(?:reason=|"code": |reason: str = |snooze\(now, )"[a-z_]+\"""", text), file
             given |= set(re.findall(r"\bReason\.([A-Z_]+)\b", text))
     assert given == set(Reason.__members__)
-    assert set(ADVICE) == set(Reason)
+    assert set(PARTIES) == set(Reason)
+    assert set(ADVICE) == {(code, party) for code, parties in PARTIES.items() for party in parties}
     assert list(WARNING_ADVICE) == list(WarningCode)
 
 

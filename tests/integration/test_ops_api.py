@@ -26,11 +26,11 @@ from webhook.local.sample_webhooks import SampleCommit, github_push, sign_github
 
 JOB_KEYS = {
     "id", "delivery_id", "provider", "repository", "ref", "sha", "target", "status", "version", "attempts", "next_attempt_at",
-    "created_at", "updated_at", "reason", "error", "waiting", "outcome", "release_url", "range", "warnings",
+    "created_at", "updated_at", "reason", "error", "waiting", "outcome", "release_url", "range", "warnings", "advice",
 }  # fmt: skip
 
 
-PATHS = ["deliveries", "deliveries/x", "jobs", "jobs/x", "targets", "stats", "no/such/call"]
+PATHS = ["deliveries", "deliveries/x", "jobs", "jobs/x", "search?q=x", "targets", "stats", "no/such/call"]
 POSTS = [
     "deliveries/x/replay",
     "jobs/x/replay",
@@ -102,7 +102,7 @@ def test_a_delivery_shows_why_and_what_was_sent_without_secrets(client: FlaskCli
     assert shown["headers"]["x-github-event"] == "push"
     assert "x-hub-signature-256" not in shown["headers"]
     assert set(get(client, "deliveries")["items"][0]) == {
-        "id", "provider", "repository", "event", "ref", "status", "reason", "detail", "created_at",
+        "id", "provider", "repository", "event", "ref", "status", "reason", "detail", "created_at", "outcome", "advice",
     }  # fmt: skip
 
 
@@ -280,7 +280,7 @@ def test_targets_are_shown_paused_and_resumed(client: FlaskClient, engine: Engin
     for _ in range(2):
         assert post(client, "targets/default/pause")["state"] == "paused"
     assert get(client, f"jobs/{job_id}")["waiting"] == {
-        "code": "target_paused", "detail": "paused by a person", "until": None,
+        "code": "target_paused", "detail": "paused by a person", "until": None, "party": "tagship",
     }  # fmt: skip
     for _ in range(2):
         assert post(client, "targets/default/resume")["state"] == "ok"
@@ -301,11 +301,18 @@ def test_a_target_that_is_ill_says_until_when_it_is_paused(client: FlaskClient, 
 
 
 def test_stats_count_and_tell_the_oldest_that_waits(client: FlaskClient, engine: Engine) -> None:
-    assert get(client, "stats") == {"jobs": {}, "deliveries": {}, "oldest_waiting_at": None}
+    none = {
+        "jobs": dict.fromkeys(("queued", "running", "retrying", "succeeded", "failed", "cancelled"), 0),
+        "deliveries": dict.fromkeys(("accepted", "ignored", "refused"), 0),
+    }
+    assert get(client, "stats") == {**none, "oldest_waiting_at": None}
     job_id = sent(client, "v1")
     failed(client, engine, "v2")
     stats = get(client, "stats")
-    assert (stats["jobs"], stats["deliveries"]) == ({"queued": 1, "failed": 1}, {"accepted": 2})
+    assert (stats["jobs"], stats["deliveries"]) == (
+        {**none["jobs"], "queued": 1, "failed": 1},
+        {**none["deliveries"], "accepted": 2},
+    )
     assert stats["oldest_waiting_at"] == get(client, f"jobs/{job_id}")["created_at"]
 
 

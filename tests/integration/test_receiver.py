@@ -186,6 +186,15 @@ def test_the_second_of_two_active_secrets_is_good_too(client: FlaskClient) -> No
     assert send(client, tag(secret="second-secret")).status_code == 202
 
 
+def test_a_missing_signature_is_told_from_a_wrong_one_in_our_list_alone(client: FlaskClient, engine: Engine) -> None:
+    sample = tag(delivery_id="bare")
+    headers = {name: value for name, value in sample.headers.items() if name.lower() != "x-hub-signature-256"}
+    bare = client.post("/webhooks/github", data=sample.body, headers=headers)
+    wrong = send(client, tag(delivery_id="bad", secret="no secret at all"))
+    assert (bare.status_code, bare.data) == (401, wrong.data)
+    assert [row.reason for row in rows(engine, deliveries)] == ["signature_missing", "signature_wrong"]
+
+
 @pytest.mark.parametrize(
     "spoiled",
     [{"X-Hub-Signature-256": "sha256=" + "0" * 64}, {"X-Hub-Signature-256": ""}, {"X-Hub-Signature-256": "sha1=abc"}],

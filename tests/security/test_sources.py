@@ -46,7 +46,7 @@ def test_a_secret_of_one_repository_is_no_secret_of_another(bound: Door, reposit
     assert bound.jobs == []
     assert bound.payloads == []
     reasons = [(row.reason, row.detail) for row in bound.refused]
-    assert reasons[0][0] == reasons[1][0] == "signature_wrong"
+    assert (reasons[0][0], reasons[1][0]) == ("source_mismatch", "signature_wrong")
     assert f"does not speak for github:{repository}" in reasons[0][1], "the operator must see why"
     assert secret not in reasons[0][1]
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhook.api import config, deliveries, dry_runs, jobs, overviews, targets
+from webhook.api import config, deliveries, dry_runs, jobs, overviews, search, targets
 from webhook.api.request import AnyText, Segment, blueprint
 from webhook.ops import roles
 from webhook.ops.stats_cache import KeptCounts
 
-_ROUTES = (
-    config,
-    deliveries,
-    jobs,
-    targets,
-    overviews,
-    dry_runs,
-)  # importing them is what adds their addresses to the blueprint
+# importing them is what adds their addresses to the blueprint
+_ROUTES = (config, deliveries, jobs, search, targets, overviews, dry_runs)
 
 
 def register(app: Flask) -> None:

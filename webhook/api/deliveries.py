@@ -13,7 +13,7 @@ from webhook.api.request import CUT, REUSED, SHORTENED, WRONG, acting, actor, bl
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import DELIVERY_ID, TEXT, page_of, ref, several, shape
-from webhook.ops import operations, serializers, short_ids
+from webhook.ops import deliveries, operations, short_ids
 
 _ID = Parameter("delivery_id", DELIVERY_ID, "The provider's own id, percent-encoded.")
 _PROVIDER = Parameter("provider", TEXT, "Where two providers used the same id: of this one.")
@@ -36,7 +36,8 @@ def list_deliveries() -> Response:
     wanted, page = filters.read_delivery_filter(given, datetime.now(UTC)), filters.read_page(given, "delivery")
     with reading(services().engine).begin() as connection:
         found = listings.list_deliveries(connection, wanted, page)
-    return jsonify({"items": serializers.list_deliveries(found.rows), "next_cursor": found.next_cursor})
+        items = deliveries.list_deliveries(connection, found.rows)
+    return jsonify({"items": items, "next_cursor": found.next_cursor})
 
 
 @blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
@@ -53,7 +54,7 @@ def list_deliveries() -> Response:
 def show_delivery(delivery_id: str) -> Response:
     with reading(services().engine).begin() as connection:
         delivery_id = short_ids.whole_delivery_id(connection, delivery_id, _provider())
-        return jsonify(serializers.whole_delivery(lookup.find_delivery(connection, delivery_id, _provider())))
+        return jsonify(deliveries.whole_delivery(connection, lookup.find_delivery(connection, delivery_id, _provider())))
 
 
 @blueprint.post("/deliveries/<any_text:delivery_id>/replay", merge_slashes=False)

@@ -17,7 +17,7 @@ from webhook.api.request import CUT, ONCE, REUSED, SHORTENED, WRONG, Json, actin
 from webhook.openapi.filter_parameters import parameters
 from webhook.openapi.operation import Answer, Call, Parameter, described
 from webhook.openapi.schema_helpers import COUNT, FLAG, TEXT, page_of, ref, shape
-from webhook.ops import operations, replays, serializers, shapes, short_ids
+from webhook.ops import jobs, operations, replays, serializers, shapes, short_ids
 
 _ID = Parameter("job_id", TEXT, "The job's id.")
 _MISSING = "No job with this ID."
@@ -179,4 +179,4 @@ def cancel_replay(replay: int) -> tuple[Response, int]:
 
 
 def _show_job(connection: Connection, job_id: str) -> shapes.Job:
-    return serializers.job(lookup.find_job(connection, job_id), target_states.find(connection), services().waits_for_broker)
+    return jobs.show(services(), connection, [lookup.find_job(connection, job_id)])[0]

@@ -82,7 +82,7 @@ def _set_target(name: str, change: Literal["pause", "resume"]) -> tuple[Response
 @described(
     Call(
         summary="Count jobs by state and deliveries by status",
-        detail="A state without any is left out. Exact; where so much is stored that counting takes long, as of a few "
+        detail="Exact; where so much is stored that counting takes long, as of a few "
         "seconds ago. Alarm on the age of oldest_waiting_at, which is always of now.",
         who="viewer",
         answers={200: Answer("The counts.", ref("Stats"))},

@@ -13,7 +13,7 @@ from shared.ledger.queries import listings, lookup
 from webhook.cli.common import ACTOR, as_json, filtering, open_services, print_list, told_why, watching, whole_id
 from webhook.cli.output import print_facts, print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
-from webhook.ops import operations, serializers, short_ids
+from webhook.ops import deliveries, operations, serializers, shapes, short_ids
 
 _DONE = "everything it asks for has succeeded or is waiting"
 
@@ -32,9 +32,10 @@ def list_deliveries(words: dict[str, str], as_json: bool) -> None:
     wanted, page = filters.read_delivery_filter(words, datetime.now(UTC)), filters.read_page(words, "delivery")
     with reading(open_services().engine).begin() as connection:
         found = listings.list_deliveries(connection, wanted, page)
-    items = serializers.list_deliveries(found.rows)
-    columns = ("created_at", "id", "provider", "status", "repository", "ref", "reason")
-    print_list(items, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="delivery")
+        items = deliveries.list_deliveries(connection, found.rows)
+    columns = ("created_at", "id", "provider", "status", "repository", "ref", "outcome")
+    told = [{**item, "outcome": item["outcome"]["text"]} for item in items]
+    print_list(items if as_json else told, columns, found.next_cursor, is_cut=found.is_cut, as_json=as_json, noun="delivery")
 
 
 @deliveries_group.command("show")
@@ -51,10 +52,12 @@ def show_delivery(delivery_id: str, provider: str | None, as_json: bool) -> None
         made = [
             serializers.job(job, healths, services.waits_for_broker) for job in lookup.find_jobs(connection, list(row.jobs))
         ]
+        whole = deliveries.whole_delivery(connection, row)
     if as_json:
-        print_json(serializers.whole_delivery(row))
+        print_json(whole)
         return
-    print_facts(serializers.delivery(row))
+    shown = {name: whole[name] for name in shapes.Delivery.__annotations__}  # type: ignore[literal-required]
+    print_facts({**shown, "outcome": whole["outcome"]["text"]})
     print_table(row.why or [], ("rule", "matched", "compared", "outcome"), None)
     print_table(told_why(made), ("id", "status", "attempts", "target", "version", "reason", "error"), None)
 

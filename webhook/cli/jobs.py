@@ -28,8 +28,8 @@ from webhook.cli.common import (
     whole_id,
 )
 from webhook.cli.output import print_exchanges, print_facts, print_json, print_table, printable
-from webhook.ops import operations, replays, serializers, short_ids
-from webhook.ops.advice import ADVICE, WARNING_ADVICE
+from webhook.ops import jobs, operations, replays, serializers, short_ids
+from webhook.ops.advice import WARNING_ADVICE
 from webhook.services import Services
 
 _SOURCES = {
@@ -75,14 +75,13 @@ def show_job(job_id: str, as_json: bool) -> None:
     services = open_services()
     with reading(services.engine).begin() as connection:
         job_id = whole_id(lambda: short_ids.whole_job_id(connection, job_id))
-        row = lookup.find_job(connection, job_id)
+        (found,) = jobs.show(services, connection, [lookup.find_job(connection, job_id)])
         history = [serializers.attempt(item) for item in lookup.find_attempts(connection, job_id)]
-        found = serializers.job(row, target_states.find(connection), services.waits_for_broker)
     if as_json:
         print_json({**found, "history": history})
         return
     told = {"range": told_range(found["range"]), "waiting": told_waiting(found["waiting"]), "warnings": None}
-    print_facts({**found, **told, **advised(found)})
+    print_facts({**found, **told})
     for warning in found["warnings"]:
         click.echo(printable(f"warning {warning['code']}: {warning['detail']}. {WARNING_ADVICE.get(warning['code'], '')}"))
     print_table(history, ("number", "trigger", "started_at", "finished_at", "outcome", "http_status", "error"), None)
@@ -109,11 +108,6 @@ def told_waiting(found: Mapping[str, Any] | None) -> str | None:
         return None
     until = f" until {found['until']}" if found["until"] else ""
     return f"{found['code']}{until}: {found['detail']}"
-
-
-def advised(found: Mapping[str, Any]) -> dict[str, str]:
-    """What a person can do about a job that failed."""
-    return {"advice": ADVICE[found["reason"]]} if found["status"] == "failed" and found["reason"] in ADVICE else {}
 
 
 @jobs_group.command("replay")

@@ -18,12 +18,12 @@ from shared.infra.http_client import make_client
 from shared.infra.network import url_host
 from shared.infra.visible_text import isolated
 from webhook.cli.common import as_json, open_services
-from webhook.cli.jobs import advised, told_range, told_waiting
+from webhook.cli.jobs import told_range, told_waiting
 from webhook.cli.output import print_json
 from webhook.local import sending
 from webhook.local.sample_webhooks import Sample
 from webhook.ops import shapes
-from webhook.ops.advice import ADVICE
+from webhook.ops.advice import advise
 from webhook.services import Services
 
 _LARGEST = 25 * 1024 * 1024  # bytes; the receiver takes no more
@@ -99,7 +99,7 @@ def _post(client: httpx2.Client, where: str, request: Sample, as_json: bool) -> 
     why = ", ".join(str(said[name]) for name in ("reason", "detail") if said.get(name))
     status = said.get("status") if answered.http_status < 300 else said.get("title")
     _say(as_json, f"< {answered.http_status} {status or ''}{why and f': {why}'}")
-    if (advice := ADVICE.get(said.get("reason", ""))) is not None:
+    if (advice := advise(said.get("reason"))) is not None:
         _say(as_json, f"  {advice}")
     return answered
 
@@ -123,7 +123,7 @@ def _line(job: shapes.Job) -> str:
         listed = told_range(job["range"])
         return f"{begin}: release {job['version']} at {job['target']}{listed and f', {listed}'}: {job['release_url']}{waits}"
     if job["status"] == JobState.FAILED:
-        return f"{begin}: {job['reason']}: {job['error']}. {advised(job).get('advice', '')}"
+        return f"{begin}: {job['reason']}: {job['error']}. {job['advice'] or ''}"
     return f"{begin}{waits}" if waits or not job["error"] else f"{begin}: {job['error']}"
 
 

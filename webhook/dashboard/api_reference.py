@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Response, current_app
 
+from shared.domain.reasons import PARTIES
 from webhook.dashboard.blueprint import blueprint, page
 from webhook.http.problem_codes import PROBLEMS
 from webhook.openapi.document import GROUPS, REST
+from webhook.ops.advice import ADVICE
 
 Json = dict[str, Any]
 
@@ -23,6 +25,7 @@ def show_reference() -> Response:
         about=document["info"]["description"],
         groups=grouped(document["paths"]),
         schemas=schemas,
+        advice_by_code=advice_by_code(),
         schemes=document["components"]["securitySchemes"],
     )
 
@@ -31,6 +34,11 @@ def show_reference() -> Response:
 def show_problems() -> Response:
     """What each `code` of a problem means; its `type` leads here."""
     return page("problems.html", problems=PROBLEMS)
+
+
+def advice_by_code() -> dict[str, dict[str, str]]:
+    """{reason code: {party: what to do}}."""
+    return {code: {party: ADVICE[code, party] for party in parties} for code, parties in PARTIES.items()}
 
 
 def grouped(paths: Json) -> dict[str, list[Json]]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from shared.domain.job_states import JobState
@@ -36,6 +37,8 @@ _OPEN = (
 )
 _LONGEST_TRIED = 1_000_000  # bytes of a payload in the playground's form; any other form is short
 _FOR_ALL_ROLES = ("dashboard.sign_out",)
+_FOR_PROGRAMS = ("/api", "/webhooks", "/metrics", "/healthz", "/readyz", "/openapi.json")
+_KINDS = ("application/problem+json", "text/html")  # the first one where both are as welcome: `*/*`
 
 logger = logs.get(__name__)
 
@@ -77,8 +80,8 @@ def check() -> AnyResponse | None:
     if request.endpoint == "dashboard.try_rules" and role == "operator":
         request.max_form_memory_size = _LONGEST_TRIED
     if request.endpoint not in _OPEN and role is None:
-        if request.method == "POST":
-            return fault(403, "You are not signed in", "The session has ended. Sign in, then try again.")
+        if request.method == "POST":  # back to the page with the form, whose token is another one by then
+            return redirect(url_for("dashboard.show_sign_in", next=_page_before(), ended=1), 303)
         return redirect(url_for("dashboard.show_sign_in", next=request.script_root + request.full_path.rstrip("?")))
     if request.method == "POST":
         if g.session is None or not gate().sessions.is_form_token(g.session, request.form.get("form_token", "")):
@@ -86,6 +89,24 @@ def check() -> AnyResponse | None:
         if role == "viewer" and request.endpoint not in _FOR_ALL_ROLES:
             return fault(403, "You may only look", "This needs an operator: sign in with OPS_TOKEN.")
     return None
+
+
+def _page_before() -> str:
+    """The page of ours that the request was sent from; signing in checks the address again."""
+    sent_from = urlsplit(request.referrer or "")
+    path = f"{sent_from.path}?{sent_from.query}" if sent_from.query else sent_from.path
+    return path if sent_from.netloc == request.host and path else url_for("dashboard.overview")
+
+
+def unknown_address(problem: HTTPException) -> AnyResponse | None:
+    """A page for a browser that asked for what does not exist; None for programs, which get the problem's JSON."""
+    is_page = not request.path.startswith(_FOR_PROGRAMS) and request.accept_mimetypes.best_match(_KINDS) == "text/html"
+    if not is_page or not gate().sessions.is_configured:
+        return None
+    g.session = gate().sessions.read(request.cookies.get(COOKIE))
+    if problem.code == 405:
+        return protect(fault(405, "Nothing to see here", "This address only takes a form. Go back to the page that has it."))
+    return protect(fault(404, "Not found", "There is nothing at this address. Search for what you were looking for."))
 
 
 @blueprint.after_request

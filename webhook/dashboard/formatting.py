@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -11,8 +12,9 @@ from markupsafe import Markup
 from pydantic_core import from_json
 
 from shared.domain.times import rfc3339
+from shared.infra.visible_text import visible
 from shared.ledger.queries.listings import MOST_COUNTED
-from webhook.ops.advice import ADVICE, WARNING_ADVICE
+from webhook.ops.advice import WARNING_ADVICE, advise
 
 _LONGEST_PAYLOAD = 60_000  # characters shown
 _STEPS = ((60.0, 1.0, "s"), (3600.0, 60.0, "min"), (86_400.0, 3600.0, "h"), (float("inf"), 86_400.0, "d"))
@@ -36,6 +38,20 @@ def span(seconds: float | timedelta | None) -> str:
     return "–"
 
 
+def every(usual: timedelta | None) -> str:
+    """How often something comes, from the usual time between two: `every 3 hours`, `several a minute`."""
+    if usual is None:
+        return "–"
+    gap = usual.total_seconds()
+    if gap < 30:
+        return "several a minute"
+    for limit, unit, name in ((5400.0, 60.0, "minute"), (129_600.0, 3600.0, "hour"), (float("inf"), 86_400.0, "day")):
+        if gap < limit:
+            number = max(1, round(gap / unit))
+            return f"every {name}" if number == 1 else f"every {number} {name}s"
+    return "–"
+
+
 def ago(moment: datetime, present: datetime) -> str:
     passed = (present - moment).total_seconds()
     if abs(passed) < 1:
@@ -48,10 +64,22 @@ def full(moment: datetime) -> str:
 
 
 def time_tag(moment: datetime | None, present: datetime) -> Markup:
-    """How long ago, for a person; when exactly, for a machine and under the pointer. A list has one a row."""
-    if moment is None:
-        return Markup("–")
-    html = f'<time datetime="{rfc3339(moment)}" title="{full(moment)}">{ago(moment, present)}</time>'
+    """When, and how long ago; a script puts it into the reader's zone and lets the age tick. A list has one a row."""
+    return _time(moment, ago(moment, present), "") if moment is not None else Markup("–")
+
+
+def until_tag(moment: datetime | None, present: datetime) -> Markup:
+    """The same for what is still to come, which is `now` once it is over."""
+    said = "now" if moment is None or moment <= present else ago(moment, present)
+    return _time(moment, said, " data-until") if moment is not None else Markup("–")
+
+
+def _time(moment: datetime, said: str, mark: str) -> Markup:
+    at = full(moment)
+    html = (
+        f'<time datetime="{rfc3339(moment)}" title="{at}"{mark}><span class="ago">{said}</span> '
+        f'<span class="at">{at[:16]} UTC</span></time>'
+    )
     return Markup(html)  # noqa: S704  (made of a time alone)
 
 
@@ -61,8 +89,9 @@ def badge_tag(word: str) -> Markup:
 
 
 @lru_cache(maxsize=500)
-def reason_tag(code: str) -> Markup:
-    return Markup('<code title="{}">{}</code>').format(ADVICE.get(code, ""), code)
+def reason_tag(code: str, advice: str | None = None) -> Markup:
+    """`advice`: where it is known who the code comes from."""
+    return Markup('<code title="{}">{}</code>').format(advice or advise(code) or "", code)
 
 
 @lru_cache(maxsize=500)
@@ -98,12 +127,31 @@ def indented(body: str) -> str:
         return body
 
 
+def beside(rows: Iterable[Any], others: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Rows and what is said of each, for a loop."""
+    return list(zip(rows, others, strict=True))
+
+
 def short(ref: str | None) -> str:
     """`v1.2` for refs/tags/v1.2."""
     for start in ("refs/tags/", "refs/heads/"):
         if ref is not None and ref.startswith(start):
             return ref[len(start) :]
     return ref or "–"
+
+
+def brief(text: str | None, most: int = 100) -> str:
+    """The beginning of a name that stands in a list or a heading."""
+    whole = text or ""
+    return whole if len(whole) <= most else f"{whole[:most]}…"
+
+
+def long_tag(text: str | None, most: int = 200) -> Markup:
+    """A text that may be long, to be opened where it is."""
+    whole = visible(text or "–", lines=True)
+    if len(whole) <= most:
+        return Markup("{}").format(whole)
+    return Markup('<details class="long"><summary>{}…</summary>{}</details>').format(whole[:most], whole)
 
 
 def href(url: str | None) -> str | None:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from shared.domain.filters import DeliveryFilter, Page
+from shared.domain.filters import NONE, DeliveryFilter, Page
 from shared.domain.job_states import JobState
 from shared.domain.rules import Rules
-from shared.domain.target_health import TargetState
-from shared.ledger import repositories, rollups
-from shared.ledger.queries import listings, stats
+from shared.domain.target_health import Health, TargetState
+from shared.ledger import repositories, target_states
+from shared.ledger.queries import groups, listings, stats
+from webhook.ops.advice import advise, advise_job
+from webhook.ops.deliveries import list_deliveries
+from webhook.ops.serializers import pause_party
 from webhook.ops.target_overview import known_targets, show
 
 MOST_SILENT = 5
+MOST_GROUPS = 20
+
+
+class Group(NamedTuple):
+    """Jobs with something in common. `words`: the filter that lists just these."""
+
+    status: str
+    code: str | None
+    number: int
+    advice: str | None
+    words: Mapping[str, str]
+
+
 LAST_EVENTS = 10
 
 
@@ -23,6 +40,7 @@ def read_overview(connection: Connection, rules: Rules, now: datetime) -> dict[s
     """What the overview shows of this moment; the last day is `figures.Day`."""
     job_counts = listings.count_jobs(connection)
     targets = read_targets(connection, rules)
+    events = listings.list_deliveries(connection, DeliveryFilter(), Page(LAST_EVENTS)).rows
     return {
         "failed_jobs": job_counts[JobState.FAILED],
         "waiting": job_counts[JobState.QUEUED] + job_counts[JobState.RETRYING],
@@ -30,7 +48,9 @@ def read_overview(connection: Connection, rules: Rules, now: datetime) -> dict[s
         "targets": targets,
         "ill": [target for target in targets if target["state"] != TargetState.OK],
         "silent": repositories.list_silent(connection, now=now, limit=MOST_SILENT),
-        "events": listings.list_deliveries(connection, DeliveryFilter(), Page(LAST_EVENTS)).rows,
+        "events": events,
+        "told": list_deliveries(connection, events),
+        "groups": read_groups(connection, target_states.find(connection)),
     }
 
 
@@ -42,5 +62,21 @@ def read_targets(connection: Connection, rules: Rules) -> list[dict[str, Any]]:
     ]
 
 
-def read_rule_hits(connection: Connection) -> dict[str, int]:
-    return {row.label: row.number for row in rollups.of_all_time(connection) if row.series == "rules"}
+def read_groups(connection: Connection, healths: Mapping[str, Health]) -> list[Group]:
+    """What failed, then what waits, the most first."""
+    found = [
+        _group("failed", key, number, key.code, advise_job("failed", key.code, None))
+        for key, number in groups.of_failed(connection).most_common()
+    ]
+    for key, number in groups.of_waiting(connection).most_common():
+        health = healths.get(key.target, Health())
+        is_held = key.code is None and health.state is not TargetState.OK
+        code = health.reason if is_held else key.code
+        found.append(_group("waiting", key, number, code, advise(code, pause_party(health) if is_held else None)))
+    return found
+
+
+def _group(status: str, key: groups.Group, number: int, code: str | None, advice: str | None) -> Group:
+    word = "reason" if status == "failed" else "waiting"
+    words = {"status": status, word: key.code or NONE, "target": key.target}
+    return Group(status, code, number, advice, {**words, "provider": key.provider, "repository": key.repository})

@@ -48,7 +48,7 @@ def _way_back() -> str:
 def _form(status: int = 200, wrong: str | None = None) -> AnyResponse:
     if g.session is None:
         g.session = gate().sessions.open(None)
-    shown = page("sign_in.html", wrong=wrong, way_back=_way_back())
+    shown = page("sign_in.html", wrong=wrong, way_back=_way_back(), has_ended=request.args.get("ended") == "1")
     shown.status_code = status
     return _keep(shown, g.session)
 

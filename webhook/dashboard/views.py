@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
 
 from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from shared.domain import attempt_end, filters
 from shared.domain.job_states import WAITING, JobState
+from shared.domain.times import rfc3339
 from shared.errors import BadParameter
+from shared.forges.web_links import links
 from shared.ledger import audit, recollects, reconcile_runs, repositories, target_states
 from shared.ledger.queries import listings, lookup
+from shared.ledger.rows import ListedDelivery, ListedJob
 from webhook.dashboard import chart_cache, charts, formatting, queries
 from webhook.dashboard.blueprint import blueprint, looking, page, services
 from webhook.intake.receiver import Intake
-from webhook.ops import replays, serializers
+from webhook.ops import deliveries, jobs, replays, serializers
 from webhook.ops.processes import config_status
+from webhook.ops.renames import count_matches
+from webhook.ops.rule_warnings import warnings
 
 PAGE = "25"
+T = TypeVar("T")
+NO_JOBS: listings.Found[ListedJob] = listings.Found([], None)
+NO_DELIVERIES: listings.Found[ListedDelivery] = listings.Found([], None)
 _MOST_UNFINISHED = 20
 WITH_CALLS = 20  # of a job's newest attempts, what was sent and what came back
 
@@ -29,6 +39,23 @@ def chosen(known: tuple[str, ...]) -> dict[str, str]:
     given: MultiDict[str, str] = request.args
     filters.check_known(given, (*known, *filters.PAGE_WORDS), "word of this filter")
     return {word: value.strip() for word, value in given.items() if value.strip()}
+
+
+def filtered(
+    kind: str, known: tuple[str, ...], reader: Callable[[dict[str, str], datetime], T]
+) -> tuple[dict[str, str], T, filters.Page, str | None]:
+    """(words, filter, page, fault) of the address. A fault says what is wrong with a word: then the words are kept for the
+    form, and the filter is that of none. Raises BadParameter for a word that no form has."""
+    given = chosen(known)
+    try:
+        return given, reader(given, formatting.now()), read_page(given, kind), None
+    except BadParameter as problem:
+        return given, reader({}, formatting.now()), filters.Page(), str(problem)
+
+
+def answered(shown: Response, fault: str | None) -> Response:
+    shown.status_code = 400 if fault else 200
+    return shown
 
 
 def read_page(given: dict[str, str], kind: str) -> filters.Page:
@@ -51,23 +78,28 @@ def overview() -> Response:
     with looking() as connection:
         shown = queries.read_overview(connection, services().rules, formatting.now())
         day = chart_cache.kept().read(connection, formatting.now())
-    return page("overview.html", figures=day.html, sums=day.sums, received=day.received, as_of=day.as_of, **shown)
+    start = rfc3339(day.last - timedelta(hours=charts.HOURS - 1))
+    day_shown = {"figures": day.html, "sums": day.sums, "received": day.received, "as_of": day.as_of, "since": start}
+    return page("overview.html", most_groups=queries.MOST_GROUPS, **day_shown, **shown)
 
 
 @blueprint.get("/deliveries")
 def list_deliveries() -> Response:
-    given = chosen(filters.DELIVERY_WORDS)
-    wanted = filters.read_delivery_filter(given, formatting.now())
+    given, wanted, place, fault = filtered("delivery", filters.DELIVERY_WORDS, filters.read_delivery_filter)
     with looking() as connection:
-        found = listings.list_deliveries(connection, wanted, read_page(given, "delivery"))
-    return page(
+        found = NO_DELIVERIES if fault else listings.list_deliveries(connection, wanted, place)
+        told = deliveries.list_deliveries(connection, found.rows)
+    shown = page(
         "deliveries.html",
         given=given,
+        fault=fault,
         found=found,
+        told=told,
         statuses=filters.DELIVERY_STATUSES,
         providers=providers(given),
         older=older(".list_deliveries", given, found.next_cursor),
     )
+    return answered(shown, fault)
 
 
 @blueprint.get("/deliveries/<any_text:delivery_id>", merge_slashes=False)
@@ -75,7 +107,7 @@ def show_delivery(delivery_id: str) -> Response:
     with looking() as connection:
         row = lookup.find_delivery(connection, delivery_id, request.args.get("provider") or None)
         made = lookup.find_jobs(connection, list(row.jobs)[:50])
-    whole = serializers.whole_delivery(row)
+        whole = deliveries.whole_delivery(connection, row)
     payload = formatting.pretty(whole["payload"]) if whole["payload"] is not None else None
     is_idle = request.args.get("replayed") == "0" and row.body is not None
     nothing = replays.why_nothing(row, services().rules) if is_idle else None
@@ -84,30 +116,33 @@ def show_delivery(delivery_id: str) -> Response:
 
 @blueprint.get("/jobs")
 def list_jobs() -> Response:
-    given = chosen(filters.JOB_WORDS)
-    wanted = filters.read_job_filter(given, formatting.now())
+    given, wanted, place, fault = filtered("job", filters.JOB_WORDS, filters.read_job_filter)
     with looking() as connection:
-        found = listings.list_jobs(connection, wanted, read_page(given, "job"))
+        found = NO_JOBS if fault else listings.list_jobs(connection, wanted, place)
         counted = listings.count_jobs(connection)
         healths = target_states.find(connection)
     rest = {word: value for word, value in given.items() if word in filters.JOB_WORDS and word != "status"}
-    return page(
+    shown = page(
         "jobs.html",
         given=given,
+        fault=fault,
         rest=rest,
         found=found,
         counted=counted,
         failed_jobs=counted["failed"],
-        waits={
-            row.id: serializers.waiting(row, healths, services().waits_for_broker)
-            for row in found.rows
-            if row.status in WAITING
-        },
+        told=dict(
+            zip(
+                (row.id for row in found.rows),
+                serializers.list_jobs(found.rows, healths, services().waits_for_broker),
+                strict=True,
+            )
+        ),
         targets=list(services().rules.targets),
         providers=providers(given),
         filtered={word: given[word] for word in filters.JOB_WORDS if word in given},
         older=older(".list_jobs", given, found.next_cursor),
     )
+    return answered(shown, fault)
 
 
 @blueprint.get("/jobs/<job_id>")
@@ -115,17 +150,19 @@ def show_job(job_id: str) -> Response:
     with looking() as connection:
         row = lookup.find_job(connection, job_id)
         attempts = lookup.find_attempts(connection, job_id)[-100:]
-        healths = target_states.find(connection)
         can_recollect = recollects.is_possible(connection, job_id)
+        (told,) = jobs.show(services(), connection, [row])
     waits = row.status in WAITING
+    forge = services().settings.forges.get(row.provider)
     return page(
         "job.html",
         row=row,
+        links=links(row.provider, forge.url, row.repository, row.ref, row.sha) if forge else None,
         can_recollect=can_recollect,
         attempts=attempts,
         calls={one.number: serializers.attempt(one) for one in attempts[-WITH_CALLS:]},
         waits=waits,
-        waiting=serializers.waiting(row, healths, services().waits_for_broker) if waits else None,
+        told=told,
         dots=charts.draw_attempts(attempts, row.created_at, row.next_attempt_at if waits else None, formatting.now()),
     )
 
@@ -163,20 +200,24 @@ def show_progress(seq: int) -> Response:
 
 @blueprint.get("/releases")
 def list_releases() -> Response:
-    given = chosen(("repository", "target", "since"))
-    wanted = filters.read_job_filter({**given, "status": "succeeded"}, formatting.now())
+    given, wanted, place, fault = filtered("job", ("repository", "target", "since"), filters.read_job_filter)
     partial = replace(wanted, status=JobState.RETRYING, reason=attempt_end.PARTIAL)
+    found, unfinished = NO_JOBS, None
     with looking() as connection:
-        found = listings.list_jobs(connection, wanted, read_page(given, "job"))
-        unfinished = None if given.get("cursor") else listings.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))
-    return page(
+        if not fault:
+            found = listings.list_jobs(connection, replace(wanted, status=JobState.SUCCEEDED), place)
+        if not fault and not given.get("cursor"):
+            unfinished = listings.list_jobs(connection, partial, filters.Page(_MOST_UNFINISHED))
+    shown = page(
         "releases.html",
         given=given,
+        fault=fault,
         found=found,
         unfinished=unfinished,
         targets=list(services().rules.targets),
         older=older(".list_releases", given, found.next_cursor),
     )
+    return answered(shown, fault)
 
 
 @blueprint.get("/repositories")
@@ -202,10 +243,17 @@ def list_targets() -> Response:
 @blueprint.get("/rules")
 def list_rules() -> Response:
     with looking() as connection:
-        hits = queries.read_rule_hits(connection)
+        hits = count_matches(connection)
         status = config_status(connection, formatting.now())
     source = services().settings.config_path
-    return page("rules.html", rules=services().rules, hits=hits, source=source.name if source else None, **status)
+    return page(
+        "rules.html",
+        rules=services().rules,
+        hits=hits or {},
+        warnings=warnings(services().rules, hits),
+        source=source.name if source else None,
+        **status,
+    )
 
 
 @blueprint.get("/audit")

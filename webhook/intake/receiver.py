@@ -13,7 +13,15 @@ from pydantic_core import to_json
 
 from shared.domain.rules import Rules, decide
 from shared.domain.webhook import Hook, Incoming, media_type
-from shared.errors import BadSignature, Rejected, TooManyRefusals, UnknownProvider, UnsupportedBody, forget_frames
+from shared.errors import (
+    BadSignature,
+    Rejected,
+    SourceMismatch,
+    TooManyRefusals,
+    UnknownProvider,
+    UnsupportedBody,
+    forget_frames,
+)
 from shared.forges import PROVIDERS
 from shared.forges.provider_interface import Provider
 from shared.forges.reading import read_webhook
@@ -186,7 +194,7 @@ def _bind(hook: Hook, vouching: Sequence[str], keyring: Keyring) -> Hook:
         return hook
     repository = hook.content.repository
     if not keyring.speaks_for(vouching, repository.full_name if repository else None):
-        raise BadSignature(f"{keyring.label(vouching[0])} does not speak for {repository.key if repository else '-'}")
+        raise SourceMismatch(f"{keyring.label(vouching[0])} does not speak for {repository.key if repository else '-'}")
     return replace(hook, scope=repository.full_name.lower() if repository else "-")
 
 

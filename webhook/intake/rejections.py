@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.domain.ids import new_id
 from shared.domain.reasons import Reason
-from shared.errors import BadSignature, Rejected
+from shared.errors import BadSignature, NoSignature, Rejected, SourceMismatch
 from shared.forges import PROVIDERS
 from shared.infra import logs
 from shared.infra.token_buckets import TokenBuckets
@@ -20,6 +21,11 @@ from shared.ledger import deliveries
 _PER_SECOND = 10.0
 _ID_HEADERS = ("webhook-id", *(provider.id_header for provider in PROVIDERS.values()))
 _EVENT_HEADERS = tuple(provider.event_header for provider in PROVIDERS.values())
+_REASONS = {  # a subclass stands before its base
+    NoSignature: Reason.SIGNATURE_MISSING,
+    SourceMismatch: Reason.SOURCE_MISMATCH,
+    BadSignature: Reason.SIGNATURE_WRONG,
+}
 _PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 logger = logs.get(__name__)
@@ -36,8 +42,10 @@ class Refusals:
         self, provider: str, headers: Mapping[str, str], problem: Rejected, now: datetime
     ) -> Callable[[], None] | None:
         """What writes it down, to be called where one may wait; None when too many came at once."""
-        reason = Reason.SIGNATURE_WRONG if isinstance(problem, BadSignature) else Reason.PAYLOAD_REFUSED
-        delivery_id, event = _first(headers, _ID_HEADERS, 200), _first(headers, _EVENT_HEADERS, 100)
+        reason = next((code for kind, code in _REASONS.items() if isinstance(problem, kind)), Reason.PAYLOAD_REFUSED)
+        # One without an id gets one, so that it has a page of its own.
+        delivery_id = _first(headers, _ID_HEADERS, 200) or f"none-{new_id(now)}"
+        event = _first(headers, _EVENT_HEADERS, 100) or "-"
         if self._bucket.take():
             return None
         logger.warning("delivery.refused", provider=provider, delivery=delivery_id, reason=reason, detail=str(problem))
@@ -53,8 +61,8 @@ class Refusals:
 
 
 def _first(headers: Mapping[str, str], names: tuple[str, ...], limit: int) -> str:
-    """The sender's own words are unverified here: printable ASCII, bounded, or a dash."""
+    """The sender's own words are unverified here: printable ASCII, bounded; empty without any."""
     for name in names:
         if value := _PRINTABLE.sub("", headers.get(name, ""))[:limit]:
             return value
-    return "-"
+    return ""

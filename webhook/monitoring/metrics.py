@@ -93,9 +93,9 @@ class LedgerMetrics(Collector):
         meaning = "Age of the job that has waited longest, 0 without any."
         yield GaugeMetricFamily("tagship_oldest_waiting_seconds", meaning, age)
         mark = rollups.find_mark(self._connection)
-        is_behind = mark is not None and rollups.has_more(self._connection, mark, self._now)
-        meaning = "How far counters trail the present; grows when no sweeper runs."
-        trailing = (self._now - mark).total_seconds() if mark and is_behind else 0.0
+        since = rollups.waiting_since(self._connection, mark, self._now) if mark is not None else None
+        meaning = "For how long something has waited to be counted, 0 while nothing does; grows when no sweeper runs."
+        trailing = (self._now - since).total_seconds() if since is not None else 0.0
         yield GaugeMetricFamily("tagship_figures_trail_seconds", meaning, trailing)
 
     def _targets(self) -> Iterator[Metric]:

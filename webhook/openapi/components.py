@@ -8,14 +8,15 @@ from pydantic import TypeAdapter
 
 from shared.domain import filters
 from webhook.openapi.schema_helpers import TEXT, maybe, one_of
-from webhook.ops import process_shapes, shapes
+from webhook.ops import process_shapes, shapes, trial_shapes
 
 Json = dict[str, Any]
 
 _PREFIX = "#/components/schemas/"
 _NAMED = (
-    *(shapes.Problem, shapes.Job, shapes.Attempt, shapes.JobWithHistory, shapes.Delivery, shapes.RuleTried),
-    *(shapes.WholeDelivery, shapes.Target, shapes.TargetCheck, shapes.Replay, shapes.Stats, shapes.Explanation, shapes.WhatIf),
+    *(shapes.Problem, shapes.Job, shapes.Attempt, shapes.JobWithHistory, shapes.Delivery, shapes.Search, shapes.RuleTried),
+    *(shapes.WholeDelivery, shapes.Target, shapes.TargetCheck, shapes.Replay, shapes.Stats),
+    *(trial_shapes.Explanation, trial_shapes.WhatIf),
     *(shapes.Receipt, shapes.Readiness, shapes.Release, shapes.KnownRepository, shapes.RepositoryWithTags),
     *(shapes.ListedRule, shapes.AuditEntry, process_shapes.Process, process_shapes.ConfigStatus),
 )

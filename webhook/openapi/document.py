@@ -29,6 +29,7 @@ GROUPS = {
     "replays": ("Replays", "Progress of what was asked for many jobs at once."),
     "releases": ("Releases", "What was made at the targets."),
     "repositories": ("Repositories", "Who pushes, and what is missing there."),
+    "search": ("Search", "Everything that a name names."),
     "targets": ("Targets", "Where releases are made."),
     "rules": ("Rules", "Which pushes become releases."),
     "explain": ("Rules", ""),

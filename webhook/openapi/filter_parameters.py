@@ -9,10 +9,12 @@ from webhook.openapi.operation import Parameter
 from webhook.openapi.schema_helpers import TEXT, one_of
 
 MEANING = {
-    "status": "Only with this status.",
+    "status": "Only with this status; of jobs, waiting is queued or retrying.",
     "repository": "Only of this repository: acme/shop, or github:acme/shop.",
     "target": "Only for this target.",
-    "reason": "Only with this reason code.",
+    "reason": "Only with this reason code; none: without one.",
+    "waiting": "Only what waits with this code, as `waiting.code` has it; none: for its turn, or for a paused target.",
+    "replay": "Only what this bulk replay or recollect took, by its number.",
     "warning": "Only with a warning of this code.",
     "provider": "Only from this provider.",
     "since": "Only since this time (RFC 3339) or for this long: 2h, 3d.",

@@ -15,7 +15,7 @@ from shared.errors import BadPayload, UnknownProvider
 from shared.forges import PROVIDERS
 from shared.forges.provider_interface import Provider
 from shared.forges.reading import read_webhook
-from webhook.ops import shapes
+from webhook.ops import shapes, trial_shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Explanation:
     repository: str | None
     ref: str | None
     decision: Decision
-    releases: tuple[shapes.PlannedRelease, ...]
+    releases: tuple[trial_shapes.PlannedRelease, ...]
 
     @property
     def status(self) -> Literal["accepted", "ignored"]:
         return "accepted" if self.decision.work else "ignored"
 
-    def as_json(self) -> shapes.Explanation:
+    def as_json(self) -> trial_shapes.Explanation:
         return {
             "status": self.status,
             "reason": self.decision.reason,
@@ -63,7 +63,7 @@ def explain(provider: str, event: str, body: bytes, rules: Rules, now: datetime)
     )
 
 
-def _release(push: Push, work: Work, rules: Rules, now: datetime) -> shapes.PlannedRelease:
+def _release(push: Push, work: Work, rules: Rules, now: datetime) -> trial_shapes.PlannedRelease:
     """One release as it would be sent if only the payload were known; the worker adds what log and forge know."""
     target = rules.targets[work.target]
     spec = {"projects": work.projects, "finalize": work.finalize, "set_commits": work.set_commits}

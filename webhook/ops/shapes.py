@@ -15,7 +15,7 @@ from shared.domain import filters
 from shared.domain.job_states import JobState, Outcome, Trigger
 from shared.domain.job_warnings import WarningCode
 from shared.domain.provider_settings import PROVIDER_NAMES
-from shared.domain.reasons import Reason
+from shared.domain.reasons import Party, Reason
 from shared.domain.target_health import TargetState
 from shared.ledger.audit import Door
 from shared.targets import http_exchanges
@@ -39,6 +39,8 @@ Provider = Annotated[str, one_of(PROVIDER_NAMES)]
 DeliveryId = Annotated[str, Field(min_length=1, max_length=200)]
 ReasonCode = Annotated[str, one_of(Reason)]
 Headers = dict[str, str]
+OUTCOMES = ("released", "failed", "waiting", "running", "cancelled", "expired", "ignored", "refused")
+MATCHES = ("job_id", "delivery_id", "version", "ref", "commit", "repository")
 SetCommits = Annotated[str, one_of(("auto", "payload", "refs", "skip"))]
 
 
@@ -70,6 +72,7 @@ class Waiting(TypedDict):
     code: ReasonCode
     detail: str
     until: Time | None
+    party: NotRequired[Annotated[str, one_of(Party), about("who the code comes from, where that is not plain")]]
 
 
 class Warned(TypedDict):
@@ -98,6 +101,7 @@ class Job(TypedDict):
     release_url: str | None
     range: Annotated[Range | None, about("the commits of its release")]
     warnings: Annotated[list[Warned], about("how the release at the target differs from what was asked, once it succeeded")]
+    advice: Annotated[str | None, about("what to do about what it waits for, or about its reason; null where all is well")]
 
 
 class Beginning(TypedDict):
@@ -150,10 +154,33 @@ class NamedDelivery(TypedDict):
     created_at: Time
 
 
+class DeliveryOutcome(TypedDict):
+    state: Annotated[str, one_of(OUTCOMES)]
+    text: Annotated[str, about("in one line: `released v1.4.2`, `failed: project_unknown`, `waiting: target_paused`")]
+    job: Annotated[str | None, about("id of the job that decides it: one that failed, else one that waits, else the last")]
+
+
 class Delivery(NamedDelivery):
     status: Annotated[str, one_of(filters.DELIVERY_STATUSES)]
     reason: ReasonCode | None
     detail: str | None
+    outcome: Annotated[DeliveryOutcome, about("what became of it: of its jobs, or why it has none")]
+    advice: Annotated[str | None, about("what to do about its reason, or about the job that decides its outcome")]
+
+
+class SearchHit(TypedDict):
+    kind: Literal["job", "delivery", "repository"]
+    matched: Annotated[str, one_of(MATCHES), about("what the words are of it")]
+    exact: Annotated[bool, about("the whole of it; else they are its beginning")]
+    job: Job | None
+    delivery: Annotated[Delivery | None, about("one that has no jobs, or that was looked for by its id")]
+    repository: Annotated[str | None, about("provider:full name")]
+
+
+class Search(TypedDict):
+    items: Annotated[list[SearchHit], about("exact ones first, then the newest first")]
+    is_cut: Annotated[bool, about("more was found than is listed")]
+    advice: Annotated[str | None, about("where to look next when nothing was found")]
 
 
 class RuleTried(TypedDict):
@@ -184,6 +211,7 @@ class Target(TypedDict):
     detail: str | None
     paused_until: Annotated[Time | None, about("null while paused: until someone resumes it")]
     waiting_jobs: Count
+    advice: Annotated[str | None, about("what to do about the reason")]
 
 
 class CheckRow(TypedDict):
@@ -313,57 +341,6 @@ class AuditEntry(TypedDict):
     action: str
     subject: str | None
     detail: Json | None
-
-
-class PlannedRelease(TypedDict):
-    target: str
-    url: str
-    org: str
-    rule: Annotated[str, about("that wants it")]
-    version: str
-    set_commits: SetCommits
-    environment: str | None
-    range: Annotated[Range | None, about("as far as the payload tells it; log and forge may tell the worker more")]
-    body: Annotated[Json, about("what is POSTed to URL/api/0/organizations/ORG/releases/")]
-
-
-class Explanation(TypedDict):
-    status: Literal["accepted", "ignored"]
-    reason: ReasonCode | None
-    detail: str | None
-    event: Annotated[str, about("as the provider's header says it")]
-    repository: Annotated[str | None, about("provider:full name")]
-    ref: str | None
-    why: Annotated[list[RuleTried], about("the rules in the order they were tried")]
-    releases: list[PlannedRelease]
-
-
-class WantedRelease(TypedDict):
-    target: str
-    version: str
-    projects: list[str]
-    set_commits: SetCommits
-    finalize: bool
-    environment: str | None
-
-
-class Verdict(TypedDict):
-    status: Literal["accepted", "ignored"]
-    reason: ReasonCode | None
-    releases: list[WantedRelease]
-
-
-class ChangedDelivery(NamedDelivery):
-    before: Annotated[Verdict, about("what became of it")]
-    after: Annotated[Verdict, about("what would")]
-
-
-class WhatIf(TypedDict):
-    looked_at: Count
-    expired: Annotated[Count, about("deliveries whose payload is gone")]
-    changed: Count
-    is_cut: Annotated[bool, about("time ran out: older ones were not looked at")]
-    items: Annotated[list[ChangedDelivery], about("deliveries of another verdict, newest first")]
 
 
 class Receipt(TypedDict):

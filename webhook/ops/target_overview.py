@@ -9,6 +9,8 @@ from shared.domain.target_health import Health
 from shared.ledger import due_jobs, target_states
 from shared.ledger.queries import stats
 from webhook.ops import serializers, shapes
+from webhook.ops.advice import advise
+from webhook.ops.serializers import pause_party
 
 
 def known_targets(connection: Connection, rules: Rules) -> dict[str, Health]:
@@ -43,6 +45,7 @@ def show(rules: Rules, name: str, health: Health, waiting: int) -> shapes.Target
         "detail": health.detail,
         "paused_until": serializers.moment(health.paused_until),
         "waiting_jobs": waiting,
+        "advice": advise(health.reason, pause_party(health)),
     }
 
 

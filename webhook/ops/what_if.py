@@ -7,7 +7,7 @@ force yet, and one that is in force but was not when the delivery came, are both
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -20,7 +20,7 @@ from shared.infra.database import reading
 from shared.ledger.queries import lookup
 from shared.ledger.rows import DeliveryRow, JobRow, ListedDelivery
 from shared.ledger.tables import deliveries
-from webhook.ops import replays, serializers, shapes
+from webhook.ops import replays, serializers, shapes, trial_shapes
 
 MOST, USUAL = 1_000, 500  # deliveries of one what-if that somebody waits for
 SECONDS = 5.0  # one has a thread of the receiver for so long
@@ -36,7 +36,7 @@ class Verdict:
     reason: str | None
     releases: tuple[Work, ...] = ()
 
-    def as_json(self) -> shapes.Verdict:
+    def as_json(self) -> trial_shapes.Verdict:
         releases: Any = [{**work._asdict(), "projects": list(work.projects)} for work in self.releases]
         for release in releases:
             del release["rule"]
@@ -56,7 +56,7 @@ class Verdict:
 class Compared:
     """One stored delivery under the other config. `after` is None where its payload is gone or cannot be read."""
 
-    delivery: shapes.Delivery
+    delivery: shapes.NamedDelivery
     before: Verdict
     after: Verdict | None
 
@@ -64,11 +64,9 @@ class Compared:
     def is_changed(self) -> bool:
         return self.after is not None and self.after != self.before
 
-    def as_json(self) -> shapes.ChangedDelivery:
-        stored: Mapping[str, Any] = self.delivery
-        named: Any = {word: stored[word] for word in shapes.NamedDelivery.__annotations__}
-        named |= {"before": self.before.as_json(), "after": self.after.as_json() if self.after else None}
-        return cast(shapes.ChangedDelivery, named)
+    def as_json(self) -> trial_shapes.ChangedDelivery:
+        after = self.after.as_json() if self.after else None
+        return cast(trial_shapes.ChangedDelivery, {**self.delivery, "before": self.before.as_json(), "after": after})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Summary:
     changes: tuple[Compared, ...]
     is_cut: bool = False
 
-    def as_json(self) -> shapes.WhatIf:
+    def as_json(self) -> trial_shapes.WhatIf:
         return {
             "looked_at": self.looked_at,
             "expired": self.expired,
@@ -150,7 +148,7 @@ def _compare(engine: Engine, rules: Rules, seq: int) -> Compared | None:
         if row is None:
             return None
         before = stored_verdict(row, lookup.find_jobs(connection, list(row.jobs)))
-    return Compared(serializers.delivery(row), before, _after(row, before, rules))
+    return Compared(serializers.named_delivery(row), before, _after(row, before, rules))
 
 
 def _after(row: DeliveryRow, before: Verdict, rules: Rules) -> Verdict | None:

@@ -128,6 +128,8 @@ def collecting_time(*, asked_at: datetime, now: datetime, limit: timedelta, was_
     return min(longest, max(left, _SHORTEST) if asked_at + limit > now else _LATE)
 
 
-def snooze(at: datetime, code: str, detail: str) -> Snooze:
+def snooze(at: datetime, code: str, detail: str, party: str | None = None) -> Snooze:
+    """`party`: who the code comes from, where it is not the one that is meant otherwise (`shared/domain/reasons.py`)."""
     until = at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Snooze(at, {"code": code, "detail": detail, "until": until})
+    named = {} if party is None else {"party": party}
+    return Snooze(at, {"code": code, "detail": detail, "until": until, **named})

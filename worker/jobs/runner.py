@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from shared.domain import attempt_end
 from shared.domain.job_warnings import as_json
-from shared.domain.reasons import Reason
+from shared.domain.reasons import Party, Reason
 from shared.domain.rules import Rules
 from shared.domain.target_health import Seen, Sign, is_to_be_asked
 from shared.errors import PermanentError, TransientError
@@ -249,7 +249,7 @@ class Runner:
         """A target that limits us only lets it wait."""
         if isinstance(problem, TransientError) and problem.status == 429:
             at = datetime.now(UTC) + (problem.retry_after or timedelta(minutes=1))
-            self._record_wait(job, snooze(at, Reason.RATE_LIMITED, str(problem)), {}, seen, kept)
+            self._record_wait(job, snooze(at, Reason.RATE_LIMITED, str(problem), Party.TARGET), {}, seen, kept)
         elif self._close(job, seen, giving_up(job, problem, kept)):
             logger.warning("job.not_recollected", error=str(problem))
 

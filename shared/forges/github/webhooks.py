@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
 from shared.domain.reasons import Reason
 from shared.domain.webhook import Hook, Incoming, check_delivery_id, media_type
-from shared.errors import BadPayload, BadSignature
+from shared.errors import BadPayload, BadSignature, NoSignature
 from shared.forges.commit_fields import check_commit, check_commits, read_commit, read_commits
 from shared.forges.json_fields import Fields, read_json
 
@@ -30,7 +30,7 @@ def verify(incoming: Incoming, secrets: Sequence[str], _: datetime) -> tuple[str
     """HMAC-SHA256 over the raw body, form or not, against every active secret without stopping at the first that fits."""
     given = incoming.header_bytes(_SIGNATURE)
     if given is None:
-        raise BadSignature("signature missing")
+        raise NoSignature("signature missing")
     fitting = tuple(secret for secret in secrets if _fits(secret, incoming.body, given))
     if not fitting:
         raise BadSignature("signature wrong")

@@ -16,7 +16,7 @@ from datetime import datetime
 from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
 from shared.domain.reasons import Reason
 from shared.domain.webhook import Hook, Incoming, check_delivery_id
-from shared.errors import BadPayload, BadSignature
+from shared.errors import BadPayload, BadSignature, NoSignature
 from shared.forges.commit_fields import check_commits, read_commits
 from shared.forges.json_fields import Fields, read_json
 
@@ -51,7 +51,7 @@ def verify(incoming: Incoming, secrets: Sequence[str], now: datetime) -> tuple[s
 def _verify_token(incoming: Incoming, secrets: Sequence[str]) -> tuple[str, ...]:
     given = incoming.header_bytes("x-gitlab-token")
     if given is None:
-        raise BadSignature("token missing")
+        raise NoSignature("token missing")
     plain = (secret for secret in secrets if not secret.startswith(_SIGNING_PREFIX))
     fitting = tuple(secret for secret in plain if hmac.compare_digest(secret.encode(), given))
     if not fitting:

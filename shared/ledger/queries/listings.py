@@ -15,9 +15,9 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.filters import DeliveryFilter, JobFilter, Page, read_cursor, write_cursor
+from shared.domain.filters import ANY_WAITING, NONE, DeliveryFilter, JobFilter, Page, read_cursor, write_cursor
 from shared.domain.ids import first_id
-from shared.domain.job_states import JobState
+from shared.domain.job_states import WAITING, JobState
 from shared.ledger import due_jobs
 from shared.ledger.queries import lookup
 from shared.ledger.queries.keyset import Range
@@ -31,17 +31,20 @@ T = TypeVar("T", bound=Row)
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """`is_cut`: more rows may match behind the cursor than those that were looked at."""
+    """`is_cut`: more rows may match behind the cursor than those that were looked at. `last`: the key of the cursor."""
 
     rows: list[T]
     next_cursor: str | None
     is_cut: bool = False
+    last: str | None = None
 
 
 def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found[ListedJob]:
     """Newest first."""
+    if wanted.status == ANY_WAITING:
+        return _merged([list_jobs(connection, replace(wanted, status=state), page) for state in WAITING], page.limit)
     words = lookup.job_words(connection, wanted)
-    given = dict(words)
+    given = {column: value for column, value in words if value != NONE}  # those without one have no index
     few = {} if wanted.status == JobState.SUCCEEDED else {jobs.c.status: wanted.status}
     drivers = (*few, jobs.c.reason, jobs.c.repository, jobs.c.target, jobs.c.status)
     # The jobs with any warning are few, and have an index of their own.
@@ -51,6 +54,19 @@ def list_jobs(connection: Connection, wanted: JobFilter, page: Page) -> Found[Li
     others = [(column, value) for column, value in words if driver is None or column is not driver[0]]
     along = Range(connection.dialect.name, jobs.c.id, driver, low, page.after, some)
     return _walk(connection, along, others, page, "job", ListedJob)
+
+
+def _merged(found: Sequence[Found[ListedJob]], limit: int) -> Found[ListedJob]:
+    """Several walks as one. What is older than the place where one of them ended may lack rows of it."""
+    horizon = max((one.last for one in found if one.last is not None), default=None)
+    rows = sorted((row for one in found for row in one.rows), key=lambda row: row.id, reverse=True)
+    rows = [row for row in rows if horizon is None or row.id >= horizon]
+    if len(rows) > limit:
+        last = rows[limit - 1].id
+        return Found(rows[:limit], write_cursor("job", last), last=last)
+    if horizon is None:
+        return Found(rows, None)
+    return Found(rows, write_cursor("job", horizon), is_cut=any(one.is_cut for one in found), last=horizon)
 
 
 def list_deliveries(connection: Connection, wanted: DeliveryFilter, page: Page) -> Found[ListedDelivery]:
@@ -111,11 +127,12 @@ def _walk_one(
         statement = _select(listed, *walked).limit(page.limit + 1)
     rows = list(connection.execute(statement))
     if len(rows) > page.limit:
-        return Found(rows[: page.limit], write_cursor(kind, str(getattr(rows[page.limit - 1], along.key.name))))
+        ended = str(getattr(rows[page.limit - 1], along.key.name))
+        return Found(rows[: page.limit], write_cursor(kind, ended), last=ended)
     if others:
         last = sa.select(along.key).where(*along.conditions()).order_by(*along.newest_first()).offset(SCAN - 1).limit(1)
         if (key := connection.execute(last).scalar_one_or_none()) is not None:
-            return Found(rows, write_cursor(kind, str(key)), is_cut=True)
+            return Found(rows, write_cursor(kind, str(key)), is_cut=True, last=str(key))
     return Found(rows, None)
 
 

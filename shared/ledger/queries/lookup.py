@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.domain.filters import JobFilter
+from shared.domain.filters import ANY_WAITING, NONE, JobFilter
 from shared.domain.ids import first_id
+from shared.domain.job_states import WAITING
 from shared.domain.names import is_storable
 from shared.errors import NotFound
 from shared.infra.json_codec import write_json
 from shared.ledger.identities import find_own_rows
-from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow
+from shared.ledger.rows import AttemptRow, DeliveryRow, JobRow, ListedDelivery, OutcomeRow
 from shared.ledger.tables import attempts, deliveries, jobs, payloads
 
 SHORTEST_BEGINNING = 4  # characters of an id
 MOST_FITTING = 5
+MOST_OUTCOMES = 10  # jobs of a delivery that its line in a list speaks of
 _WHOLE = sa.select(deliveries, payloads.c.headers, payloads.c.body).join_from(
     deliveries, payloads, payloads.c.delivery_seq == deliveries.c.seq, isouter=True
 )
@@ -34,7 +37,9 @@ def job_words(connection: Connection, wanted: JobFilter) -> list[Word]:
         *repository_words(connection, jobs, wanted.provider, wanted.repository),
         (jobs.c.target, wanted.target),
         (jobs.c.reason, wanted.reason),
+        (jobs.c.waiting, wanted.waiting),
         (jobs.c.warnings, wanted.warning),
+        (jobs.c.replay_seq, wanted.replay),
     ]
     return [(column, value) for column, value in words if value is not None]
 
@@ -50,6 +55,10 @@ def repository_words(connection: Connection, table: sa.Table, provider: str | No
 def holds(column: sa.ColumnElement[Any], value: object) -> sa.ColumnElement[bool]:
     """That the column has this word, or one of several. Warnings are a list of objects: a quote inside a text is escaped, so
     no detail can pass for a code."""
+    if value == ANY_WAITING and column.key == jobs.c.status.key:
+        return column.in_(WAITING)
+    if value == NONE and column.key in (jobs.c.reason.key, jobs.c.waiting.key):
+        return column.is_(None)
     if isinstance(column.type, sa.JSON):
         return sa.cast(column, sa.Text).contains(write_json({"code": value})[:-1], autoescape=True)
     if isinstance(value, tuple | frozenset):
@@ -63,6 +72,15 @@ def job_conditions(connection: Connection, wanted: JobFilter) -> list[sa.ColumnE
     if wanted.since is not None:  # ids sort by time, so this is a range of the key
         conditions.append(jobs.c.id >= first_id(wanted.since))
     return conditions
+
+
+def find_outcomes(connection: Connection, rows: Iterable[ListedDelivery]) -> dict[str, OutcomeRow]:
+    """{id: job} of the first MOST_OUTCOMES jobs of each of these deliveries, in one query."""
+    ids = [job_id for row in rows for job_id in row.jobs[:MOST_OUTCOMES]]
+    if not ids:
+        return {}
+    columns = [jobs.c[name] for name in OutcomeRow.__annotations__]
+    return {row.id: cast(OutcomeRow, row) for row in connection.execute(sa.select(*columns).where(jobs.c.id.in_(ids)))}
 
 
 def find_jobs(connection: Connection, ids: list[str]) -> list[JobRow]:
@@ -99,11 +117,26 @@ def delivery_ids(connection: Connection, beginning: str, provider: str | None = 
     conditions = [deliveries.c.provider == provider] if provider is not None else []
     if connection.execute(sa.select(column).where(column == beginning, *conditions).limit(1)).first() is not None:
         return [beginning]
-    conditions.append(sa.func.substr(column, 1, len(beginning)) == beginning)
-    if connection.dialect.name == "sqlite":
-        # PostgreSQL's index is in the order of a language, in which what begins alike need not stand together: it reads all.
-        conditions += [column >= beginning, column < beginning + "\U0010ffff"]
+    conditions += begins(connection, column, beginning)
     return list(connection.execute(sa.select(column).distinct().where(*conditions).limit(MOST_FITTING)).scalars())
+
+
+def delivery_seqs(connection: Connection, words: str, *, is_whole: bool) -> list[int]:
+    """Numbers of deliveries whose id these words are, or begin: up to MOST_FITTING, the newest first."""
+    column = deliveries.c.delivery_id
+    if not is_whole and len(words) < SHORTEST_BEGINNING:
+        return []
+    conditions = [column == words] if is_whole else begins(connection, column, words)
+    statement = sa.select(deliveries.c.seq).where(*conditions).limit(MOST_FITTING)
+    return sorted(connection.execute(statement).scalars(), reverse=True)
+
+
+def begins(connection: Connection, column: sa.ColumnElement[str], words: str) -> list[sa.ColumnElement[bool]]:
+    """That a text begins so, as a range of an index that is in the order of bytes."""
+    high = words + "\U0010ffff"  # sorts behind every character, in UTF-8 too
+    if connection.dialect.name == "postgresql":
+        return [column.op("~>=~", is_comparison=True)(words), column.op("~<=~", is_comparison=True)(high)]
+    return [column >= words, column <= high]
 
 
 def find_attempts(connection: Connection, job_id: str) -> list[AttemptRow]:

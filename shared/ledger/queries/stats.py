@@ -21,7 +21,7 @@ _ALL = "*"
 
 
 def count_by_status(connection: Connection) -> dict[str, dict[str, int]]:
-    """{"jobs": {status: n}, "deliveries": {status: n}}, without the statuses of which there is none."""
+    """{"jobs": {status: n}, "deliveries": {status: n}}, with a 0 for each status of which there is none."""
     return {
         "jobs": _count(connection, jobs.c.status, tuple(JobState), common=JobState.SUCCEEDED),
         "deliveries": _count(connection, deliveries.c.status, DELIVERY_STATUSES, common="accepted"),
@@ -39,7 +39,7 @@ def _count(connection: Connection, column: sa.Column[str], words: tuple[str, ...
     whole = sa.select(sa.literal(_ALL), number).select_from(column.table)
     found: dict[str, int] = {row.word: row.n for row in connection.execute(sa.union_all(*parts, whole))}
     rest = found.pop(_ALL) - sum(found.values())
-    return {word: n for word in map(str, words) if (n := rest if word == common else found[word])}
+    return {word: rest if word == common else found[word] for word in map(str, words)}
 
 
 def oldest_waiting_at(connection: Connection) -> datetime | None:

@@ -51,7 +51,9 @@ def test_what_a_filter_of_deliveries_becomes(words: dict[str, str], wanted: Deli
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ({"status": "Failed"}, "status must be one of queued, running, retrying, succeeded, failed, cancelled"),
+        ({"status": "Failed"}, "status must be one of queued, running, retrying, succeeded, failed, cancelled, waiting"),
+        ({"replay": "x"}, "replay must be the number of a bulk replay"),
+        ({"waiting": "x" * 41}, "waiting must be a name of at most 40 characters"),
         ({"target": "x" * 65}, "target must be a name of at most 64 characters"),
         ({"target": "a\x00b"}, "target must be a name of at most 64 characters"),
         ({"target": "a\ud800b"}, "target must be a name of at most 64 characters"),

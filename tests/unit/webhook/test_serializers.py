@@ -13,6 +13,7 @@ from tests.builders import NOW
 from webhook.ops import serializers
 
 PAUSED = Health(state=TargetState.PAUSED, reason="target_paused", detail="503", paused_until=NOW)
+BARRED = Health(state=TargetState.PAUSED, reason="target_auth", detail="401")
 PROBED = Health(state=TargetState.PROBING, reason="target_paused", detail=None, paused_until=NOW, probe_job="mine")
 
 
@@ -44,7 +45,12 @@ def test_what_the_job_itself_waits_for_is_shown_as_it_is() -> None:
         (None, "mine", None),
         (Health(failures=3), "mine", None),
         (PAUSED, "mine", {"code": "target_paused", "detail": "503", "until": "2026-03-02T12:00:00Z"}),
-        (pause_by_hand(), "mine", {"code": "target_paused", "detail": "paused by a person", "until": None}),
+        (
+            pause_by_hand(),
+            "mine",
+            {"code": "target_paused", "detail": "paused by a person", "until": None, "party": "tagship"},
+        ),
+        (BARRED, "mine", {"code": "target_auth", "detail": "401", "until": None}),
         (PROBED, "mine", None),  # it is the probe, so it waits for nothing
         (PROBED, "another", {"code": "target_paused", "detail": "its target is paused", "until": "2026-03-02T12:00:00Z"}),
     ],
