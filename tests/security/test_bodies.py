@@ -147,7 +147,7 @@ def test_a_body_that_could_not_be_stored_is_gone_with_its_answer(
 def test_a_body_of_any_other_route_is_gone_with_its_answer(entry: Entry, path: str) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Bearer nothing"}
     status, held = entry.left_over(path, headers, b"config=" + b"x" * 60_000)
-    assert (status // 100, held) == (4, 0)
+    assert (status // 100 in (3, 4), held) == (True, 0)
 
 
 # --- over a socket ----------------------------------------------------------------------------------------------------
