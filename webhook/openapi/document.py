@@ -42,11 +42,12 @@ REST = ("Process", "Whether it works, and how much it did.")
 _SECURITY: dict[str, list[Json]] = {
     "anyone": [],
     "sender": [{name: []} for provider in PROVIDERS.values() for name in provider.proofs],
-    "viewer": [{"token": ["viewer"]}],
-    "operator": [{"token": ["operator"]}],
+    "viewer": [{"viewer": []}, {"operator": []}],
+    "operator": [{"operator": []}],
 }
 _SCHEMES: Json = {
-    "token": {"type": "http", "scheme": "bearer", "description": "OPS_TOKEN (operator) or OPS_READ_TOKEN (viewer)"},
+    "operator": {"type": "http", "scheme": "bearer", "description": "OPS_TOKEN"},
+    "viewer": {"type": "http", "scheme": "bearer", "description": "OPS_READ_TOKEN"},
     **{name: scheme for provider in PROVIDERS.values() for name, scheme in provider.proofs.items()},
 }
 
@@ -76,6 +77,8 @@ def describe(app: Flask) -> Json:
         if rule.endpoint.startswith(_PAGES):
             continue
         call = description_of(app.view_functions[rule.endpoint])
+        if not call.answers:  # it only refuses, in words for a person
+            continue
         for method in sorted(set(_METHODS) & (rule.methods or set())):
             name = rule.endpoint.rpartition(".")[2]
             paths.setdefault(path_of(rule.rule), {})[method.lower()] = _operation(call, name, group_of(rule.rule))
