@@ -130,11 +130,12 @@ def test_the_image_holds_no_build_tool_no_test_and_its_bill_of_materials(stack: 
 
 def test_it_says_how_it_is_checked_and_stopped(stack: Stack) -> None:
     part = next(iter(stack.parts.values()))
-    config = containers.inspect_image()["Config"]
+    found = containers.inspect_image()
+    config = found["Config"]
     assert config["StopSignal"] in ("SIGTERM", "15")
     assert config["User"] == "65534:65534"
     assert config["Labels"]["org.opencontainers.image.title"] == "Tagship"
-    kind, *probe = config["Healthcheck"]["Test"]
+    kind, *probe = found["Healthcheck"]["Test"]
     assert (kind, "/healthz" in probe[-1]) == ("CMD", True)
     part.run(*probe)  # raises where it exits with another code than 0
 
