@@ -92,6 +92,7 @@ known_repositories = sa.Table(
     sa.Index("ix_known_repositories_silent_at", "silent_at"),
     sa.Index("ix_known_repositories_repository_id", "repository_id"),
     sa.Index("ix_known_repositories_name", sa.text("lower(repository)")),
+    partial_index("ix_known_repositories_renamed", "key", where="former_names IS NOT NULL"),
     sa.Index("ix_known_repositories_beginning", sa.text("lower(repository)")),  # by bytes, see `queries/search.py`
 )
 

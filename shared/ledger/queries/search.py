@@ -110,5 +110,6 @@ def _of_commit(
     limit: int,
 ) -> list[Any]:
     """Hexadecimal digits sort before z in any collation."""
+    first = [jobs.c.delivery_seq] if others else []  # as the index of jobs without a delivery is ordered
     conditions = (column >= sha, column < sha + "z", sa.func.substr(column, 1, len(sha)) == sha, *others)
-    return list(connection.execute(sa.select(key).where(*conditions).order_by(column).limit(limit)).scalars())
+    return list(connection.execute(sa.select(key).where(*conditions).order_by(*first, column).limit(limit)).scalars())

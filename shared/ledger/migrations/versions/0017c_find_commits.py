@@ -26,6 +26,7 @@ def upgrade() -> None:
     create_index(op, "ix_jobs_loose_ref", "jobs", [*first, sa.text(f"substr(ref, 1, 200){by_bytes}"), "id"], where=loose)
     create_index(op, "ix_jobs_loose_sha", "jobs", ["delivery_seq", "sha"], where=loose)
     create_index(op, "ix_known_repositories_beginning", "known_repositories", [sa.text(f"lower(repository){by_bytes}")])
+    create_index(op, "ix_known_repositories_renamed", "known_repositories", ["key"], where="former_names IS NOT NULL")
     if is_postgresql:  # SQLite compares by bytes anyway
         create_index(op, "ix_deliveries_delivery_id_by_bytes", "deliveries", [sa.text(f"delivery_id{by_bytes}")])
         _replace("ix_deliveries_delivery_id", "ix_deliveries_delivery_id_by_bytes")
