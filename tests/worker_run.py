@@ -39,7 +39,7 @@ def rules(url: str, **changes: Any) -> Rules:
 def runner(
     engine: Engine, client: httpx2.Client, in_force: Rules, token: str | None = "s3cret", policy: RetryPolicy | None = None
 ) -> Runner:
-    gatherer = Gatherer(engine, Forges(client, {}), RepositoryNames(), in_force.commits)
+    gatherer = Gatherer(engine, Forges(client, {}), RepositoryNames(), in_force.commits, in_force)
     return Runner(engine, Tools(client=client, rules=in_force, token=lambda _: token, gatherer=gatherer), policy)
 
 

@@ -16,6 +16,7 @@ from shared.config import rules_file
 from shared.config.changed_files import read_config
 from shared.config.settings import from_env
 from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
+from shared.domain.source_versions import meeting_rules
 from shared.errors import SettingsError
 from shared.infra import logs
 from shared.infra.backup import back_up
@@ -107,7 +108,7 @@ def check(as_json: bool) -> None:
     settings = read_settings()
     rules, digest = check_config(settings), read_config(settings).digest
     engine = make_engine(settings.database_url)
-    warnings = [*list_left_behind(rules, engine), *rule_warnings(rules, matched_rules(engine))]
+    warnings = [*meeting_rules(rules), *list_left_behind(rules, engine), *rule_warnings(rules, matched_rules(engine))]
     running = find_processes(engine, datetime.now(UTC))
     if as_json:
         names = {"rules": [rule.name for rule in rules.rules], "targets": sorted(rules.targets)}

@@ -170,6 +170,7 @@ def _rules(tables: Sequence[RuleTable], targets: list[str], settings: Settings) 
                 finalize=table.finalize,
                 environment=table.environment,
                 goes_on=table.continue_,
+                shared=table.shared,
             )
         )
     return tuple(rules), faults

@@ -113,6 +113,7 @@ class RuleTable(_Strict):
     finalize: bool = True
     environment: Annotated[str, _like(r"[^/\r\n\f\t\\]{1,64}", "1 to 64 characters, none a slash or line break")] | None = None
     continue_: Annotated[bool, Field(alias="continue")] = False
+    shared: bool = False
 
     @field_validator("refs")
     @classmethod

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
+
+
+class Announced(NamedTuple):
+    """Where a push says that its ref stands; `sha` None: deleted. `pushed_at` None where the provider does not say it."""
+
+    sha: str | None
+    pushed_at: datetime | None
+
+
+def newest(pushes: Sequence[Announced]) -> Announced | None:
+    """Which of the pushes of one ref, in the order of their arrival, says where it stands: the last, but none that was made
+    before an earlier one. A captured push that is sent again, long after, moves nothing back."""
+    found: Announced | None = None
+    for push in pushes:
+        if found is None or not is_older(push, found):
+            found = push
+    return found
+
+
+def is_older(push: Announced, than: Announced) -> bool:
+    """Whether it is known to have been made before the other one."""
+    return push.pushed_at is not None and than.pushed_at is not None and push.pushed_at < than.pushed_at
 
 
 class Move(NamedTuple):

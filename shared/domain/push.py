@@ -110,6 +110,7 @@ class Push:
     `commits` are oldest first, as far as the payload lists them; `commits_total` is how many there were, when the
     provider says so. `sha` is None when the ref was deleted or does not point at a commit. Where the payload of a tag does not
     say which commit it leads to, `is_peeled` is False and `sha` may be that of the tag's object: the forge has to be asked.
+    `pushed_at` is when the provider says that it happened; GitLab does not.
     """
 
     repository: Repository
@@ -122,6 +123,7 @@ class Push:
     head_commit: Commit | None = None
     is_forced: bool | None = None
     is_peeled: bool = True
+    pushed_at: datetime | None = None
 
     @property
     def is_deleted(self) -> bool:

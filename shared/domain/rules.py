@@ -36,7 +36,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`refs` are globs over full ref names, `!` in front excludes; `{default_branch}` stands for the repository's own."""
+    """`refs` are globs over full ref names, `!` in front excludes; `{default_branch}` stands for the repository's own.
+
+    `shared`: repositories of other sources may add to the versions that this rule makes, if theirs says so too.
+    """
 
     name: str
     repos: tuple[str, ...]
@@ -48,6 +51,7 @@ class Rule:
     finalize: bool = True
     environment: str | None = None
     goes_on: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Provider:
     does not tell. `proofs` are the ways of showing who sends, as OpenAPI's security schemes.
     `media_types` are the content types it sends. `hint` tells a person how to set the hook up; `hook_form` is each field of the
     provider's own form and what to put there, with `{url}` and `{secret}` for ours.
+    `is_body_unique`: a signed body is one event's, so that the same body under another id is the same event sent again.
     `open_forge(access)` is its API, to be opened anew for each job: it counts that job's calls.
     """
 
@@ -52,6 +53,7 @@ class Provider:
     open_forge: Callable[[ForgeAccess], Forge]
     events: Mapping[str, str] = field(default_factory=dict)
     guess_event: Callable[[bytes], str | None] = lambda _: "push"
+    is_body_unique: bool = False
 
     def headers_to_keep(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Those of a request that are stored, however many others came with them."""

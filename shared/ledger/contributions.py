@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.domain.moves import is_older, newest
 from shared.domain.push import Commit, FileChange
+from shared.domain.versions import names_commit
 from shared.infra.database import upsert, upsert_for
+from shared.ledger import push_history
 from shared.ledger.claims import Claimed
 from shared.ledger.reporting_tables import known_repositories
-from shared.ledger.tables import contributions, jobs, pushes, target_repositories
+from shared.ledger.tables import contributions, jobs, target_repositories
 
 _KEPT = (
     sa.select(contributions.c.repository_key, contributions.c.commits, known_repositories.c.repository)
@@ -41,16 +44,6 @@ _OTHERS = (
     .order_by(jobs.c.id.desc())
     .limit(_MOST_MOVES)
 )
-_ANNOUNCED_LAST = (
-    sa.select(pushes.c.sha)
-    .where(
-        pushes.c.repository_key == sa.bindparam("key"),
-        pushes.c.sha.in_(sa.bindparam("shas", expanding=True)),
-        pushes.c.ref == sa.bindparam("ref"),
-    )
-    .order_by(pushes.c.seq.desc())
-    .limit(1)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +51,19 @@ class Contribution:
     """What one repository puts into a release.
 
     `commits` are newest first; None: none were sent, and what the release lists stays. `ref`: the tag that it is made of, None
-    for a branch. `is_first`: nobody knew before whether the target has the repository.
+    for a branch. `is_first`: nobody knew before whether the target has the repository. `source`: the repository's; the first
+    stays. `is_shared`: repositories of other sources may join.
     """
 
     target: str
     version: str
     repository_key: str
     full_name: str
-    commits: Sequence[Commit] | None
+    commits: Sequence[Commit] | None = None
     ref: str | None = None
     is_first: bool = False
+    source: str | None = None
+    is_shared: bool = False
 
 
 def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
@@ -78,6 +74,8 @@ def contribute(connection: Connection, own: Contribution, at: datetime) -> None:
         "repository_key": own.repository_key,
         "commits": _pack(own.commits or ()),
         "ref": own.ref,
+        "source": own.source,
+        "is_shared": own.is_shared,
         "at": at,
     }
     connection.execute(_contribution(connection.dialect.name, own.commits is not None), row)
@@ -95,7 +93,12 @@ def learn(connection: Connection, target: str, repository: str, at: datetime) ->
 def _contribution(dialect: str, lists_commits: bool) -> Any:
     statement = upsert_for(dialect, contributions)
     new = statement.excluded
-    changed = {"ref": sa.func.coalesce(new.ref, contributions.c.ref), "at": new.at}
+    changed = {
+        "ref": sa.func.coalesce(new.ref, contributions.c.ref),
+        "source": sa.func.coalesce(contributions.c.source, new.source),
+        "is_shared": new.is_shared,
+        "at": new.at,
+    }
     return statement.on_conflict_do_update(
         index_elements=["target", "version", "repository_key"],
         set_={**changed, "commits": new.commits} if lists_commits else changed,
@@ -124,18 +127,28 @@ def find_successor(connection: Connection, job: Claimed, key: str, names: Sequen
     """The commit that this job's ref has moved to, if another job has put that one's commits into the same release.
 
     `key`, `names`: what the rows of its repository refer to, and all that it was ever called.
-    What was announced last counts: a tag may move back to the commit of an older job. Of commits that no push announced
-    (reconcile, backfill) the newest job's.
+    What was announced last counts: a tag may move back to the commit of an older job. A push that was made before another one
+    and arrives after it is none that moves a ref (`shared/domain/moves.py`). Of commits that no push announced (reconcile,
+    backfill) the newest job's.
     """
     asked = {"names": names, "job": job.id, "provider": job.provider, "ref": job.ref}
     others = connection.execute(_OTHERS, {**asked, "target": job.target, "version": job.version}).all()
+    shas = {job.sha, *(other.sha for other in others)}
     if not others:
+        return None if job.release_url is not None else _overtaken(connection, job, key)
+    last = newest(push_history.announced(connection, key, job.ref, shas))
+    if last is None or last.sha is None:
+        return others[0].sha if others[0].id > job.id else None
+    return None if last.sha == job.sha else last.sha
+
+
+def _overtaken(connection: Connection, job: Claimed, key: str) -> str | None:
+    """Where the ref has gone since this job's push was made, when the job of that has expired. The release is there."""
+    if names_commit(job.version, job.sha):
         return None
-    shas = [job.sha, *(other.sha for other in others)]
-    last: str | None = connection.execute(_ANNOUNCED_LAST, {"key": key, "shas": shas, "ref": job.ref}).scalar_one_or_none()
-    if last is None:
-        last = others[0].sha if others[0].id > job.id else job.sha
-    return None if last == job.sha else last
+    found = push_history.announced(connection, key, job.ref)
+    last, own = newest(found), newest([push for push in found if push.sha == job.sha])
+    return last.sha if last is not None and own is not None and is_older(own, last) else None
 
 
 def has_other_job(connection: Connection, job: Claimed) -> bool:

@@ -13,17 +13,20 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.ids import new_id
 from shared.domain.job_states import JobState, Trigger
+from shared.domain.moves import Announced, is_older, newest
 from shared.domain.names import clean
 from shared.domain.push import Push
 from shared.domain.reasons import Reason
 from shared.domain.rules import Decision, Source, Work
 from shared.domain.webhook import Hook
 from shared.infra.database import upsert
-from shared.ledger import identities, job_keys, job_transitions, recollects, repeated_moves
+from shared.ledger import identities, job_keys, job_transitions, push_history, recollects, repeated_moves
 from shared.ledger.tables import deliveries, jobs, payloads
 
 _DECIDED_BY_RULES = (Reason.NO_RULE, Reason.BRANCH_NOT_MATCHED, Reason.VERSION_REFUSED)  # why a delivery was ignored
-_KEPT_REFUSALS = 1_000
+_NO_PUSH = (Reason.EVENT_IGNORED, Reason.PING)
+_DECIDED_ANEW = ("status", "reason", "detail", "why")
+_READ_ANEW = ("event", "repository", "repository_id", "ref", "to_log")
 _LONGEST_HEADER = 1_000
 
 
@@ -49,10 +52,11 @@ class Arrival(NamedTuple):
     body: bytes
     now: datetime
     sources: Sequence[Source] = ()  # of the configuration: which repositories the same secrets speak for
+    body_digest: bytes | None = None  # of a signed body that is one event's (`Provider.is_body_unique`)
 
 
 def accept(connection: Connection, arrival: Arrival) -> Receipt:
-    """Store a verified delivery with its payload and jobs. A delivery id seen before changes nothing but failed jobs.
+    """Store a verified delivery with its payload and jobs. An id, or a signed body, seen before only revives failed jobs.
 
     `shared/ledger/bulk_insert.py` does the same for many at once, as long as all of them are new.
     """
@@ -60,7 +64,7 @@ def accept(connection: Connection, arrival: Arrival) -> Receipt:
     statement = (
         upsert(connection, deliveries)
         .values(delivery_values(arrival))
-        .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
+        .on_conflict_do_nothing()  # its id or its body was here before
         .returning(deliveries.c.seq)
     )
     seq = connection.execute(statement).scalar_one_or_none()
@@ -113,6 +117,7 @@ def delivery_values(arrival: Arrival) -> dict[str, Any]:
         "created_at": arrival.now,
         "to_log": isinstance(content, Push),
         "repository_id": content.repository.id if content.repository else None,
+        "body_digest": arrival.body_digest,
     }
 
 
@@ -125,12 +130,12 @@ def _again(connection: Connection, arrival: Arrival) -> Receipt:
     """A redelivery is the sender's way to ask for another try: what had failed is queued again, a list that is partial is
     collected again, and what no rule wanted is decided by today's rules."""
     hook, now = arrival.hook, arrival.now
-    same = (deliveries.c.provider == arrival.provider, deliveries.c.dedupe_key == hook.dedupe_key)
-    row = connection.execute(
-        sa.select(deliveries.c.seq, deliveries.c.status, deliveries.c.reason, deliveries.c.jobs).where(*same)
-    ).one()
-    if row.status == "ignored" and row.reason in _DECIDED_BY_RULES and arrival.decision.work:
-        return _take_after_all(connection, arrival, row.seq)
+    row = _find_first(connection, arrival)
+    # Neither the id nor the event's header is signed: a push that came first as another event is one all the same.
+    is_other_event = row.reason in _NO_PUSH and isinstance(hook.content, Push)
+    if row.status == "ignored" and (is_other_event or (row.reason in _DECIDED_BY_RULES and arrival.decision.work)):
+        first = arrival._replace(hook=replace(hook, delivery_id=row.delivery_id))
+        return _take_after_all(connection, first, row.seq, _READ_ANEW if is_other_event else ())
     ids = tuple(row.jobs)
     replayed = tuple(
         job_id
@@ -138,17 +143,29 @@ def _again(connection: Connection, arrival: Arrival) -> Receipt:
         if job_transitions.replay(connection, job_id, now=now, only=(JobState.FAILED,))
         or recollects.begin_if_partial(connection, job_id, now=now)
     )
-    return Receipt(delivery_id=hook.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
+    return Receipt(delivery_id=row.delivery_id, status="duplicate", jobs=ids, replayed=replayed, knock=replayed)
 
 
-def _take_after_all(connection: Connection, arrival: Arrival, seq: int) -> Receipt:
-    """Jobs of a delivery that was ignored when it came first."""
+def _find_first(connection: Connection, arrival: Arrival) -> sa.Row[Any]:
+    """The stored delivery that has this one's id, else its body."""
+    columns = [deliveries.c[name] for name in ("seq", "delivery_id", "status", "reason", "jobs")]
+    by_id = (deliveries.c.provider == arrival.provider, deliveries.c.dedupe_key == arrival.hook.dedupe_key)
+    row = connection.execute(sa.select(*columns).where(*by_id)).one_or_none()
+    if row is not None:
+        return row
+    return connection.execute(sa.select(*columns).where(deliveries.c.body_digest == arrival.body_digest)).one()
+
+
+def _take_after_all(connection: Connection, arrival: Arrival, seq: int, read_anew: Sequence[str]) -> Receipt:
+    """Jobs of a delivery that was ignored when it came first. `read_anew`: columns that another event's header had made."""
     decided = delivery_values(arrival)
-    changed = {name: decided[name] for name in ("status", "reason", "detail", "why")}
+    changed = {name: decided[name] for name in (*_DECIDED_ANEW, *read_anew)}
     connection.execute(deliveries.update().where(deliveries.c.seq == seq).values(changed))
+    if read_anew:
+        connection.execute(payloads.delete().where(payloads.c.delivery_seq == seq))
     payload = upsert(connection, payloads).values(payload_values(arrival, seq))  # the stored one may have expired
     connection.execute(payload.on_conflict_do_nothing(index_elements=["delivery_seq"]))
-    return _insert_jobs(connection, arrival, seq)
+    return _insert_jobs(connection, arrival, seq) if arrival.decision.work else receipt_of(arrival)
 
 
 def _insert_job(connection: Connection, push: Push, work: Work, seq: int, arrival: Arrival) -> tuple[str, bool]:
@@ -157,14 +174,21 @@ def _insert_job(connection: Connection, push: Push, work: Work, seq: int, arriva
     now = arrival.now
 
     def revive(existing: str) -> bool:
-        is_branch = push.ref.kind == "branch"
+        is_branch, known = push.ref.kind == "branch", identities.locate(connection, push.repository, arrival.sources)
+        last = newest(push_history.announced(connection, known.log_key, push.ref.full))
+        this = Announced(push.sha, push.pushed_at)
+        if last is not None and is_older(this, last):  # sent again, long after: the ref has moved on since
+            return job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,))
+        has_moved = not is_branch and last is not None and is_older(last, this) and last.sha != push.sha
         is_back = work.environment is not None and repeated_moves.is_new(
             connection, arrival.provider, push, arrival.headers, seq
         )
         waits = job_transitions.replay(connection, existing, now=now, only=(JobState.FAILED,))
         if not waits:
             names = identities.names_of(connection, push.repository, arrival.sources).every
-            waits = job_transitions.bring_back(connection, existing, names, now=now, always=is_back and is_branch)
+            waits = job_transitions.bring_back(
+                connection, existing, names, now=now, always=has_moved or (is_back and is_branch)
+            )
         if is_back and (waits or is_branch):
             job_transitions.ask_for_deploy(connection, existing, now=now)
         return waits
@@ -236,7 +260,13 @@ def job_values(
         "sha": push.sha,
         "target": work.target,
         "version": work.version,
-        "spec": _spec(work),
+        "spec": {
+            "rule": work.rule,
+            "projects": list(work.projects),
+            "set_commits": work.set_commits,
+            "finalize": work.finalize,
+            "environment": work.environment,
+        },
         "status": JobState.QUEUED,
         "trigger": trigger,
         "attempts": 0,
@@ -246,44 +276,3 @@ def job_values(
         "created_at": now,
         "updated_at": now,
     }
-
-
-def _spec(work: Work) -> dict[str, Any]:
-    return {
-        "rule": work.rule,
-        "projects": list(work.projects),
-        "set_commits": work.set_commits,
-        "finalize": work.finalize,
-        "environment": work.environment,
-    }
-
-
-def refuse(
-    connection: Connection, *, provider: str, delivery_id: str, event: str, reason: str, detail: str, now: datetime
-) -> None:
-    """Remember a refused delivery, without its body, so that "signature wrong" can be found; the newest thousand stay."""
-    seq = connection.execute(
-        deliveries.insert()
-        .values(
-            delivery_id=delivery_id,
-            dedupe_key=None,
-            provider=provider,
-            event=event,
-            status="refused",
-            reason=reason,
-            detail=detail,
-            jobs=[],
-            created_at=now,
-        )
-        .returning(deliveries.c.seq)
-    ).scalar_one()
-    if seq % 50 == 0:  # now and then is enough, and keeps a refusal at one insert
-        oldest_kept = (
-            sa.select(deliveries.c.seq)
-            .where(deliveries.c.status == "refused")
-            .order_by(deliveries.c.seq.desc())
-            .offset(_KEPT_REFUSALS)
-            .limit(1)
-            .scalar_subquery()
-        )
-        connection.execute(deliveries.delete().where(deliveries.c.status == "refused", deliveries.c.seq <= oldest_kept))

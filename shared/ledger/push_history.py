@@ -5,8 +5,8 @@ Takes a connection, never commits. Answers facts only; which range they prove is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,11 +15,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from shared.domain.commit_range import LoggedPush
+from shared.domain.moves import Announced
 from shared.domain.push import Commit, FileChange, Push, is_zero
 from shared.infra.database import upsert_for
 from shared.ledger.tables import commits, contributions, pushes
 
 _MOST_IDS = 5_000  # a query
+_MOST_AHEAD = timedelta(days=1)  # of our clock: a push from the future would hold its ref for ever
+_MOST_OF_REF = 200  # pushes
 _MOST_HEADS = 200  # pushes that are looked back on
 MOST_COMMITS = 500  # rows a statement, and about what a transaction should write: a tenth of a second for other writers
 # Built once: a statement that is built for each call costs more than its execution.
@@ -76,6 +79,7 @@ def push_values(seq: int, push: Push, at: datetime) -> dict[str, Any]:
         "total": push.commits_total,
         "is_forced": push.is_forced,
         "at": at,
+        "pushed_at": None if push.pushed_at is None or push.pushed_at > at + _MOST_AHEAD else push.pushed_at,
     }
 
 
@@ -139,6 +143,17 @@ def branch_pushes_to(connection: Connection, repository_key: str, sha: str) -> l
         .limit(20)
     )
     return [_logged(row) for row in connection.execute(statement)]
+
+
+def announced(connection: Connection, repository_key: str, ref: str, shas: Collection[str] | None = None) -> list[Announced]:
+    """The last pushes of a ref in the order of their arrival; only those to `shas` where it is given."""
+    statement = sa.select(pushes.c.sha, pushes.c.pushed_at).where(
+        pushes.c.repository_key == repository_key, pushes.c.ref == ref
+    )
+    if shas is not None:
+        statement = statement.where(pushes.c.sha.in_(shas))
+    rows = connection.execute(statement.order_by(pushes.c.seq.desc()).limit(_MOST_OF_REF)).all()
+    return [Announced(row.sha, row.pushed_at) for row in reversed(rows)]
 
 
 def last_pushes(connection: Connection, repository_key: str) -> list[LoggedPush]:

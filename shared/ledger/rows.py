@@ -107,6 +107,7 @@ class DeliveryRow(ListedDelivery, Protocol):
 
     dedupe_key: str | None
     repository_id: int | None
+    body_digest: bytes | None
     why: list[dict[str, Any]] | None
     to_log: bool
     headers: dict[str, str] | None

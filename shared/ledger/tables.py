@@ -42,7 +42,10 @@ deliveries = sa.Table(
     # A push is written to the commit log later, by whoever needs the log first: true while that is still to be done.
     sa.Column("to_log", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("repository_id", sa.BigInteger),  # the provider's; null where it did not say one, and in older rows
+    # SHA-256 of a signed body that no other event has (GitHub's): the same one again is a redelivery. Null in older rows.
+    sa.Column("body_digest", sa.LargeBinary(32)),
     sa.UniqueConstraint("provider", "dedupe_key"),
+    partial_index("ix_deliveries_body_digest", "body_digest", where="body_digest IS NOT NULL", unique=True),
     partial_index("ix_deliveries_refused", "seq", where="status = 'refused'"),
     # On PostgreSQL these and what `queries/search.py` walks are in the order of bytes, in which those that begin alike stand
     # together: with text_pattern_ops, which an index over an expression cannot say here.
@@ -161,6 +164,7 @@ pushes = sa.Table(
     sa.Column("total", sa.Integer),  # how many there were, when the provider said so
     sa.Column("is_forced", sa.Boolean),  # null: the provider does not say
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("pushed_at", UtcDateTime),  # when the provider says that it happened; null where it does not, and in older rows
     sa.Index("ix_pushes_sha", "repository_key", "sha"),
     sa.Index("ix_pushes_head", "sha"),
     sa.Index("ix_pushes_at", "at"),
@@ -190,6 +194,10 @@ contributions = sa.Table(
     sa.Column("repository_key", sa.String(553), primary_key=True),
     sa.Column("commits", PackedJson, nullable=False),  # one row for all of them, which may be 10,000
     sa.Column("ref", sa.String(1024)),  # the tag that the release was made of; null for branches
+    # Whose the repository was when it made or joined the release (shared/domain/source_versions.py), and whether its rule lets
+    # others join; null in older rows.
+    sa.Column("source", sa.Text),
+    sa.Column("is_shared", sa.Boolean),
     sa.Column("at", UtcDateTime, nullable=False),
 )
 

@@ -12,13 +12,27 @@ from sqlalchemy.engine import Connection
 
 from shared.domain.push import is_zero
 from shared.domain.reasons import Reason
+from shared.domain.source_versions import Holder
 from shared.ledger.claims import Claimed
+from shared.ledger.reporting_tables import known_repositories
 from shared.ledger.tables import contributions, deliveries, pushes
 
 _TAG = sa.select(contributions.c.ref).where(
     contributions.c.target == sa.bindparam("target"),
     contributions.c.version == sa.bindparam("version"),
     contributions.c.repository_key == sa.bindparam("key"),
+)
+_HOLDERS = (
+    sa.select(
+        contributions.c.repository_key,
+        contributions.c.source,
+        contributions.c.is_shared,
+        known_repositories.c.provider,
+        known_repositories.c.repository,
+    )
+    .join_from(contributions, known_repositories, known_repositories.c.key == contributions.c.repository_key, isouter=True)
+    .where(contributions.c.target == sa.bindparam("target"), contributions.c.version == sa.bindparam("version"))
+    .order_by(contributions.c.repository_key)
 )
 _LATEST_DELIVERY = (
     sa.select(deliveries.c.reason)
@@ -42,6 +56,17 @@ def find_tag(connection: Connection, job: Claimed, repository_key: str) -> str |
     """The full ref of the tag of the repository that made the job's release; None where it was none, or an older program."""
     asked = {"target": job.target, "version": job.version, "key": repository_key}
     return connection.execute(_TAG, asked).scalar_one_or_none()
+
+
+def find_holders(connection: Connection, job: Claimed) -> list[Holder]:
+    """All repositories that have put something into the job's release."""
+    found = []
+    for row in connection.execute(_HOLDERS, {"target": job.target, "version": job.version}):
+        provider, _, name = row.repository_key.partition("#")[0].partition(":")  # of one that no push was logged of
+        found.append(
+            Holder(row.repository_key, row.source, bool(row.is_shared), row.provider or provider, row.repository or name)
+        )
+    return found
 
 
 def is_deleted(connection: Connection, provider: str, names: Sequence[str], repository_key: str, ref: str) -> bool:

@@ -20,7 +20,7 @@ from shared.domain.rules import Decision, Rule, Rules, Target, decide
 from shared.domain.webhook import Incoming
 from shared.forges import PROVIDERS
 from shared.infra.http_client import Answer
-from shared.ledger import claims, deliveries, job_transitions, target_states
+from shared.ledger import claims, deliveries, job_transitions, refused_deliveries, target_states
 from shared.ledger.tables import deliveries as delivery_table
 from shared.ledger.tables import jobs as job_table
 from shared.targets.http_exchanges import Exchanges
@@ -174,7 +174,7 @@ def fill(engine: Engine, in_force: Rules, *, repository: str = "acme/shop", mess
     with engine.begin() as connection:
         job_transitions.cancel(connection, made["cancelled"], now=now)
         target_states.pause(connection, "main", now=now)
-        deliveries.refuse(
+        refused_deliveries.refuse(
             connection,
             provider="github",
             delivery_id="d-refused",

@@ -61,7 +61,7 @@ def test_a_gitlab_push_to_the_default_branch_becomes_a_release_with_all_listed_c
 def test_the_same_tag_under_two_ids_at_the_same_moment_is_one_release_and_one_creating_post(stack: Running) -> None:
     name = "v1.1.0"
     answers = at_once([partial(stack.post, tag(name, f"hook-{i}")) for i in range(2)])
-    assert [status for status, _ in answers] == [202, 202]
+    assert sorted(status for status, _ in answers) == [200, 202]
     assert answers[0][1]["jobs"] == answers[1][1]["jobs"]
     await_releases(stack, [name])
     stack.await_line(f'job.succeeded.*"version":"{name}"')

@@ -15,7 +15,7 @@ from shared.domain.job_states import JobState
 from shared.domain.push import Ignored
 from shared.domain.rules import Decision
 from shared.domain.webhook import Hook
-from shared.ledger import claims, deliveries, due_jobs, job_transitions
+from shared.ledger import claims, deliveries, due_jobs, job_transitions, refused_deliveries
 from shared.ledger.queries import stats
 from shared.ledger.rescue import has_expired_lease, rescue
 from shared.ledger.tables import deliveries as delivery_table
@@ -271,7 +271,7 @@ def test_a_retrying_job_is_due_the_moment_its_time_comes(engine: Engine) -> None
 def test_refused_deliveries_are_remembered_without_counting_for_deduplication(engine: Engine) -> None:
     with engine.begin() as connection:
         for _ in range(2):
-            deliveries.refuse(
+            refused_deliveries.refuse(
                 connection,
                 provider="github",
                 delivery_id="same",
@@ -288,7 +288,7 @@ def test_refused_deliveries_are_remembered_without_counting_for_deduplication(en
 def test_only_the_newest_thousand_refusals_stay(engine: Engine) -> None:
     with engine.begin() as connection:
         for _ in range(1_060):
-            deliveries.refuse(
+            refused_deliveries.refuse(
                 connection,
                 provider="github",
                 delivery_id="x",

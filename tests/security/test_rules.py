@@ -170,8 +170,10 @@ def test_a_missing_id_does_not_switch_the_search_for_duplicates_off(door: Door) 
 
 
 def test_the_same_tag_by_two_hooks_is_one_job(door: Door) -> None:
-    for delivery_id in ("of-the-repository", "of-the-organization"):
-        assert door.send(tag(delivery_id=delivery_id)).status_code == 202
+    for delivery_id, status in (("of-the-repository", 202), ("of-a-second-hook", 200)):
+        assert door.send(tag(delivery_id=delivery_id)).status_code == status
+    other = json.loads(tag().body) | {"organization": {"login": "acme"}}
+    assert door.send(signed(other, PLAIN, X_GitHub_Delivery="of-the-organization")).status_code == 202
     assert len(door.rows(jobs)) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -150,8 +151,14 @@ def judge(intake: Intake, name: str, incoming: Incoming, sender: str | None) -> 
         body=incoming.body,
         now=now,
         sources=intake.rules.sources,
+        body_digest=_digest(provider, hook, incoming.body),
     )
     return Admitted(arrival, keyring.label(vouching[0]))
+
+
+def _digest(provider: Provider, hook: Hook, body: bytes) -> bytes | None:
+    """A body that names no repository (an organization's ping) may come under several secrets."""
+    return hashlib.sha256(body).digest() if provider.is_body_unique and hook.content.repository is not None else None
 
 
 def finish(intake: Intake, admitted: Admitted, outcome: Outcome, started: float) -> asgi.Answer:

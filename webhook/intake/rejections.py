@@ -16,7 +16,7 @@ from shared.errors import BadSignature, NoSignature, Rejected, SourceMismatch
 from shared.forges import PROVIDERS
 from shared.infra import logs
 from shared.infra.token_buckets import TokenBuckets
-from shared.ledger import deliveries
+from shared.ledger import refused_deliveries
 
 _PER_SECOND = 10.0
 _ID_HEADERS = ("webhook-id", *(provider.id_header for provider in PROVIDERS.values()))
@@ -55,7 +55,7 @@ class Refusals:
     def _write(self, **values: Any) -> None:
         try:
             with self._engine.begin() as connection:
-                deliveries.refuse(connection, **values)
+                refused_deliveries.refuse(connection, **values)
         except SQLAlchemyError as fault:
             logger.warning("delivery.refusal_unstored", error=type(fault).__name__)
 

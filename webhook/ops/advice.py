@@ -38,7 +38,7 @@ ADVICE: Mapping[tuple[Reason, Party], str] = {
     "and replay the delivery.",
     (Reason.VERSION_REFUSED, _TARGET): "The target rejects this name: change the rule's release template "
     "and replay the delivery.",
-    (Reason.VERSION_TAKEN, _TAGSHIP): "Another tag made this release: change the rule's release template, "
+    (Reason.VERSION_TAKEN, _TAGSHIP): "Another tag or source made this release: change the release template, "
     "or delete that tag, then replay.",
     (Reason.REPOSITORY_UNKNOWN, _TARGET): "Add the repository at the target, "
     "or name it under [targets.NAME.repositories], then replay.",

@@ -20,6 +20,7 @@ from shared.domain.reasons import Reason
 from shared.domain.recollected_list import Keep, judge_again
 from shared.domain.release_plan import Listed
 from shared.domain.rules import NO_RULES, CommitRules, Rules, Target
+from shared.domain.source_versions import source_of
 from shared.errors import PermanentError, TransientError
 from shared.forge_access import note, respect
 from shared.forges.errors import Missing, NoCommit, RateLimited
@@ -96,16 +97,17 @@ class Gatherer:
         mode = job.spec["set_commits"]
         push, names = self._locate(job, push)
         own_key = push.repository.log_key
-        check_version(self.engine, job, own_key, names)
         own = Contribution(
             target=job.target,
             version=job.version,
             repository_key=own_key,
             full_name=push.repository.full_name,
-            commits=None,
             ref=job.ref if push.ref.kind == "tag" else None,
             is_first=job.is_first_contact,
+            source=source_of(self.in_force.sources, push.repository.provider, push.repository.forge_name),
+            is_shared=any(rule.shared for rule in self.in_force.rules if rule.name == job.spec["rule"]),
         )
+        check_version(self.engine, job, own, names, self.in_force.sources)
         if mode == "skip" or (mode == "refs" and job.is_recollect and not job.has_no_refs):
             return Gathered(job.range, (), own=own, is_listed=job.is_recollect)
         name, is_known = self._name(push.repository.key, push.repository.full_name, target, sentry)
@@ -271,10 +273,8 @@ class Gatherer:
         waited = now - asked_at
         if push.ref.kind != "tag" or push.sha is None or job.release_url is not None or job.delivery_id is None:
             return
-        if (
-            waited >= min(PUSH_LATE, self.rules.wait)
-            or not PushLog(self.engine, push.repository.log_key, push.sha).is_awaited()
-        ):
+        log = PushLog(self.engine, push.repository.log_key, push.sha)
+        if waited >= min(PUSH_LATE, self.rules.wait) or not log.is_awaited():
             return
         at = now + max(timedelta(seconds=0.5), waited / 2)
         raise Wait(snooze(at, Reason.PUSH_BEHIND, f"the push that brought {push.sha[:12]} to a branch has not arrived yet"))

@@ -38,6 +38,7 @@ PROVIDER = Provider(
         "x-github-enterprise-version",
     ),
     events={"tag_push": "push"},
+    is_body_unique=True,
     proofs={
         "githubSignature": proof("X-Hub-Signature-256", "sha256= and the HMAC of the body with GITHUB_WEBHOOK_SECRET"),
     },

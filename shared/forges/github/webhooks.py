@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from shared.domain.push import Commit, Ignored, Push, Repository, is_zero
@@ -18,6 +18,7 @@ from shared.forges.commit_fields import check_commit, check_commits, read_commit
 from shared.forges.json_fields import Fields, read_json
 
 _SIGNATURE = "x-hub-signature-256"  # the older X-Hub-Signature is SHA-1 and is not read
+_YEAR_3000 = 32_503_680_000
 _PAYLOAD_CAP = 2_048  # a push lists at most this many commits
 
 
@@ -126,7 +127,16 @@ def _read_push(fields: Fields, with_commits: bool) -> Push:
         head_commit=head,
         is_forced=fields.flag("forced"),
         is_peeled=head_fields is not None or ref.kind == "branch",
+        pushed_at=_pushed_at(repository),
     )
+
+
+def _pushed_at(repository: Fields) -> datetime | None:
+    """Seconds since 1970 in a push, a text in other events. No push is refused for it."""
+    seconds = repository.row_id("pushed_at")
+    if seconds is not None:
+        return datetime.fromtimestamp(seconds, UTC) if seconds < _YEAR_3000 else None
+    return repository.time("pushed_at") if isinstance(repository.values.get("pushed_at"), str) else None
 
 
 def _is_whole(commits: Sequence[Commit], head: Commit | None) -> bool:
