@@ -15,7 +15,7 @@ from shared.ledger import idempotency
 from shared.ledger.queries.listings import SCAN
 from webhook.openapi.operation import Answer, Call, Parameter
 from webhook.openapi.schema_helpers import shape
-from webhook.ops.operations import Actor
+from webhook.ops.acts import Actor
 from webhook.services import Services
 
 blueprint = Blueprint("ops", __name__, url_prefix="/api/v1")

@@ -24,7 +24,7 @@ from shared.ledger.queries.listings import SCAN
 from shared.ledger.tables import SCHEMA
 from webhook.cli.output import print_json, print_table, printable
 from webhook.openapi.filter_parameters import MEANING
-from webhook.ops.operations import Actor
+from webhook.ops.acts import Actor
 from webhook.services import LeaveToSweeper, Services
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -23,8 +23,8 @@ from shared.ledger.queries import listings
 from shared.ledger.tables import jobs
 from webhook.dashboard import formatting
 from webhook.dashboard.sessions import COOKIE, Sessions
+from webhook.ops.acts import Actor
 from webhook.ops.guesses import Guesses
-from webhook.ops.operations import Actor
 from webhook.services import Services
 
 blueprint = Blueprint(

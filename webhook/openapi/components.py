@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from shared.domain import filters
 from webhook.openapi.schema_helpers import TEXT, maybe, one_of
-from webhook.ops import process_shapes, shapes, trial_shapes
+from webhook.ops import overview_shapes, process_shapes, shapes, trial_shapes
 
 Json = dict[str, Any]
 
@@ -17,8 +17,14 @@ _NAMED = (
     *(shapes.Problem, shapes.Job, shapes.Attempt, shapes.JobWithHistory, shapes.Delivery, shapes.Search, shapes.RuleTried),
     *(shapes.WholeDelivery, shapes.Target, shapes.TargetCheck, shapes.Replay, shapes.Stats),
     *(trial_shapes.Explanation, trial_shapes.WhatIf),
-    *(shapes.Receipt, shapes.Readiness, shapes.Release, shapes.KnownRepository, shapes.RepositoryWithTags),
-    *(shapes.ListedRule, shapes.AuditEntry, process_shapes.Process, process_shapes.ConfigStatus),
+    *(
+        shapes.Receipt,
+        shapes.Readiness,
+        overview_shapes.Release,
+        overview_shapes.KnownRepository,
+        overview_shapes.RepositoryWithTags,
+    ),
+    *(overview_shapes.ListedRule, overview_shapes.AuditEntry, process_shapes.Process, process_shapes.ConfigStatus),
 )
 _JOB_FILTER: Json = {
     "type": "object",

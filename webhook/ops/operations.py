@@ -8,9 +8,8 @@ rows and answers after the last; if its process dies, the sweeper finishes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from datetime import datetime
+from typing import Literal
 
 from sqlalchemy.engine import Connection
 
@@ -18,46 +17,21 @@ from shared.domain.job_states import Trigger
 from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.domain.push import Repository
 from shared.errors import BadParameter, Conflict, NotFound
-from shared.infra import logs
 from shared.infra.database import reading
 from shared.infra.http_client import make_client
 from shared.ledger import (
-    audit,
-    bulk_acts,
-    idempotency,
     identities,
     job_transitions,
     recollects,
     reconcile_runs,
     target_states,
 )
-from shared.ledger.bulk_acts import BulkAct, Verb
 from shared.ledger.queries import lookup
 from shared.targets import check_rows, target_check
 from webhook.ops import replays, serializers
+from webhook.ops.acts import Actor, Done, Json, OnStep, perform, perform_bulk
 from webhook.ops.target_overview import is_target, one_target
 from webhook.services import Services
-
-Json = dict[str, Any]
-OnStep = Callable[[BulkAct], object]
-
-logger = logs.get(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who acts, and through which interface. `request`: the act is done once for each Idempotency-Key."""
-
-    door: audit.Door
-    role: str = "operator"
-    address: str | None = None
-    request: idempotency.Request | None = None
-
-
-class _Done(NamedTuple):
-    answer: Json
-    detail: Json | None = None  # of the audit line
-    notify: Sequence[str] = ()  # ids of jobs that now wait
 
 
 def replay_job(services: Services, actor: Actor, job_id: str) -> Json:
@@ -79,14 +53,14 @@ def recollect_job(services: Services, actor: Actor, job_id: str) -> Json:
 
 
 def _move_job(services: Services, actor: Actor, job_id: str, verb: Callable[..., bool], action: str, moved: str) -> Json:
-    def do(connection: Connection, now: datetime) -> _Done:
+    def do(connection: Connection, now: datetime) -> Done:
         is_moved = verb(connection, job_id, now=now)
         row = lookup.find_job(connection, job_id)
         if not is_moved:
             raise Conflict(f"a job that is {row.status} cannot be {moved}")
-        return _Done({**serializers.job(row, target_states.find(connection), services.waits_for_broker)}, notify=[job_id])
+        return Done({**serializers.job(row, target_states.find(connection), services.waits_for_broker)}, notify=[job_id])
 
-    return _perform(services, actor, action, job_id, do)
+    return perform(services, actor, action, job_id, do)
 
 
 def replay_delivery(services: Services, actor: Actor, delivery_id: str, provider: str | None = None) -> Json:
@@ -95,26 +69,26 @@ def replay_delivery(services: Services, actor: Actor, delivery_id: str, provider
     {"jobs": [ids that now wait]}, with "detail" where there are none because no rule wants one. Raises NotFound, Conflict.
     """
 
-    def do(connection: Connection, now: datetime) -> _Done:
+    def do(connection: Connection, now: datetime) -> Done:
         row = lookup.find_delivery(connection, delivery_id, provider)
         made = replays.replay_delivery(connection, row, services.rules, now=now)
         why = None if made else replays.why_nothing(row, services.rules)
-        return _Done({"jobs": made} if why is None else {"jobs": [], "detail": why}, {"jobs": made}, made)
+        return Done({"jobs": made} if why is None else {"jobs": [], "detail": why}, {"jobs": made}, made)
 
-    return _perform(services, actor, "delivery_replay", delivery_id, do)
+    return perform(services, actor, "delivery_replay", delivery_id, do)
 
 
 def set_target(services: Services, actor: Actor, name: str, change: Literal["pause", "resume"]) -> Json:
     """Pause or resume a target, also one that is so already. The target as the API shows it. Raises NotFound."""
     verb = target_states.pause if change == "pause" else target_states.resume
 
-    def do(connection: Connection, now: datetime) -> _Done:
+    def do(connection: Connection, now: datetime) -> Done:
         if not is_target(connection, services.rules, name):
             raise NotFound(f"no target {name!r}; the configured ones are {', '.join(services.rules.targets)}")
         verb(connection, name, now=now)
-        return _Done({**one_target(connection, services.rules, name)})
+        return Done({**one_target(connection, services.rules, name)})
 
-    return _perform(services, actor, f"target_{change}", name, do)
+    return perform(services, actor, f"target_{change}", name, do)
 
 
 def check_target(services: Services, actor: Actor, name: str, *, writes: bool) -> Json:
@@ -131,7 +105,7 @@ def check_target(services: Services, actor: Actor, name: str, *, writes: bool) -
     usable = check_rows.is_usable(rows)
     answer = {"target": name, "usable": usable, "wrote": writes, "checks": check_rows.as_json(rows)}
     detail = {"usable": usable, "wrote": writes}
-    return _perform(services, actor, "target_check", name, lambda _, __: _Done(answer, detail))
+    return perform(services, actor, "target_check", name, lambda _, __: Done(answer, detail))
 
 
 def show_secret(services: Services, actor: Actor, provider: str, source: str | None) -> Json:
@@ -150,7 +124,7 @@ def show_secret(services: Services, actor: Actor, provider: str, source: str | N
         raise NotFound(f"no webhook secret of {provider}{f' for {source}' if source else ''} is set")
     answer = {"provider": provider, "source": source, "variable": variable, "secrets": list(secrets)}
     detail = {"source": source, "variable": variable}
-    return _perform(services, actor, "secret_show", provider, lambda _, __: _Done(answer, detail))
+    return perform(services, actor, "secret_show", provider, lambda _, __: Done(answer, detail))
 
 
 def reconcile(
@@ -173,7 +147,7 @@ def reconcile(
     with reading(services.engine).begin() as connection:
         repository = identities.canonical(connection, repository)
 
-    def do(connection: Connection, now: datetime) -> _Done:
+    def do(connection: Connection, now: datetime) -> Done:
         if not reconcile_runs.want(
             connection,
             repository,
@@ -186,15 +160,15 @@ def reconcile(
             raise Conflict("this repository is being compared already, or waits to be; see its page")
         if claims:
             claimed.append(reconcile_runs.claim(connection, repository.key, now=now))
-        return _Done({}, {**_tags(most_tags), **({"deploys": True} if with_deploys else {})})
+        return Done({}, {**_tags(most_tags), **({"deploys": True} if with_deploys else {})})
 
-    _perform(services, actor, "repository_create" if creates else "repository_compare", repository.key, do)
+    perform(services, actor, "repository_create" if creates else "repository_compare", repository.key, do)
     return claimed[0] if claimed else None
 
 
 def note_comparison(services: Services, actor: Actor, repository: Repository, *, most_tags: int | None) -> None:
     """Write down a comparison that its caller makes, and that changes nothing, not even the repository's page."""
-    _perform(services, actor, "repository_compare", repository.key, lambda _, __: _Done({}, _tags(most_tags)))
+    perform(services, actor, "repository_compare", repository.key, lambda _, __: Done({}, _tags(most_tags)))
 
 
 def _tags(most_tags: int | None) -> Json:
@@ -209,7 +183,7 @@ def replay_jobs(services: Services, actor: Actor, words: Mapping[str, str], on_s
     """
     if not any(words.values()):
         raise BadParameter("a bulk replay needs at least one word of the filter")
-    act = _perform_bulk(services, actor, "jobs_replay", None, "replay", dict(words), on_step)
+    act = perform_bulk(services, actor, "jobs_replay", None, "replay", dict(words), on_step)
     numbered = {"replay": act.seq} if act.seq else {}  # an answer from before replays had a number is given again as it was
     return {**numbered, "matched": act.matched, "replayed": act.handled}
 
@@ -221,7 +195,7 @@ def recollect_jobs(services: Services, actor: Actor, words: Mapping[str, str], o
     """
     if not any(words.values()):
         raise BadParameter("a bulk recollect needs at least one word of the filter")
-    act = _perform_bulk(services, actor, "jobs_recollect", None, "recollect", dict(words), on_step)
+    act = perform_bulk(services, actor, "jobs_recollect", None, "recollect", dict(words), on_step)
     return {"replay": act.seq, "matched": act.matched, "recollected": act.handled}
 
 
@@ -234,74 +208,10 @@ def cancel_replay(services: Services, actor: Actor, seq: int, on_step: OnStep = 
     with reading(services.engine).begin() as connection:
         found = replays.find_replay(connection, seq)
     wanted = {"replay": found["replay"], "verb": found["verb"]}
-    act = _perform_bulk(services, actor, "jobs_cancel", str(wanted["replay"]), "cancel", wanted, on_step)
+    act = perform_bulk(services, actor, "jobs_cancel", str(wanted["replay"]), "cancel", wanted, on_step)
     return {"replay": wanted["replay"], "cancelled": act.handled}
 
 
 def note(services: Services, actor: Actor, action: str) -> None:
     """Write down what changes nothing else: a sign-in, a sign-out."""
-    _perform(services, actor, action, None, lambda _, __: _Done({}))
-
-
-def _perform(
-    services: Services, actor: Actor, action: str, subject: str | None, do: Callable[[Connection, datetime], _Done]
-) -> Json:
-    """Run an act in one transaction with its audit line; then notify and log, unless a kept answer was given again."""
-    now, done = datetime.now(UTC), list[_Done]()
-    with services.engine.begin() as connection:
-
-        def act() -> Json:
-            done.append(do(connection, now))
-            _record(connection, actor, action, subject, done[0].detail)
-            return done[0].answer
-
-        answer = act() if actor.request is None else idempotency.once(connection, actor.request, act, now=now)
-    for one in done:
-        services.notifier.notify(one.notify)
-        _log(actor, action, subject, one.detail)
-    return answer
-
-
-def _perform_bulk(
-    services: Services, actor: Actor, action: str, subject: str | None, verb: Verb, wanted: Json, on_step: OnStep
-) -> BulkAct:
-    """Begin an act upon many jobs, or find the one that this Idempotency-Key began, and go on until it has ended."""
-    now, detail = datetime.now(UTC), None if verb == "cancel" else {"filter": wanted}
-    with reading(services.engine).begin() as connection:
-        matched = bulk_acts.count(connection, verb, wanted, now=now)
-    with services.engine.begin() as connection:
-
-        def act() -> Json:
-            seq = _record(connection, actor, action, subject, detail)
-            bulk_acts.begin(connection, seq, verb, wanted, matched, now=now)
-            return {"replay": seq}
-
-        answer = act() if actor.request is None else idempotency.once(connection, actor.request, act, now=now)
-        found = bulk_acts.find(connection, answer.get("replay", 0))
-    if found is None:  # an answer that was kept before there were bulk acts
-        return BulkAct(0, verb, {}, "done", answer["matched"], answer["replayed"], "", now, now, now)
-    while found.state == "running":
-        with services.engine.begin() as connection:
-            moved = bulk_acts.step(connection, found.seq, now=datetime.now(UTC))
-            found = moved or bulk_acts.find(connection, found.seq) or found._replace(state="done")
-        on_step(found)
-        if moved is not None and moved.state == "done":
-            _log(actor, action, subject, {**(detail or {}), "handled": moved.handled})
-    return found
-
-
-def _record(connection: Connection, actor: Actor, action: str, subject: str | None, detail: Json | None) -> int:
-    return audit.record(
-        connection,
-        door=actor.door,
-        role=actor.role,
-        address=actor.address,
-        action=action,
-        subject=subject,
-        detail=detail,
-    )
-
-
-def _log(actor: Actor, action: str, subject: str | None, detail: Json | None) -> None:
-    event = f"ops.{action}"
-    logger.info(event, door=actor.door, subject=subject, **(detail or {}))
+    perform(services, actor, action, None, lambda _, __: Done({}))

@@ -17,7 +17,7 @@ from shared.errors import NotFound
 from shared.ledger import audit, identities, reconcile_runs, repositories, rollups
 from shared.ledger.queries import listings
 from shared.ledger.rows import AuditRow, ListedJob, ReconcileRow, RepositoryRow
-from webhook.ops import shapes
+from webhook.ops import overview_shapes as shapes
 from webhook.ops.serializers import list_jobs, moment
 
 RELEASE_WORDS = ("provider", "repository", "target", "warning", "since")

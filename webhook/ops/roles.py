@@ -11,6 +11,7 @@ from shared.config.settings import Settings
 from webhook.http.client_address import group
 from webhook.http.problems import problem
 from webhook.ops import operations
+from webhook.ops.acts import Actor
 from webhook.ops.guesses import Guesses
 from webhook.services import Services
 
@@ -45,7 +46,7 @@ def admit() -> Role | Response:
     if role is not None:
         return role
     if header is not None and guesses.note_wrong(request.remote_addr):
-        nobody = operations.Actor(door="api", role="-", address=request.remote_addr)
+        nobody = Actor(door="api", role="-", address=request.remote_addr)
         operations.note(services, nobody, "token_refused")
     is_off = not (services.settings.ops_token or services.settings.ops_read_token)
     off = " (none is set: give OPS_TOKEN)" if is_off else ""
