@@ -109,7 +109,6 @@ def _of_commit(
     *others: sa.ColumnElement[bool] | sa.TextClause,
     limit: int,
 ) -> list[Any]:
-    """Hexadecimal digits sort before z in any collation."""
-    first = [jobs.c.delivery_seq] if others else []  # as the index of jobs without a delivery is ordered
+    """Hexadecimal digits sort before z in any collation. In no order: one that its index does not have would sort them all."""
     conditions = (column >= sha, column < sha + "z", sa.func.substr(column, 1, len(sha)) == sha, *others)
-    return list(connection.execute(sa.select(key).where(*conditions).order_by(*first, column).limit(limit)).scalars())
+    return list(connection.execute(sa.select(key).where(*conditions).limit(limit)).scalars())
