@@ -67,6 +67,7 @@ def test_the_config_command_checks_the_sample_rules(tmp_path: Path) -> None:
 def test_each_setting_of_the_example_file_is_one_that_is_read() -> None:
     readers = [
         ROOT / "shared" / "config" / "settings.py",
+        ROOT / "shared" / "config" / "variable_reader.py",
         ROOT / "shared" / "domain" / "provider_settings.py",
         ROOT / "shared" / "infra" / "outgoing.py",
         ROOT / "webhook" / "local" / "run.py",

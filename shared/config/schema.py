@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
-from shared.config.settings import NOT_IN_A_URL
+from shared.config.variable_reader import NOT_IN_A_URL
 from shared.domain.provider_settings import PROVIDER_NAMES, secret_variable
 from shared.domain.tag_names import check_template as check_tag_template
 from shared.domain.versions import check_template

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from shared.config.broker_urls import broker_fault
 from shared.config.env_files import is_set
 from shared.config.near_names import near_names
 from shared.config.org_token import read_org_token
+from shared.config.variable_reader import VariableReader
 from shared.domain.provider_settings import APIS, PROVIDER_NAMES, ApiSettings, secret_variable
 from shared.errors import SettingsError
-from shared.infra.database import normalise_url
 from shared.infra.network import bare_host
 from shared.infra.outgoing import Outgoing, read_outgoing
 from shared.infra.processors import usable_processors
-from shared.infra.public_path import is_public_path, path_of
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-# urlsplit drops some of these and keeps others; every call would fail on them, or go elsewhere than it looks.
-NOT_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class ForgeSettings:
         """The token that its file holds now; the one of the start where it has no file, or one that cannot be read."""
         if self.token_file is None:
             return self.token
-        return _Reader({"TOKEN_FILE": self.token_file}).token("TOKEN") or self.token
+        return VariableReader({"TOKEN_FILE": self.token_file}).token("TOKEN") or self.token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +74,11 @@ class Settings:
 
     def secret(self, name: str) -> str | None:
         """The secret that the config file names by its variable (or by `NAME_FILE`), None when it is not set."""
-        return _Reader(self.environ).text(name)
+        return VariableReader(self.environ).text(name)
 
     def secrets(self, name: str) -> tuple[tuple[str, ...], list[str]]:
         """The same where several may stand, comma-separated; and what is wrong with them, one sentence each."""
-        read = _Reader(self.environ)
+        read = VariableReader(self.environ)
         return read.several(name), read.faults
 
     def every_secret(self, names: Iterable[str] = ()) -> set[str]:
@@ -101,7 +96,7 @@ class Settings:
 
 def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settings:
     """Read every setting. Raises SettingsError with one sentence per fault, all faults together."""
-    read = _Reader(environ)
+    read = VariableReader(environ)
     cores = usable_processors()
     data_dir = Path(read.text("DATA_DIR") or "var")
     releases_port = read.port("RELEASES_PORT", 8001)
@@ -127,7 +122,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
         releases_public_url=read.public_url("RELEASES_PUBLIC_URL"),
         trusted_proxies=read.networks("TRUSTED_PROXIES"),
         webhook_secrets={name: secrets for name in PROVIDER_NAMES if (secrets := read.several(secret_variable(name)))},
-        forges={name: forge for name, api in APIS.items() if (forge := read.forge(api)) is not None},
+        forges={name: forge for name, api in APIS.items() if (forge := _read_forge(read, api)) is not None},
         **target,
         config_path=Path(config) if config else default_config,
         ops_token=read.token("OPS_TOKEN"),
@@ -142,7 +137,7 @@ def from_env(environ: Mapping[str, str], *, is_terminal: bool = False) -> Settin
     return settings
 
 
-def _read_target(read: _Reader, environ: Mapping[str, str], releases_port: int) -> dict[str, Any]:
+def _read_target(read: VariableReader, environ: Mapping[str, str], releases_port: int) -> dict[str, Any]:
     """The default target's settings. An organization token names its server and organization, as it does for sentry-cli."""
     token, url, org = read.token("SENTRY_AUTH_TOKEN"), read.target_url("SENTRY_URL", ""), read.text("SENTRY_ORG")
     projects, has_url = read.several("SENTRY_PROJECT"), is_set(environ, "SENTRY_URL")
@@ -164,150 +159,10 @@ def _read_target(read: _Reader, environ: Mapping[str, str], releases_port: int) 
     }
 
 
-class _Reader:
-    """Reads variables and collects faults; a variable that is set but empty is a fault, never "not set"."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.faults: list[str] = []
-
-    def fault(self, name: str, what: str) -> None:
-        self.faults.append(f"{name} {what}")
-
-    def text(self, name: str) -> str | None:
-        value, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
-        if value is not None and file is not None:
-            self.fault(name, f"and {name}_FILE are both set: keep one")
-            return None
-        if file is not None:
-            return self._from_file(f"{name}_FILE", file)
-        if value is None:
-            return None
-        if not value.strip():
-            self.fault(name, "is set but empty: give it a value or remove it")
-            return None
-        return value.strip()
-
-    def _from_file(self, name: str, file: str) -> str | None:
-        try:
-            value = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError, ValueError):
-            self.fault(name, f"names a file that cannot be read: {file}")
-            return None
-        if not value:
-            self.fault(name, f"names an empty file: {file}")
-            return None
-        return value
-
-    def token(self, name: str) -> str | None:
-        """A secret that goes into a header, which holds visible ASCII only."""
-        value = self.text(name)
-        if value is not None and not all("!" <= char <= "~" for char in value):
-            self.fault(name, "must be visible ASCII without spaces, as tokens are")
-            return None
-        return value
-
-    def several(self, name: str) -> tuple[str, ...]:
-        value = self.text(name)
-        if value is None:
-            return ()
-        parts = tuple(part.strip() for part in value.split(","))
-        if not all(parts):
-            self.fault(name, "holds an empty entry between commas")
-            return ()
-        return parts
-
-    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
-        found = []
-        for text in self.several(name):
-            try:
-                found.append(ip_network(text))
-            except ValueError:
-                self.fault(name, f"must be addresses or networks such as 10.0.0.0/8, comma-separated, not {text!r}")
-        return tuple(found)
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        value = self.text(name)
-        if value is None:
-            return default
-        if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
-            self.fault(name, f"must be a whole number from {low} to {high}, not {value!r}")
-            return default
-        return int(value)
-
-    def port(self, name: str, default: int) -> int:
-        return self.number(name, default, 1, 65_535)
-
-    def count(self, name: str, default: int) -> int:
-        return self.number(name, default, 1, 256)
-
-    def choice(self, name: str, words: tuple[str, ...], default: str) -> str:
-        value = self.text(name)
-        if value is None:
-            return default
-        for word in words:
-            if value.lower() == word.lower():
-                return word
-        self.fault(name, f"must be one of {', '.join(words)}, not {value!r}")
-        return default
-
-    def http_url(self, name: str, default: str) -> str:
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-            usable = usable and NOT_IN_A_URL.search(value) is None
-        except ValueError:
-            usable = False
-        if not usable:
-            self.fault(name, "must be an http:// or https:// URL without query or fragment")
-            return default
-        if parts.username or parts.password:
-            self.fault(name, "must not hold a user name or password: tokens have their own variable")
-            return default
-        return value.rstrip("/")
-
-    def public_url(self, name: str) -> str:
-        """The address of one of our own servers as others reach it."""
-        url = self.http_url(name, "")
-        if not is_public_path(path_of(url)):
-            self.fault(name, "must have a path of letters, digits, - . _ and ~ only")
-            return ""
-        return url
-
-    def target_url(self, name: str, default: str) -> str:
-        """The same of a target, whose API is below /api/0."""
-        url = self.http_url(name, default)
-        if url.endswith("/api/0"):
-            self.fault(name, f"must end before /api/0: {url.removesuffix('/api/0')}")
-        return url
-
-    def forge(self, api: ApiSettings) -> ForgeSettings | None:
-        """The address `off`, given or by default, means: never ask this API."""
-        if (self._environ.get(api.address) or api.default).strip().lower() == "off":
-            return None
-        url, token = self.http_url(api.address, api.default), self.token(api.token)
-        file = self._environ.get(f"{api.token}_FILE")
-        return ForgeSettings(url, token, is_named=token is not None or url != api.default, token_file=file)
-
-    def database_url(self, name: str, default: Path) -> str:
-        value = self.text(name)
-        if value is None:
-            return f"sqlite:///{default}"
-        try:
-            return normalise_url(value).render_as_string(hide_password=False)
-        except ValueError as problem:
-            self.fault(name, str(problem))
-            return f"sqlite:///{default}"
-
-    def broker_url(self) -> str | None:
-        """BROKER_URL, else REDIS_URL (what Heroku-like platforms set)."""
-        name = "BROKER_URL" if {"BROKER_URL", "BROKER_URL_FILE"} & self._environ.keys() else "REDIS_URL"
-        value = self.text(name)
-        if value is not None and (fault := broker_fault(value)) is not None:
-            self.fault(name, fault)
-            return None
-        return value
+def _read_forge(read: VariableReader, api: ApiSettings) -> ForgeSettings | None:
+    """The address `off`, given or by default, means: never ask this API."""
+    if (read.environ.get(api.address) or api.default).strip().lower() == "off":
+        return None
+    url, token = read.http_url(api.address, api.default), read.token(api.token)
+    file = read.environ.get(f"{api.token}_FILE")
+    return ForgeSettings(url, token, is_named=token is not None or url != api.default, token_file=file)
