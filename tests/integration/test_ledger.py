@@ -37,13 +37,18 @@ from tests.ledger_rows import (
 )
 
 
+def _is_of_the_models(name: str | None, kind: str, _: object) -> bool:
+    """Alembic's own table, and the one beside it that says what the newest schema needs of a program, are no models."""
+    return kind != "table" or not str(name).startswith("alembic_version")
+
+
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_migrations_make_exactly_the_tables_of_the_models(engine: Engine) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     with engine.begin() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _is_of_the_models})
         differences = compare_metadata(context, metadata)
     assert differences == []
 
@@ -282,7 +287,7 @@ def test_refused_deliveries_are_remembered_without_counting_for_deduplication(en
             )
     assert accept(engine, delivery_id="same").status == "accepted"
     with engine.begin() as connection:
-        assert stats.count_by_status(connection)["deliveries"] == {"accepted": 1, "refused": 2}
+        assert stats.count_by_status(connection)["deliveries"] == {"accepted": 1, "ignored": 0, "refused": 2}
 
 
 def test_only_the_newest_thousand_refusals_stay(engine: Engine) -> None:
