@@ -67,7 +67,7 @@ def accept(
     payload = github_push(repository=repository, ref=ref or f"refs/tags/{name}", head=commit, after=sha(f"object {name}"))
     sample = sign_github(payload, "s", delivery_id=delivery_id)
     headers = {key.lower(): value for key, value in sample.headers.items()}
-    hook = PROVIDERS["github"].read(Incoming(headers, sample.body))
+    hook, kept = PROVIDERS["github"].read(Incoming(headers, sample.body)), PROVIDERS["github"].headers_to_keep(headers)
     content = hook.content
     decision = (
         decide(content, in_force) if isinstance(content, Push) else Decision(reason=content.reason, detail=content.detail)
@@ -76,7 +76,7 @@ def accept(
         receipt = deliveries.accept(
             connection,
             deliveries.Arrival(
-                provider="github", hook=hook, decision=decision, headers=headers, body=sample.body, now=at or datetime.now(UTC)
+                provider="github", hook=hook, decision=decision, headers=kept, body=sample.body, now=at or datetime.now(UTC)
             ),
         )
     return receipt.delivery_id, receipt.jobs[0] if receipt.jobs else None

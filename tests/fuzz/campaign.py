@@ -210,8 +210,8 @@ class _File:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def read_text(self, encoding: str) -> str:
-        return self._text
+    def read_bytes(self) -> bytes:
+        return self._text.encode()
 
 
 def read_config(text: str) -> None:

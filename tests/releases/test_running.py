@@ -111,15 +111,17 @@ def test_a_database_that_fails_is_one_sentence_and_exit_1(tmp_path: Path, templa
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
 
 
-def test_a_database_of_a_newer_program_is_a_sentence_and_exit_2(tmp_path: Path, template: Path) -> None:
+def test_a_database_that_needs_a_newer_program_is_a_sentence_and_exit_2(tmp_path: Path, template: Path) -> None:
     shutil.copy(template, tmp_path / "releases.sqlite3")
     engine = make_engine(f"sqlite:///{tmp_path / 'releases.sqlite3'}")
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE releases_alembic_version SET version_num = 'r9999'"))
+        connection.execute(sa.text("UPDATE releases_alembic_version_needs SET revision = 'r9999'"))
     engine.dispose()
     done = run(tmp_path, "org", "list")
     assert done.returncode == 2
-    assert done.stderr.startswith("releases: RELEASES_DATABASE_URL cannot be used: it was migrated by another version")
+    assert done.stderr.startswith("releases: RELEASES_DATABASE_URL cannot be used: ")
+    assert "is at r9999, for programs that know r9999" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
