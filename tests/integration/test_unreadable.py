@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from structlog.testing import capture_logs
 
 from shared.broker import make_celery
 from shared.infra.outages import Outage
@@ -44,7 +44,7 @@ def test_a_fault_that_may_pass_leaves_the_job_as_it_is(engine: Engine) -> None:
 
 
 def test_a_step_that_fails_keeps_no_other_from_its_turn_and_is_said_once(
-    ledger: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ledger: Engine,
 ) -> None:
     sweeper = Sweeper(ledger, make_celery(None))
     done: list[str] = []
@@ -59,6 +59,7 @@ def test_a_step_that_fails_keeps_no_other_from_its_turn_and_is_said_once(
             sweeper.stopping.set()
 
     sweeper._steps = (("rollups", fail), ("retention", work))
-    sweeper.run(timedelta())
+    with capture_logs() as logged:
+        sweeper.run(timedelta())
     assert done == ["failed", "worked"] * 3
-    assert capsys.readouterr().out.count("work.failed") == 1
+    assert [line["event"] for line in logged].count("work.failed") == 1
