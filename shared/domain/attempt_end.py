@@ -74,7 +74,7 @@ def snoozed(*, at: datetime, waiting: Mapping[str, Any]) -> AttemptEnd:
 
 
 def handed_back(now: datetime) -> AttemptEnd:
-    """The worker is told to stop: another one begins the job again at once, and the attempt costs nothing."""
+    """The worker is told to stop: another one restarts the job immediately, and the attempt costs nothing."""
     return AttemptEnd("hand_back", Outcome.HELD, {"next_attempt_at": now, "knock_at": now}, error="the worker was stopped")
 
 

@@ -21,7 +21,7 @@ ANY_WAITING = "waiting"  # as a status: queued or retrying
 NONE = "none"  # as a reason or wait: those without one
 JOB_STATUSES = (*(state.value for state in JobState), ANY_WAITING)
 DELIVERY_STATUSES = ("accepted", "ignored", "refused")
-_KEYS = {"job": r"[0-9a-f]{32}", "repository": r"[!-\U0010ffff]{1,600}"}  # what a cursor of a list goes on from
+_KEYS = {"job": r"[0-9a-f]{32}", "repository": r"[!-\U0010ffff]{1,600}"}  # the key of the last row of a page
 _AGO = re.compile(r"\d{1,6}[smhdw]", re.ASCII)
 
 

@@ -99,7 +99,7 @@ def map_version(wanted: str) -> str | Refused:
     """Sentry's rules on version names: what can be mapped is mapped, what stays refused is Refused."""
     version = _NOT_ALLOWED.sub("-", wanted.strip(" "))
     if (found := _UNNAMEABLE.search(version)) is not None:
-        return Refused(f"the version {version[:MAX_VERSION]!r} holds {found[0]!a}, by which it cannot be told from another one")
+        return Refused(f"the version {version[:MAX_VERSION]!r} holds {found[0]!a}, so it looks the same as another version")
     if not version:
         return Refused("the version is empty")
     if version in (".", "..") or version.lower() == "latest":

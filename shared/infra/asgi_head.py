@@ -12,7 +12,7 @@ from shared.infra.bodies import FileBody
 
 Scope = MutableMapping[str, Any]
 HEADERS = "tagship.headers"  # the environ's key of {name in lower case: value}, as the request brought them
-_OURS = (b"content-length", b"transfer-encoding")  # told of the body as it was read, not as it was sent
+_OURS = (b"content-length", b"transfer-encoding")  # describe the body as it was read, not as it was sent
 _ENVIRON_NAMES = {"content-type": "CONTENT_TYPE"}
 
 

@@ -153,3 +153,10 @@ def test_a_refusal_a_receiver_that_is_away_and_bad_input_are_one_sentence(receiv
     done = cli_run.run(without, "send", "--sample", "tag", "--provider", "gitlab")
     assert done.returncode == 2
     assert "no webhook secret for gitlab:acme/shop is set here" in done.stderr
+
+
+def test_the_payload_that_the_readme_sends_by_hand_makes_a_job(receiver: Receiver, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    file = tmp_path / "push.json"
+    file.write_text(text.partition("push.json <<'END'\n")[2].partition("END\n")[0])
+    assert "< 202 accepted" in receiver.send(str(file), "--timeout", "0").stdout
